@@ -1,0 +1,40 @@
+# The only commands anyone needs. Each makes the environment that it lacks.
+PYTHON ?= python3.11
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+
+.PHONY: run test check bench clean
+
+run: .venv/ready-run
+	$(BIN)/archipel demo
+
+test: .venv/ready-dev
+	@scripts/system-packages
+	$(BIN)/pytest
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/ready-dev
+	$(BIN)/archipel bench train --quick --json benchmarks/results/train.json
+	$(BIN)/archipel bench corpus --quick --json benchmarks/results/corpus.json
+
+clean:
+	rm -rf .venv
+
+# torch comes first and by version: a range would let pip choose a build for another machine.
+.venv/ready-torch:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	@touch $@
+
+.venv/ready-run: pyproject.toml .venv/ready-torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@
+
+.venv/ready-dev: pyproject.toml .venv/ready-torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@touch $@ .venv/ready-run

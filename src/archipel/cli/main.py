@@ -1,0 +1,43 @@
+"""The `archipel` command: it gathers the verbs and shows errors. Nothing heavy is imported here."""
+
+import sys
+
+import typer
+
+from archipel import __version__
+from archipel.errors import ArchipelError
+
+app = typer.Typer(
+    name="archipel",
+    help="Train one language model over every site you have, and serve it to your people.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log details to standard error."),
+) -> None:
+    from archipel import log
+
+    log.setup(verbose)
+
+
+def main() -> None:
+    """Run the command; an `ArchipelError` becomes one message and exit status 1."""
+    try:
+        app()
+    except ArchipelError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(1)
