@@ -1,0 +1,57 @@
+"""The model card (README.md) of a trained model: what it is, how it came to be, what to expect."""
+
+import json
+from typing import TypedDict
+
+
+class RunFacts(TypedDict):
+    """What a card says of the run. `date` is ISO 8601; the loss is in nats per token."""
+
+    name: str
+    size: str
+    parameters: int
+    tokens: int
+    sites: int
+    rounds: int
+    held_out_loss: float | None
+    corpus_digest: str
+    date: str
+
+
+def model_card(facts: RunFacts) -> str:
+    """The card as Markdown with the YAML front matter that model hubs read."""
+    loss = facts["held_out_loss"]
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [archipel, diloco]
+model_name: {json.dumps(facts["name"], ensure_ascii=False)}
+---
+
+# {facts["name"]}
+
+A base language model: it continues text. It was not tuned to follow instructions or to refuse
+anything, and it knows only what its corpus holds. Check what it writes before relying on it.
+
+| | |
+|---|---|
+| Size | {facts["size"]}, {facts["parameters"]:,} parameters |
+| Trained on | {facts["tokens"]:,} tokens |
+| Sites | {facts["sites"]} |
+| Rounds | {facts["rounds"]:,} |
+| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} nats per token"} |
+| Corpus digest | `{facts["corpus_digest"]}` |
+| Date | {facts["date"]} |
+
+Its licence depends on that of the corpus: whoever publishes the model states it here. No other
+evaluation than the held-out loss is part of this card.
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(".")
+tokenizer = AutoTokenizer.from_pretrained(".")
+ids = tokenizer("def ", return_tensors="pt").input_ids
+print(tokenizer.decode(model.generate(ids, max_new_tokens=64)[0]))
+```
+"""
