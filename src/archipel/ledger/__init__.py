@@ -1,0 +1,38 @@
+"""A run's record in object storage: who trains what, what was merged, what is safe.
+
+Knows bytes and names, not tensors.
+"""
+
+from archipel.ledger.cover import Cover
+from archipel.ledger.record import Ledger
+from archipel.ledger.schema import (
+    FORMAT,
+    Claim,
+    Commit,
+    Contribution,
+    Heartbeat,
+    InnerSpec,
+    OuterSpec,
+    Range,
+    Refusal,
+    Release,
+    RunSpec,
+    SnapshotManifest,
+)
+
+__all__ = [
+    "FORMAT",
+    "Claim",
+    "Commit",
+    "Contribution",
+    "Cover",
+    "Heartbeat",
+    "InnerSpec",
+    "Ledger",
+    "OuterSpec",
+    "Range",
+    "Refusal",
+    "Release",
+    "RunSpec",
+    "SnapshotManifest",
+]

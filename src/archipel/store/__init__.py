@@ -1,5 +1,5 @@
 """Object storage, the only thing through which sites meet."""
 
-from archipel.store.objects import ObjectInfo, Store
+from archipel.store.objects import Object, ObjectInfo, Store
 
-__all__ = ["ObjectInfo", "Store"]
+__all__ = ["Object", "ObjectInfo", "Store"]

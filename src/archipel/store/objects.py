@@ -29,6 +29,14 @@ class ObjectInfo:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Object:
+    """An object's bytes and when the store last saw it written."""
+
+    data: bytes
+    modified: datetime
+
+
 class Store:
     """The objects under one URL, with the bytes that went out and came in counted."""
 
@@ -82,13 +90,23 @@ class Store:
         Raises:
             StoreError: the store can't be reached or refuses.
         """
+        found = self.read(key)
+        return None if found is None else found.data
+
+    def read(self, key: str) -> Object | None:
+        """An object's bytes with the store's time of writing, or None where there is none.
+
+        Raises:
+            StoreError: the store can't be reached or refuses.
+        """
         with self._errors("read", key):
             try:
-                data = bytes(obstore.get(self._objects, key).bytes())
+                found = obstore.get(self._objects, key)
+                data = bytes(found.bytes())
             except FileNotFoundError:
                 return None
         self._count(in_=len(data))
-        return data
+        return Object(data, found.meta["last_modified"])
 
     def list(self, prefix: str) -> list[ObjectInfo]:
         """The objects whose keys lie below the folder `prefix`, sorted by key.

@@ -1,0 +1,43 @@
+"""Held-out loss of a model, and of the simplest model there is, to compare with."""
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from archipel.corpus import TokenReader
+
+_SEQUENCES = 8
+
+
+@torch.no_grad()
+def held_out_loss(
+    model: PreTrainedModel, reader: TokenReader, *, sequence_tokens: int, tokens: int
+) -> float:
+    """Mean loss, in nats per token, over the first `tokens` of `reader` (or all it has).
+
+    The model runs in evaluation mode, in bf16 autocast as in training.
+    """
+    total, counted = 0.0, 0
+    available = min(tokens, reader.tokens - 1) // sequence_tokens
+    model.eval()
+    for first in range(0, available, _SEQUENCES):
+        sequences = min(_SEQUENCES, available - first)
+        flat = reader.read(first * sequence_tokens, sequences * sequence_tokens + 1)
+        x = torch.from_numpy(flat[:-1].reshape(sequences, -1)).to(model.device)
+        y = torch.from_numpy(flat[1:]).to(model.device)
+        with torch.autocast(model.device.type, torch.bfloat16):
+            logits = model(input_ids=x, use_cache=False).logits
+        total += float(cross_entropy(logits.float().flatten(0, 1), y, reduction="sum"))
+        counted += len(y)
+    return total / max(1, counted)
+
+
+def unigram_loss(train: TokenReader, held_out: TokenReader, *, vocab: int, tokens: int) -> float:
+    """Loss in nats per token of the model that knows only how often each token occurs.
+
+    Counts (add-one smoothed) over up to `tokens` of each split.
+    """
+    counts = np.bincount(train.read(0, min(tokens, train.tokens)), minlength=vocab) + 1
+    nats = np.log(counts.sum()) - np.log(counts)
+    return float(nats[held_out.read(0, min(tokens, held_out.tokens))].mean())

@@ -1,0 +1,94 @@
+"""The units that this site claims, ahead of need so that training never waits for the store."""
+
+from collections.abc import Iterable
+from queue import SimpleQueue
+
+from archipel.ledger import Claim, Cover, Ledger
+from archipel.train.mailbox import ClaimKey
+
+_IN_RESERVE = 1
+_REMEMBERED = 4096  # units whose holders are kept in memory
+
+
+class Claims:
+    """Claims made, heard of and still to be tried."""
+
+    def __init__(self, ledger: Ledger, site: str, session: int, next_unit: int) -> None:
+        self.next_unit = next_unit
+        self.held: set[ClaimKey] = set()
+        self._ledger = ledger
+        self._site = site
+        self._session = session
+        self._resumed: list[Claim] = []
+        self._blocked: dict[int, list[Claim]] = {}
+        self._holders: dict[ClaimKey, str] = {}
+
+    def resume(self, claim: Claim, *, after_round_of: int | None) -> None:
+        """Take up a claim of this site's earlier session again.
+
+        Where a contribution of that session is still undecided, only after the next commit of the
+        fragment `after_round_of` has settled what it covers.
+        """
+        self.held.add((claim.unit, claim.generation))
+        if after_round_of is None:
+            self._resumed.append(claim)
+        else:
+            self._blocked.setdefault(after_round_of, []).append(claim)
+
+    def unblock(self, fragment: int) -> None:
+        """A commit of this fragment was applied."""
+        self._resumed += self._blocked.pop(fragment, [])
+
+    def hear(self, next_units: Iterable[int]) -> None:
+        """Take note of how far other sites have claimed."""
+        self.next_unit = max(self.next_unit, *next_units, 0)
+
+    def holder(self, unit: int, generation: int) -> str | None:
+        """The site that claimed this generation of the unit, or None."""
+        key = (unit, generation)
+        if key not in self._holders:
+            claim = self._ledger.claim(unit, generation)
+            if claim is None:
+                return None
+            self._holders[key] = claim.site
+        return self._holders[key]
+
+    def provide(self, cover: Cover, work: "SimpleQueue[Claim]") -> None:
+        """Keep some claimed work in reserve, as long as there is any."""
+        while work.qsize() < _IN_RESERVE:
+            claim = self._next(cover)
+            if claim is None:
+                return
+            work.put(claim)
+        old = self.next_unit - _REMEMBERED
+        for key in [key for key in self._holders if key[0] < old and cover.is_covered(key[0])]:
+            del self._holders[key]
+
+    def _next(self, cover: Cover) -> Claim | None:
+        while self._resumed:
+            old = self._resumed.pop()
+            generation, start = cover.position(old.unit)
+            if generation == old.generation and not cover.is_covered(old.unit):
+                return old.model_copy(update={"start": start, "session": self._session})
+        for unit, generation, start in cover.free():
+            if (unit, generation) not in self._holders:
+                claim = self._try(unit, generation, start)
+                if claim:
+                    return claim
+        while self.next_unit < cover.spec.units:
+            claim = self._try(self.next_unit, 0, 0)
+            self.next_unit += 1
+            if claim:
+                return claim
+        return None
+
+    def _try(self, unit: int, generation: int, start: int) -> Claim | None:
+        claim = Claim(
+            site=self._site, session=self._session, unit=unit, generation=generation, start=start
+        )
+        if self._ledger.put_claim(claim):
+            self._holders[(unit, generation)] = self._site
+            self.held.add((unit, generation))
+            return claim
+        self.holder(unit, generation)
+        return None

@@ -1,0 +1,94 @@
+"""Codecs: fp32 vector ↔ bytes. The error that one makes is its caller's to carry on.
+
+Decoding is NumPy on the CPU only: every site gets the same bits. Knows nothing about rounds.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from archipel.errors import ConfigError, IntegrityError
+from archipel.train.fragments import Vector
+
+_BLOCK = 256
+
+
+class Codec(Protocol):
+    """One way to write a vector as bytes."""
+
+    name: str
+
+    def encode(self, values: Vector) -> bytes:
+        """The vector, fp32[n], as bytes."""
+        ...
+
+    def decode(self, payload: bytes | memoryview, values: int) -> Vector:
+        """The vector of `values` numbers that `payload` stands for.
+
+        Raises:
+            IntegrityError: the payload has another length, or numbers that are not finite.
+        """
+        ...
+
+
+class Float32:
+    """No compression; 32 bits a value."""
+
+    name = "float32"
+
+    def encode(self, values: Vector) -> bytes:
+        return values.astype("<f4").tobytes()
+
+    def decode(self, payload: bytes | memoryview, values: int) -> Vector:
+        _check_length(self.name, payload, 4 * values)
+        return _finite(np.frombuffer(payload, "<f4").astype(np.float32))
+
+
+class Int8Blocks:
+    """Blocks of 256 values, each an int8 times its block's fp32 scale; 8.125 bits a value."""
+
+    name = "int8"
+
+    def encode(self, values: Vector) -> bytes:
+        blocks = -(-len(values) // _BLOCK)
+        padded = np.zeros((blocks, _BLOCK), np.float32)
+        padded.reshape(-1)[: len(values)] = values
+        scales = np.abs(padded).max(axis=1) / np.float32(127)
+        safe = np.where(scales > 0, scales, np.float32(1))
+        codes = np.rint(padded / safe[:, None]).astype(np.int8)
+        return b"".join(
+            (scales.astype("<f4").tobytes(), codes.reshape(-1)[: len(values)].tobytes())
+        )
+
+    def decode(self, payload: bytes | memoryview, values: int) -> Vector:
+        blocks = -(-values // _BLOCK)
+        _check_length(self.name, payload, 4 * blocks + values)
+        scales = _finite(np.frombuffer(payload, "<f4", count=blocks).astype(np.float32))
+        codes = np.zeros((blocks, _BLOCK), np.int8)
+        codes.reshape(-1)[:values] = np.frombuffer(payload, np.int8, offset=4 * blocks)
+        return (codes.astype(np.float32) * scales[:, None]).reshape(-1)[:values]
+
+
+_CODECS: dict[str, Codec] = {codec.name: codec for codec in (Float32(), Int8Blocks())}
+
+
+def codec_named(name: str) -> Codec:
+    """The codec of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in _CODECS:
+        raise ConfigError(f"unknown codec {name!r}: take one of {', '.join(sorted(_CODECS))}")
+    return _CODECS[name]
+
+
+def _check_length(name: str, payload: bytes | memoryview, expected: int) -> None:
+    if len(payload) != expected:
+        raise IntegrityError(f"an {name} payload has {len(payload)} bytes instead of {expected}")
+
+
+def _finite(values: Vector) -> Vector:
+    if not np.isfinite(values).all():
+        raise IntegrityError("a payload holds numbers that are not finite")
+    return values

@@ -1,0 +1,137 @@
+"""Creating a run: spec, corpus and initial parameters, put where every site finds them."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from archipel.corpus import Manifest, read_manifest
+from archipel.corpus.remote import upload_corpus
+from archipel.errors import ConfigError
+from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.models.checkpoint import load_model, new_model
+from archipel.models.sizes import has_weights, model_config
+from archipel.store import Store
+from archipel.train.codec import codec_named
+from archipel.train.fragments import split
+from archipel.train.state import GlobalState
+
+_TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What `archipel run create` asks for."""
+
+    model: str = "nano"
+    tokens: int | None = None  # the budget; None: 20 per parameter
+    seed: int = 0
+    fragments: int = 4
+    sync_steps: int = 32  # H: inner steps between two syncs of the same fragment
+    batch_sequences: int = 8
+    sequence_tokens: int | None = None  # None: the model's context
+    learning_rate: float = 1e-3
+    warmup_share: float = 0.05  # of the budget
+    outer_learning_rate: float = 0.7
+    outer_momentum: float = 0.5
+    codec: str = "int8"
+    unit_steps: int = 32  # inner steps in a unit, the stretch of data that a site claims
+    heartbeat_seconds: float = 2.0
+    dead_after_seconds: float = 15.0
+    snapshot_every_cycles: int = 8  # a cycle: one round of every fragment
+    keep_history: bool = False
+
+
+def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
+    """Make a run under the store's URL. Interrupted, the same call goes on where it was.
+
+    Raises:
+        ConfigError: an option can't be used, or the corpus is too small for it.
+        RunError: the URL holds a run with another spec.
+        StoreError: the store can't be written.
+    """
+    manifest = read_manifest(corpus)
+    model = _initial_model(corpus, manifest, options)
+    tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
+    spec = _spec(manifest, model, _digest(tensors), options)
+    fragments = split({name: tensor.shape for name, tensor in tensors.items()}, spec.fragments)
+    ledger = Ledger.create(store, spec)
+    if ledger.snapshot(0) is None:
+        upload_corpus(store, corpus)
+        state = GlobalState(spec, fragments, tensors)
+        ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
+    return ledger
+
+
+def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> PreTrainedModel:
+    config = model_config(
+        options.model,
+        vocab_size=manifest.vocab_size,
+        context=options.sequence_tokens,
+        end_of_text_id=manifest.end_of_text_id,
+    )
+    folder = Path(options.model)
+    if folder.is_dir() and has_weights(folder):
+        return load_model(folder)
+    return new_model(config, options.seed)
+
+
+def _spec(
+    manifest: Manifest, model: PreTrainedModel, initial_digest: str, options: RunOptions
+) -> RunSpec:
+    sequence = options.sequence_tokens or int(model.config.max_position_embeddings)
+    batch = options.batch_sequences * sequence
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    budget = options.tokens or _TOKENS_PER_PARAMETER * parameters
+    budget = -(-budget // batch) * batch
+    unit = min(options.unit_steps * batch, budget)
+    epoch_units = (manifest.tokens("train") - 1) // unit
+    if epoch_units < 1:
+        raise ConfigError(
+            f"the corpus has {manifest.tokens('train'):,} tokens to train on, fewer than one unit "
+            f"of {unit:,}: build a larger corpus, or lower --batch or --sequence"
+        )
+    codec_named(options.codec)
+    return RunSpec(
+        model=_plain(model),
+        fragments=options.fragments,
+        sync_steps=options.sync_steps,
+        inner=InnerSpec(
+            learning_rate=options.learning_rate,
+            warmup_tokens=int(options.warmup_share * budget),
+            batch_sequences=options.batch_sequences,
+            sequence_tokens=sequence,
+        ),
+        outer=OuterSpec(learning_rate=options.outer_learning_rate, momentum=options.outer_momentum),
+        codec=options.codec,
+        budget_tokens=budget,
+        unit_tokens=unit,
+        initial_digest=initial_digest,
+        corpus_digest=manifest.digest,
+        tokenizer_digest=manifest.tokenizer_digest,
+        epoch_units=epoch_units,
+        seed=options.seed,
+        heartbeat_seconds=options.heartbeat_seconds,
+        dead_after_seconds=options.dead_after_seconds,
+        snapshot_every_cycles=options.snapshot_every_cycles,
+        keep_history=options.keep_history,
+    )
+
+
+def _plain(model: PreTrainedModel) -> dict[str, object]:
+    """The configuration as JSON, without what depends on this machine."""
+    config = model.config.to_diff_dict()
+    for key in ("transformers_version", "_name_or_path", "architectures", "dtype"):
+        config.pop(key, None)
+    return {**config, "model_type": model.config.model_type}
+
+
+def _digest(tensors: dict[str, np.ndarray]) -> str:
+    """SHA-256 of all parameters by name, as little-endian fp32."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()

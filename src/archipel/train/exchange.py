@@ -1,0 +1,486 @@
+"""A site's part in the run's protocol: claims, contributions, merge duty, commits.
+
+Driven by `tick(now)`: it has no thread, no clock and no randomness of its own, so that the same
+code runs against a real store and inside a simulation. Knows no models, only flat vectors.
+"""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from archipel.errors import IntegrityError, RunError
+from archipel.ledger import Commit, Contribution, Heartbeat, Ledger, Range, Release
+from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order
+from archipel.train.claims import Claims
+from archipel.train.fragments import Vector
+from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox, drain
+from archipel.train.merge import Merge
+from archipel.train.state import GlobalState
+
+log = logging.getLogger(__name__)
+
+_LIST_EVERY = 8  # looks at known sites between two LISTs for new ones
+_METRICS_SECONDS = 3.0
+
+
+class Superseded(Exception):
+    """The run went on without what this site had trained: it must join again."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this process is: the site's name, and which of its processes."""
+
+    site: str
+    session: int
+    nonce: str
+    hardware: str = ""
+
+
+@dataclass
+class _Sent:
+    """A contribution in flight; `values` is None where the object is an earlier session's."""
+
+    tokens: int
+    values: Vector | None
+    residual: Vector | None
+    trained: dict[ClaimKey, int]
+
+
+class Exchange:
+    """The protocol's state of one site. One thread calls `tick`; `beat` may come from another."""
+
+    def __init__(
+        self, ledger: Ledger, state: GlobalState, who: Identity, mailbox: Mailbox, claims: Claims
+    ) -> None:
+        self.ledger = ledger
+        self.spec = ledger.spec
+        self.state = state
+        self.who = who
+        self.mailbox = mailbox
+        self.claims = claims
+        self.commits_put = 0
+        self.news = False  # whether others should hear of a change before the next heartbeat
+        self._sent: dict[int, _Sent] = {}
+        self._residual: dict[int, Vector] = {}
+        self._merge_residual: dict[int, tuple[int, Vector | None]] = {}
+        self._included: dict[int, dict[ClaimKey, int]] = {f: {} for f in self._fragments}
+        self._settled: set[ClaimKey] = set()
+        self._sightings: dict[str, Sighting] = {}
+        self._looks = 0
+        self._opened: dict[int, tuple[int, float]] = {}
+        self._exchange_seconds = 0.0
+        self._contributed_at: float | None = None
+        self._contributed: dict[int, int] = {}
+        self._captures: deque[Capture] = deque()
+        self._metrics: deque[dict[str, float | int | str]] = deque()
+        self._metrics_put = 0
+        self._metrics_at = 0.0
+
+    @property
+    def _fragments(self) -> range:
+        return range(self.spec.fragments)
+
+    # The heartbeat
+
+    def beat(self, state: str | None = None) -> None:
+        """Put this site's heartbeat."""
+        report = self.mailbox.report
+        self.ledger.put_heartbeat(
+            Heartbeat.model_validate(
+                {
+                    "site": self.who.site,
+                    "session": self.who.session,
+                    "nonce": self.who.nonce,
+                    "state": state or report.state,
+                    "step": report.step,
+                    "tokens": report.tokens,
+                    "uncovered_tokens": self._uncovered(),
+                    "pending_tokens": max(self._pending(f) for f in self._fragments),
+                    "global_tokens": self.mailbox.global_tokens,
+                    "tokens_per_second": report.tokens_per_second,
+                    "step_seconds": report.step_seconds,
+                    "exchange_seconds": self._exchange_seconds,
+                    "loss": report.loss,
+                    "contributed": dict(self._contributed),
+                    "applied": dict(enumerate(self.state.applied)),
+                    "next_unit": self.claims.next_unit,
+                    "commits_put": self.commits_put,
+                    "bytes_out": self.ledger.store.bytes_out,
+                    "bytes_in": self.ledger.store.bytes_in,
+                    "hardware": self.who.hardware,
+                }
+            )
+        )
+
+    # One look at everything
+
+    def tick(self, now: float) -> None:
+        """Look at the run once and do what is due. `now` is a monotonic time in seconds.
+
+        Raises:
+            StoreError: the store can't be reached just now; call again later, nothing is lost.
+            Superseded: this site must join again.
+            RunError, IntegrityError: this site can't go on.
+        """
+        if self._contributed_at is not None:
+            self._exchange_seconds, self._contributed_at = now - self._contributed_at, None
+        trained = self.mailbox.report.trained
+        self._contribute_captured(now)
+        self._forget_settled(trained)
+        self._look()
+        for fragment in self._fragments:
+            self._follow(fragment, now)
+        self.mailbox.wanted = frozenset(f for f in self._fragments if self._is_wanted(f))
+        others = [beat for site, beat in self._alive().items() if site != self.who.site]
+        uncovered = self._uncovered() + sum(beat.uncovered_tokens for beat in others)
+        self.mailbox.global_tokens = self.state.cover.tokens + uncovered
+        self.claims.provide(self.state.cover, self.mailbox.work)
+        self._finish()
+        self.put_metrics(now)
+
+    def _look(self) -> None:
+        """Read the heartbeats of the sites that are known, and now and then look for new ones."""
+        if self._looks % _LIST_EVERY == 0:
+            for site in self.ledger.site_names():
+                self._see(site)
+        else:
+            for site in list(self._sightings):
+                self._see(site)
+        self._looks += 1
+        mine = self._sightings.get(self.who.site)
+        if mine and (mine.heartbeat.session, mine.heartbeat.nonce) > (
+            self.who.session,
+            self.who.nonce,
+        ):
+            raise RunError(
+                f"another process has joined as {self.who.site!r}: this one stops. "
+                "Give each site its own --name"
+            )
+        self.claims.hear(seen.heartbeat.next_unit for seen in self._sightings.values())
+
+    def _see(self, site: str) -> None:
+        try:
+            seen = self.ledger.sighting(site)
+        except IntegrityError as error:
+            log.warning("%s", error)
+            return
+        if seen:
+            self._sightings[site] = seen
+
+    def _alive(self) -> dict[str, Heartbeat]:
+        """The live sites; nobody is judged before this site's own heartbeat is seen."""
+        mine = self._sightings.get(self.who.site)
+        if mine is None:
+            return {site: seen.heartbeat for site, seen in self._sightings.items()}
+        dead_after = timedelta(seconds=self.spec.dead_after_seconds)
+        found = alive(self._sightings, now=mine.modified, dead_after=dead_after)
+        return {**found, self.who.site: mine.heartbeat}
+
+    def _active(self) -> dict[str, Heartbeat]:
+        """The live sites that have joined, this one among them."""
+        return {
+            site: beat
+            for site, beat in self._alive().items()
+            if beat.state in ("training", "waiting") or site == self.who.site
+        }
+
+    # Contributing
+
+    def _is_wanted(self, fragment: int) -> bool:
+        """Whether the training thread should capture this fragment now."""
+        if fragment in self._sent:
+            return False
+        if fragment in self._opened:
+            return True
+        idle = self.mailbox.report.state == "waiting"
+        return idle and (self._pending(fragment) > 0 or bool(self._abandoned(fragment)))
+
+    def _contribute_captured(self, now: float) -> None:
+        """Contribute what the training thread captured; what fails stays for the next time.
+
+        A capture that a commit has overtaken is dropped: its correction is on the way, and what was
+        trained goes out with the next one.
+        """
+        self._captures.extend(drain(self.mailbox.captures))
+        while self._captures:
+            capture = self._captures[0]
+            in_time = capture.base == self.state.applied[capture.fragment]
+            if in_time and capture.fragment not in self._sent:
+                self._contribute(capture, now)
+            self._captures.popleft()
+
+    def remember(self, fragment: int, round_: int) -> None:
+        """An earlier session of this site has contributed to an open round: this one can't."""
+        self._contributed[fragment] = round_
+        self._sent[fragment] = _Sent(0, None, None, {})
+
+    def _contribute(self, capture: Capture, now: float) -> None:
+        """Encode and put this site's contribution to the fragment's next round."""
+        fragment, round_ = capture.fragment, self.state.next_round(capture.fragment)
+        ranges = self._ranges(fragment, capture)
+        tokens = sum(piece.stop - piece.start for piece in ranges)
+        payload, left = b"", self._residual.get(fragment)
+        if tokens:
+            update = self.state.parameters[fragment] - capture.values
+            if left is not None:
+                update += left
+            payload = self.state.codec.encode(update)
+            left = update - self.state.codec.decode(payload, len(update))
+        header = Contribution(
+            site=self.who.site,
+            session=self.who.session,
+            round=round_,
+            base=self.state.applied[fragment],
+            tokens=tokens,
+            ranges=ranges,
+            loss=capture.loss,
+            codec=self.state.codec.name,
+            values=self.state.fragments[fragment].values if tokens else 0,
+        )
+        stops = {key: stop for key, (_, stop) in capture.trained.items()}
+        values: Vector | None = capture.values
+        if not self.ledger.put_contribution(header, payload):
+            values = None  # an earlier session of this site was first
+        self._sent[fragment] = _Sent(tokens, values, left, stops)
+        self._contributed[fragment] = round_
+        self._opened.setdefault(fragment, (round_, now))
+        self._contributed_at = now
+        self.news = True
+
+    def _ranges(self, fragment: int, capture: Capture) -> tuple[Range, ...]:
+        """What was trained since this site's last contribution that was merged."""
+        included = self._included[fragment]
+        return tuple(
+            Range(unit=unit, generation=generation, start=begin, stop=stop)
+            for (unit, generation), (start, stop) in sorted(capture.trained.items())
+            if (begin := included.get((unit, generation), start)) < stop
+        )
+
+    def _pending(self, fragment: int) -> int:
+        """Tokens trained here that no commit of this fragment holds yet."""
+        included = self._included[fragment]
+        trained = self.mailbox.report.trained
+        return sum(stop - included.get(key, start) for key, (start, stop) in trained.items())
+
+    def _uncovered(self) -> int:
+        """Tokens trained here that are not covered by a commit of their own fragment."""
+        trained = self.mailbox.report.trained
+        return sum(
+            stop - self._included[key[0] % self.spec.fragments].get(key, start)
+            for key, (start, stop) in trained.items()
+        )
+
+    # Following rounds
+
+    def _follow(self, fragment: int, now: float) -> None:
+        """Apply the commits that are there, and do merge duty for the open round if it is ours."""
+        while self._committed_elsewhere(fragment):
+            if not self._apply_next(fragment):
+                break
+        round_ = self.state.next_round(fragment)
+        if not any(b.heartbeat.contributed.get(fragment) == round_ for b in self._everyone()):
+            self._opened.pop(fragment, None)
+            return
+        opened, since = self._opened.get(fragment, (round_, now))
+        if opened != round_:
+            since = now
+        self._opened[fragment] = (round_, since)
+        if fragment in self._sent and self._my_turn(fragment, round_, now - since):
+            self._merge(fragment, round_)
+            self._apply_next(fragment)
+
+    def _everyone(self) -> list[Sighting]:
+        """All sightings, this site's own with what it has sent since."""
+        mine = self._sightings.get(self.who.site)
+        others = [seen for site, seen in self._sightings.items() if site != self.who.site]
+        if mine is None:
+            return others
+        beat = mine.heartbeat.model_copy(update={"contributed": dict(self._contributed)})
+        return [*others, Sighting(beat, mine.modified)]
+
+    def _committed_elsewhere(self, fragment: int) -> bool:
+        round_ = self.state.next_round(fragment)
+        return any(
+            seen.heartbeat.applied.get(fragment, -1) >= round_ for seen in self._sightings.values()
+        )
+
+    def _my_turn(self, fragment: int, round_: int, open_seconds: float) -> bool:
+        """Whether this site should merge now: in its turn, when all live sites are in or late."""
+        live = self._active()
+        turn = merge_order(live, fragment).index(self.who.site)
+        grace = grace_seconds(live.values(), self.spec.heartbeat_seconds)
+        others = [beat for site, beat in live.items() if site != self.who.site]
+        if turn == 0 and all(beat.contributed.get(fragment) == round_ for beat in others):
+            return True
+        return open_seconds > grace * (turn + 1)
+
+    def _merge(self, fragment: int, round_: int) -> None:
+        """Merge what has come in for the round and put the commit."""
+        merge = Merge(self.state, round_)
+        for seen in sorted(self._everyone(), key=lambda seen: seen.heartbeat.site):
+            if seen.heartbeat.contributed.get(fragment) != round_:
+                continue
+            try:
+                found = self.ledger.contribution(round_, seen.heartbeat.site)
+                if found and (stranger := self._not_the_claimant(found[0])):
+                    raise IntegrityError(stranger)
+            except IntegrityError as error:
+                merge.refuse(seen.heartbeat.site, seen.heartbeat.session, str(error))
+                continue
+            if found:
+                merge.take(*found)
+        last, residual = self._merge_residual.get(fragment, (-1, None))
+        if last != self.state.applied[fragment]:
+            residual = None
+        releases = self._releases(fragment, merge.merged)
+        commit, payload, left = merge.commit(self.who.site, releases, residual)
+        if self.ledger.put_commit(commit, payload):
+            self.commits_put += 1
+            self._merge_residual[fragment] = (round_, left)
+
+    def _not_the_claimant(self, header: Contribution) -> str | None:
+        """Why this site may not contribute those units, or None."""
+        for piece in header.ranges:
+            if self.claims.holder(piece.unit, piece.generation) != header.site:
+                return f"unit {piece.unit} is not claimed by {header.site}"
+        return None
+
+    def _abandoned(self, fragment: int) -> list[ClaimKey]:
+        """This fragment's claimed and uncovered units whose sites are gone."""
+        live = self._alive()
+        found = []
+        for unit in self.state.cover.open_units(self.claims.next_unit):
+            if unit % self.spec.fragments != fragment:
+                continue
+            generation, _ = self.state.cover.position(unit)
+            holder = self.claims.holder(unit, generation)
+            if holder is not None and holder not in live:
+                found.append((unit, generation))
+        return found
+
+    def _releases(self, fragment: int, merged: list[Contribution]) -> list[Release]:
+        """The claims that the commit takes from sites that are gone, after what it merges."""
+        stops = {piece.unit: piece.stop for header in merged for piece in header.ranges}
+        releases = []
+        for unit, generation in self._abandoned(fragment):
+            at = stops.get(unit, self.state.cover.position(unit)[1])
+            if at < self.spec.unit_length(unit):
+                releases.append(Release(unit=unit, generation=generation, at=at))
+        return releases
+
+    # Applying
+
+    def _apply_next(self, fragment: int) -> bool:
+        """Apply the next commit of a fragment, if it exists."""
+        round_ = self.state.next_round(fragment)
+        found = self.ledger.commit(round_)
+        if found is None:
+            return False
+        commit, payload = found
+        sent = self._sent.pop(fragment, None)
+        self._opened.pop(fragment, None)
+        self._check_still_ours(commit)
+        before = self.state.apply(commit, payload)
+        after = self.state.parameters[fragment]
+        base = before
+        merged = {(header.site, header.session) for header in commit.merged}
+        if sent and sent.values is not None and (self.who.site, self.who.session) in merged:
+            if sent.tokens:
+                base = sent.values
+            if sent.residual is not None:
+                self._residual[fragment] = sent.residual
+            self._included[fragment].update(sent.trained)
+            self._settle()
+        self.mailbox.corrections.put(Correction(fragment, round_, after - base))
+        self.claims.unblock(fragment)
+        self.news = True
+        self._metrics.append({"applied": round_, "digest": commit.digest, "by": commit.by})
+        if commit.by == self.who.site:
+            self._snapshot_if_due(commit)
+        return True
+
+    def _check_still_ours(self, commit: Commit) -> None:
+        for refusal in commit.refused:
+            if (refusal.site, refusal.session) == (self.who.site, self.who.session):
+                raise Superseded(f"round {commit.round} refused this site: {refusal.reason}")
+        held = self.claims.held
+        for release in commit.released:
+            if (release.unit, release.generation) in held:
+                raise Superseded(f"unit {release.unit} was released while this site was away")
+
+    def _settle(self) -> None:
+        """Tell training of the units that every fragment's commits hold to their end."""
+        for key in set.intersection(*(set(included) for included in self._included.values())):
+            length = self.spec.unit_length(key[0])
+            if all(included[key] == length for included in self._included.values()):
+                self._settled.add(key)
+                self.claims.held.discard(key)
+                self.mailbox.settled.put(key)
+
+    def _forget_settled(self, trained: Mapping[ClaimKey, object]) -> None:
+        """Drop settled units once training has: no capture can list them again."""
+        for key in [key for key in self._settled if key not in trained]:
+            self._settled.remove(key)
+            for included in self._included.values():
+                included.pop(key, None)
+
+    # Snapshots and the end
+
+    def _snapshot_if_due(self, commit: Commit) -> None:
+        cycle, fragment = divmod(commit.round, self.spec.fragments)
+        last = fragment == self.spec.fragments - 1
+        if last and (cycle + 1) % self.spec.snapshot_every_cycles == 0:
+            self._snapshot(final=False)
+
+    def _snapshot(self, *, final: bool) -> None:
+        number = max(self.state.applied) + 1
+        files, facts = self.state.snapshot_files(), self.state.snapshot_facts()
+        self.ledger.put_snapshot(number, files, final=final, **facts)
+        if not self.spec.keep_history:
+            self._collect(number)
+
+    def _collect(self, newest: int) -> None:
+        """Delete what no join needs any more: older snapshots but the first and the one before,
+        and the contributions of rounds that the newest one includes."""
+        for number in self.ledger.snapshot_numbers()[1:-2]:
+            self.ledger.delete_snapshot(number)
+        since = max(0, newest - self.spec.snapshot_every_cycles * self.spec.fragments)
+        self.ledger.delete_contributions(range(since, min(self.state.applied) + 1))
+
+    def _finish(self) -> None:
+        """When all is trained and merged, put the final snapshot, or wait for it."""
+        if not self.state.cover.complete or self._sent:
+            return
+        live = self._active()
+        pending = [beat.pending_tokens for site, beat in live.items() if site != self.who.site]
+        if any(pending) or any(self._pending(f) for f in self._fragments):
+            return
+        if merge_order(live, 0)[0] == self.who.site:
+            self._snapshot(final=True)
+            self.mailbox.finished.set()
+            return
+        manifest = self.ledger.snapshot(max(self.state.applied) + 1)
+        if manifest and manifest.final:
+            self.mailbox.finished.set()
+
+    def put_metrics(self, now: float, *, all_of_them: bool = False) -> None:
+        """Put this site's metrics every few seconds, or all of them now."""
+        self._metrics.extend(drain(self.mailbox.metrics))
+        if self._metrics and (all_of_them or now - self._metrics_at >= _METRICS_SECONDS):
+            lines = "".join(json.dumps(point) + "\n" for point in self._metrics)
+            self.ledger.put_metrics(
+                self.who.site, self.who.session, self._metrics_put, lines.encode()
+            )
+            self._metrics.clear()
+            self._metrics_put += 1
+            self._metrics_at = now
+
+    def leave(self, now: float, state: str) -> None:
+        """Put what the training thread has handed over, and say goodbye: "left" or "done"."""
+        self._contribute_captured(now)
+        self.put_metrics(now, all_of_them=True)
+        self.beat(state)

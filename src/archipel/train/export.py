@@ -1,0 +1,77 @@
+"""A run's global parameters as a Hugging Face checkpoint with its facts, and a GGUF beside it."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from archipel import config
+from archipel.corpus import TokenReader
+from archipel.corpus.manifest import TOKENIZER
+from archipel.corpus.remote import open_remote
+from archipel.evaluate.loss import held_out_loss
+from archipel.ledger import Ledger
+from archipel.models.card import model_card
+from archipel.models.checkpoint import new_model, save_checkpoint
+from archipel.models.gguf_export import export_gguf
+from archipel.train.join import load_state, run_config
+from archipel.train.start import open_corpus
+from archipel.train.state import GlobalState
+
+HELD_OUT_TOKENS = 65_536
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how good it is."""
+
+    folder: Path
+    gguf: Path | None
+    tokens: int
+    held_out_loss: float | None
+
+
+def export_run(ledger: Ledger, folder: Path, *, name: str, gguf: str | None) -> Exported:
+    """Write the run's present parameters to `folder`; with `gguf`, a file of that kind beside them.
+
+    Raises:
+        ConfigError: `folder` exists or can't be written.
+        ModelError: the model can't be written as GGUF, or its tokens would differ.
+        IntegrityError: the run's record is damaged.
+    """
+    state = load_state(ledger)
+    loss = measure(state, open_corpus(ledger, None, "held_out"))
+    cache = config.home() / "cache" / "corpora"
+    _, corpus = open_remote(ledger.store, cache, ledger.spec.corpus_digest)
+    tensors = state.tensors()
+    card = model_card(
+        {
+            "name": name,
+            "size": f"{ledger.spec.model['model_type']}",
+            "parameters": sum(tensor.size for tensor in tensors.values()),
+            "tokens": state.cover.tokens,
+            "sites": len(ledger.site_names()),
+            "rounds": sum(last // ledger.spec.fragments + 1 for last in state.applied),
+            "held_out_loss": loss,
+            "corpus_digest": ledger.spec.corpus_digest,
+            "date": date.today().isoformat(),
+        }
+    )
+    save_checkpoint(folder, run_config(ledger.spec), tensors, corpus / TOKENIZER, card=card)
+    path = folder / f"{name}-{gguf}.gguf" if gguf else None
+    if path and gguf:
+        export_gguf(folder, path, gguf)
+    return Exported(folder, path, state.cover.tokens, loss)
+
+
+def measure(state: GlobalState, held_out: TokenReader) -> float | None:
+    """Held-out loss of the global parameters, nats per token; None where there is no such text."""
+    sequence = state.spec.inner.sequence_tokens
+    if held_out.tokens <= sequence:
+        return None
+    model = new_model(run_config(state.spec), state.spec.seed)
+    tensors = {name: torch.from_numpy(value) for name, value in state.tensors().items()}
+    model.load_state_dict(tensors, strict=False)
+    model.tie_weights()
+    return held_out_loss(model, held_out, sequence_tokens=sequence, tokens=HELD_OUT_TOKENS)

@@ -1,0 +1,118 @@
+"""Joining a run: the newest snapshot, the commits since, and one's own unfinished claims."""
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+
+from archipel.errors import ConfigError, RunError
+from archipel.ledger import Ledger, RunSpec
+from archipel.train.claims import Claims
+from archipel.train.exchange import Exchange
+from archipel.train.fragments import Fragment, split
+from archipel.train.state import GlobalState
+
+
+def run_config(spec: RunSpec) -> PreTrainedConfig:
+    """The model's configuration as the run's spec has it.
+
+    Raises:
+        ConfigError: this version of transformers doesn't know the architecture.
+    """
+    try:
+        config = AutoConfig.for_model(**spec.model)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the run's model {spec.model.get('model_type')!r} is unknown here: {error}. "
+            "Upgrade transformers on this site"
+        ) from error
+    assert isinstance(config, PreTrainedConfig)
+    return config
+
+
+def run_fragments(spec: RunSpec) -> list[Fragment]:
+    """The run's fragments: the same on every site, from the spec alone."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(run_config(spec))
+    return split({name: tuple(p.shape) for name, p in model.named_parameters()}, spec.fragments)
+
+
+def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
+    """The global state that one snapshot holds.
+
+    Raises:
+        IntegrityError: a file of the snapshot is truncated or altered.
+        RunError: there is no such snapshot.
+    """
+    manifest = ledger.snapshot(number)
+    if manifest is None:
+        raise RunError(f"{ledger.store.url} has no complete snapshot {number}")
+    files = {name: ledger.snapshot_file(number, manifest, name) for name in manifest.files}
+    return GlobalState.from_snapshot(ledger.spec, run_fragments(ledger.spec), manifest, files)
+
+
+def load_state(ledger: Ledger) -> GlobalState:
+    """The global state now: the newest snapshot and all commits since.
+
+    Raises:
+        RunError: the run has no snapshot yet.
+    """
+    numbers = ledger.snapshot_numbers()
+    if not numbers:
+        raise RunError(
+            f"the run at {ledger.store.url} is not complete: `archipel run create` was "
+            "interrupted. Run it again with the same options"
+        )
+    state = load_snapshot(ledger, numbers[-1])
+    for fragment in range(ledger.spec.fragments):
+        while found := ledger.commit(state.next_round(fragment)):
+            state.apply(*found)
+    return state
+
+
+def is_finished(ledger: Ledger) -> bool:
+    """Whether the run's newest snapshot is its final one."""
+    numbers = ledger.snapshot_numbers()
+    manifest = ledger.snapshot(numbers[-1]) if numbers else None
+    return manifest is not None and manifest.final
+
+
+def next_session(ledger: Ledger, site: str) -> int:
+    """The number of this process among those that joined under this name."""
+    seen = ledger.sighting(site)
+    return seen.heartbeat.session + 1 if seen else 0
+
+
+def find_claims(ledger: Ledger, state: GlobalState, site: str, session: int) -> Claims:
+    """This site's claims: all that is claimed is heard of, its own unfinished ones are resumed."""
+    claimed = ledger.claims()
+    next_unit = 1 + max((unit for unit, _ in claimed), default=-1)
+    claims = Claims(ledger, site, session, next_unit)
+    undecided = _undecided_units(ledger, state, site)
+    for unit, generation in claimed:
+        if state.cover.is_covered(unit) or state.cover.position(unit)[0] != generation:
+            continue
+        if claims.holder(unit, generation) != site:
+            continue
+        claim = ledger.claim(unit, generation)
+        assert claim is not None
+        claims.resume(claim, after_round_of=undecided.get(unit))
+    return claims
+
+
+def recall_contributions(ledger: Ledger, exchange: Exchange) -> None:
+    """Take note of contributions of an earlier session that are still undecided."""
+    for fragment in range(ledger.spec.fragments):
+        round_ = exchange.state.next_round(fragment)
+        if ledger.contribution(round_, exchange.who.site):
+            exchange.remember(fragment, round_)
+
+
+def _undecided_units(ledger: Ledger, state: GlobalState, site: str) -> dict[int, int]:
+    """Units in this site's contributions to open rounds, each with the fragment to wait for."""
+    fragments = ledger.spec.fragments
+    undecided = {}
+    for fragment in range(fragments):
+        found = ledger.contribution(state.next_round(fragment), site)
+        for piece in found[0].ranges if found else ():
+            if piece.unit % fragments == fragment:
+                undecided[piece.unit] = fragment
+    return undecided

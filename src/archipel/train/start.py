@@ -1,0 +1,82 @@
+"""Starting a site on this machine: its cores, its corpus, its training."""
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+import torch
+
+from archipel import config
+from archipel.corpus import Manifest, Split, TokenReader, read_manifest
+from archipel.corpus.remote import fetch_from, open_remote
+from archipel.errors import ConfigError, RunError
+from archipel.ledger import Ledger
+from archipel.train.join import is_finished
+from archipel.train.site import run_site
+
+log = logging.getLogger(__name__)
+
+
+def start_site(
+    ledger: Ledger,
+    name: str,
+    stop: threading.Event,
+    *,
+    corpus: Path | None,
+    threads: int | None,
+    cores: set[int] | None,
+) -> None:
+    """Train as site `name` until the run is finished or `stop` is set.
+
+    Raises:
+        ConfigError: the cores don't exist, or the name can't be one.
+        RunError: the local corpus is not the run's.
+    """
+    _take_cores(cores, threads)
+    if is_finished(ledger):
+        log.info("the run at %s is finished: nothing to train", ledger.store.url)
+        return
+    reader = open_corpus(ledger, corpus, "train")
+    run_site(ledger, name, reader, stop)
+
+
+def open_corpus(ledger: Ledger, corpus: Path | None, split: Split) -> TokenReader:
+    """The run's tokens, from a local copy or from the store by way of a cache.
+
+    Raises:
+        RunError: the local corpus is not the run's.
+    """
+    if corpus is None:
+        cache = config.home() / "cache" / "corpora"
+        manifest, folder = open_remote(ledger.store, cache, ledger.spec.corpus_digest)
+        return TokenReader(folder, manifest, split, fetch=fetch_from(ledger.store))
+    manifest = read_manifest(corpus)
+    _check_same(ledger, manifest, corpus)
+    return TokenReader(corpus, manifest, split)
+
+
+def _check_same(ledger: Ledger, manifest: Manifest, corpus: Path) -> None:
+    if manifest.tokenizer_digest != ledger.spec.tokenizer_digest:
+        raise RunError(
+            f"{corpus} was built with another tokenizer than this run's: leave --corpus out to "
+            "read the run's own, or build it with --tokenizer from the run"
+        )
+    if manifest.digest != ledger.spec.corpus_digest:
+        raise RunError(
+            f"{corpus} is not this run's corpus (digest {manifest.digest[:12]}, the run has "
+            f"{ledger.spec.corpus_digest[:12]}): leave --corpus out to read the run's own"
+        )
+
+
+def _take_cores(cores: set[int] | None, threads: int | None) -> None:
+    """Stay on some cores. After torch is imported, which would undo it."""
+    if cores:
+        try:
+            os.sched_setaffinity(0, cores)
+        except (OSError, AttributeError) as error:
+            raise ConfigError(
+                f"can't stay on the cores {sorted(cores)}: this machine offers "
+                f"{config.usable_cores()}"
+            ) from error
+    torch.set_num_threads(threads or config.usable_cores())

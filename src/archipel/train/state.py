@@ -1,0 +1,137 @@
+"""The global state of a run as one site holds it: parameters, outer momentum, data cover.
+
+It moves by commits only, so that it is bit-identical on every site that has applied the same ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from archipel.errors import IntegrityError
+from archipel.files import sha256_bytes
+from archipel.ledger import Commit, Cover, RunSpec, SnapshotManifest
+from archipel.train.codec import codec_named
+from archipel.train.fragments import Fragment, Vector
+from archipel.train.outer import outer_step
+
+PARAMETERS_FILE = "parameters.safetensors"
+MOMENTUM_FILE = "momentum.safetensors"
+
+
+class GlobalState:
+    """What the commits so far amount to. `applied[f]` is the last round applied to fragment f."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        fragments: Sequence[Fragment],
+        tensors: Mapping[str, np.ndarray],
+    ) -> None:
+        """The state at the start of a run, from the initial parameters."""
+        self.spec = spec
+        self.fragments = fragments
+        self.codec = codec_named(spec.codec)
+        self.parameters = [fragment.flatten(tensors) for fragment in fragments]
+        self.momentum = [np.zeros_like(vector) for vector in self.parameters]
+        self.applied = [index - spec.fragments for index in range(spec.fragments)]
+        self.cover = Cover(spec)
+
+    def next_round(self, fragment: int) -> int:
+        """The round that is to move this fragment next."""
+        return self.applied[fragment] + self.spec.fragments
+
+    def preview(self, fragment: int, payload: bytes | memoryview) -> tuple[Vector, Vector]:
+        """The fragment's parameters and momentum if a commit with this payload were applied.
+
+        An empty payload (nobody had trained) changes nothing.
+        """
+        if not payload:
+            return self.parameters[fragment], self.momentum[fragment]
+        update = self.codec.decode(payload, self.fragments[fragment].values)
+        return outer_step(
+            self.spec.outer, self.parameters[fragment], self.momentum[fragment], update
+        )
+
+    def apply(self, commit: Commit, payload: bytes | memoryview) -> Vector:
+        """Apply the next commit of its fragment and return the parameters it replaced.
+
+        Raises:
+            IntegrityError: the commit doesn't follow, or its result is not what its digest says.
+        """
+        fragment = commit.round % self.spec.fragments
+        if commit.round != self.next_round(fragment):
+            raise IntegrityError(f"commit {commit.round} does not follow {self.applied[fragment]}")
+        parameters, momentum = self.preview(fragment, payload)
+        if digest(parameters) != commit.digest:
+            raise IntegrityError(
+                f"after commit {commit.round} the parameters differ from the commit's digest: this "
+                "site's state is not the run's. Stop it and join again from the newest snapshot"
+            )
+        self.cover.apply(commit)
+        before = self.parameters[fragment]
+        self.parameters[fragment], self.momentum[fragment] = parameters, momentum
+        self.applied[fragment] = commit.round
+        return before
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """The global parameters by name, fp32."""
+        return _named(self.fragments, self.parameters)
+
+    def snapshot_files(self) -> dict[str, bytes]:
+        """The files of a snapshot of this state."""
+        return {
+            PARAMETERS_FILE: save(self.tensors()),
+            MOMENTUM_FILE: save(_named(self.fragments, self.momentum)),
+        }
+
+    def snapshot_facts(self) -> dict[str, Any]:
+        """The manifest's fields that go with `snapshot_files`."""
+        return {"rounds": tuple(self.applied), "cover": self.cover.to_json()}
+
+    @classmethod
+    def from_snapshot(
+        cls,
+        spec: RunSpec,
+        fragments: Sequence[Fragment],
+        manifest: SnapshotManifest,
+        files: Mapping[str, bytes],
+    ) -> "GlobalState":
+        """The state that a snapshot holds.
+
+        Raises:
+            IntegrityError: the snapshot is of another model.
+        """
+        state = cls(spec, fragments, _load(files[PARAMETERS_FILE], fragments))
+        momentum = _load(files[MOMENTUM_FILE], fragments)
+        state.momentum = [fragment.flatten(momentum) for fragment in fragments]
+        state.applied = list(manifest.rounds)
+        state.cover = Cover.from_json(spec, manifest.cover)
+        return state
+
+
+def digest(parameters: Vector) -> str:
+    """SHA-256 of a fragment's parameters as little-endian fp32."""
+    return sha256_bytes(parameters.astype("<f4", copy=False).tobytes())
+
+
+def _named(fragments: Sequence[Fragment], vectors: Sequence[Vector]) -> dict[str, np.ndarray]:
+    return {
+        name: tensor
+        for fragment, vector in zip(fragments, vectors, strict=True)
+        for name, tensor in fragment.unflatten(vector).items()
+    }
+
+
+def _load(data: bytes, fragments: Sequence[Fragment]) -> dict[str, np.ndarray]:
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise IntegrityError(f"a snapshot's file is not readable safetensors: {error}") from error
+    expected = {name: shape for part in fragments for name, shape in part.shapes.items()}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if found != expected:
+        raise IntegrityError("a snapshot holds another model than the run's spec describes")
+    return tensors

@@ -1,0 +1,81 @@
+"""Claims into batches: where each claim's tokens lie, and how far training has come in each.
+
+Knows nothing about models. Only the training thread touches it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from archipel.corpus import TokenReader
+from archipel.ledger import Claim, RunSpec
+from archipel.train.mailbox import ClaimKey
+
+Tokens = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets, int64 [sequences, tokens], and the claim that they come from."""
+
+    x_BT: Tokens
+    y_BT: Tokens
+    key: ClaimKey
+    stop: int
+
+
+class Work:
+    """The claim in hand, and what was trained of every claim that is not settled yet."""
+
+    def __init__(self, spec: RunSpec, reader: TokenReader) -> None:
+        self._spec = spec
+        self._reader = reader
+        self._trained: dict[ClaimKey, tuple[int, int]] = {}
+        self._claim: Claim | None = None
+        self._at = 0
+        self._orders: dict[int, np.ndarray] = {}
+
+    @property
+    def trained(self) -> dict[ClaimKey, tuple[int, int]]:
+        """Start and stop, within the unit, of what was trained of each claim: a copy."""
+        return dict(self._trained)
+
+    def begin(self, claim: Claim) -> None:
+        """Take a claim in hand."""
+        self._claim, self._at = claim, claim.start
+
+    def settle(self, key: ClaimKey) -> None:
+        """Forget a claim that every fragment's commits hold to its end."""
+        self._trained.pop(key, None)
+
+    def next_batch(self) -> Batch | None:
+        """The next batch of the claim in hand, or None when it is used up or there is none."""
+        if self._claim is None or self._at >= self._spec.unit_length(self._claim.unit):
+            self._claim = None
+            return None
+        inner = self._spec.inner
+        start = self._offset(self._claim.unit) + self._at
+        tokens = self._reader.read(start, inner.batch_tokens + 1)
+        shape = (inner.batch_sequences, inner.sequence_tokens)
+        return Batch(
+            x_BT=tokens[:-1].reshape(shape),
+            y_BT=tokens[1:].reshape(shape),
+            key=(self._claim.unit, self._claim.generation),
+            stop=self._at + inner.batch_tokens,
+        )
+
+    def done(self, batch: Batch) -> None:
+        """Note that a batch was trained."""
+        start, _ = self._trained.get(batch.key, (self._at, self._at))
+        self._trained[batch.key] = (start, batch.stop)
+        self._at = batch.stop
+
+    def _offset(self, unit: int) -> int:
+        """The unit's first token in the corpus: each epoch after the first has its own order."""
+        epoch, place = divmod(unit, self._spec.epoch_units)
+        if epoch:
+            if epoch not in self._orders:
+                order = np.random.default_rng([self._spec.seed, epoch])
+                self._orders = {epoch: order.permutation(self._spec.epoch_units)}
+            place = int(self._orders[epoch][place])
+        return place * self._spec.unit_tokens
