@@ -5,6 +5,11 @@ import sys
 import typer
 
 from archipel import __version__
+from archipel.cli import corpus, run, site
+from archipel.cli.chat import chat
+from archipel.cli.pull import pull
+from archipel.cli.serve import serve
+from archipel.cli.up import up
 from archipel.errors import ArchipelError
 
 app = typer.Typer(
@@ -32,6 +37,15 @@ def options(
     from archipel import log
 
     log.setup(verbose)
+
+
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(run.app, name="run")
+app.add_typer(site.app, name="site")
+app.command()(serve)
+app.command()(chat)
+app.command()(up)
+app.command()(pull)
 
 
 def main() -> None:
