@@ -19,7 +19,7 @@ from archipel.models.checkpoint import new_model, save_checkpoint
 from archipel.models.gguf_export import KINDS, export_gguf
 from tests.models.conftest import TEXT
 
-PROMPTS = ["def add(", "The quick", "L'été, les", "世界", " it's 20"]
+PROMPTS = ["def add(", "The quick", "L'été, les", " fox jumps", " it's 20"]
 GREEDY = """
 import httpx, json, sys, xllamacpp
 params = xllamacpp.CommonParams()
@@ -44,9 +44,9 @@ def trained(tiny_config: LlamaConfig, tokenizer_folder: Path) -> PreTrainedModel
     torch.manual_seed(0)
     model = new_model(tiny_config, seed=0)
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
-    ids = torch.tensor([tokenizer.encode("".join(TEXT)).ids[:250]])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
-    for _ in range(60):
+    ids = torch.tensor([tokenizer.encode("".join(TEXT)).ids[:120]])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(150):
         loss = model(input_ids=ids, labels=ids).loss
         loss.backward()
         optimizer.step()
@@ -96,6 +96,7 @@ def test_f16_continues_text_like_transformers_in_fp32(
         check=True,
     )
     replies = json.loads(child.stdout)
+    assert all(len(set(reply)) > 10 for reply in replies)  # sentences, not one token repeated
     for prompt, reply in zip(prompts, replies, strict=True):
         generated = trained.generate(
             torch.tensor([prompt]),
