@@ -1,0 +1,187 @@
+"""A client for any OpenAI-compatible service: lists its models, streams its answers.
+
+Knows nothing about who answers: `archipel serve`, another program, a provider on the internet.
+"""
+
+import ipaddress
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from archipel.errors import ArchipelError
+
+# A long prompt on a slow machine takes minutes before the first token.
+_TIMEOUT = httpx.Timeout(30, connect=5, read=300)
+
+
+class ServiceError(ArchipelError):
+    """The service can't be reached or refused; `code` is OpenAI's, or `unreachable`, `cut_off`."""
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer; `answer_tokens` counts the whole answer, if the service tells."""
+
+    text: str = ""
+    answer_tokens: int | None = None
+
+
+class ChatService:
+    """An OpenAI-compatible service at `url`, which ends in /v1. Use it with `async with`."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=_TIMEOUT,
+            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def list_models(self) -> list[str]:
+        """The names of the service's models.
+
+        Raises:
+            ServiceError: it can't be reached, refuses, or answers something else.
+        """
+        try:
+            response = await self._client.get(f"{self.url}/models")
+            if response.is_error:
+                raise _refusal(response)
+            return [model["id"] for model in response.json()["data"]]
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServiceError(
+                f"{self.url} does not answer as OpenAI's API does. Check that the URL ends in /v1."
+            ) from error
+
+    async def stream_chat(
+        self, messages: Sequence[Message], model: str, **options: float | str
+    ) -> AsyncGenerator[Delta]:
+        """The answer to the last message, piece by piece; `options` go into the request.
+
+        Raises:
+            ServiceError: it can't be reached, refuses, or stops before the answer is complete.
+        """
+        body = {
+            "model": model,
+            "messages": [asdict(message) for message in messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **options,
+        }
+        finished = False
+        try:
+            async with self._client.stream(
+                "POST", f"{self.url}/chat/completions", json=body
+            ) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                async for data in _server_sent_data(response.aiter_bytes()):
+                    if data == "[DONE]":
+                        return
+                    delta, last = _read_chunk(json.loads(data))
+                    finished = finished or last
+                    if delta != Delta():
+                        yield delta
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ServiceError(f"{self.url} sent a chunk that is not OpenAI's: {error}.") from error
+        if not finished:
+            raise ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
+
+    def _unreachable(self, error: Exception) -> ServiceError:
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+            return ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
+        reason = str(error) or type(error).__name__
+        return ServiceError(
+            f"no service answers at {self.url} ({reason}). Start one with `archipel serve MODEL`, "
+            "or give the URL of another.",
+            "unreachable",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, is this machine itself."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The data of each server-sent event.
+
+    Lines are cut at LF only: `aiter_lines` of httpx also cuts at U+2028 and U+0085, which JSON may
+    hold as they are.
+    """
+    rest = b""
+    data: list[str] = []
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            field, _, value = line.removesuffix(b"\r").decode().partition(":")
+            if field == "data":
+                data.append(value.removeprefix(" "))
+            elif not field and not value and data:
+                yield "\n".join(data)
+                data = []
+    if data:
+        yield "\n".join(data)
+
+
+def _read_chunk(chunk: dict[str, Any]) -> tuple[Delta, bool]:
+    """What a chunk adds, and whether it says that the answer is complete."""
+    if error := chunk.get("error"):
+        raise ServiceError(str(error.get("message") or error), _code(error))
+    tokens = (chunk.get("usage") or {}).get("completion_tokens")
+    if not chunk["choices"]:
+        return Delta(answer_tokens=tokens), False
+    choice = chunk["choices"][0]
+    text = choice["delta"].get("content") or ""
+    return Delta(text, tokens), choice.get("finish_reason") is not None
+
+
+def _refusal(response: httpx.Response) -> ServiceError:
+    """The error in OpenAI's shape that `response` holds, or the nearest that can be said."""
+    if response.status_code == 401:
+        return ServiceError(
+            "the service wants another API key. Set ARCHIPEL_API_KEY to yours.", "invalid_api_key"
+        )
+    try:
+        error = response.json()["error"]
+        return ServiceError(str(error["message"]), _code(error))
+    except (ValueError, KeyError, TypeError):
+        return ServiceError(
+            f"{response.url} answered {response.status_code} {response.reason_phrase}. "
+            "Check that the URL ends in /v1."
+        )
+
+
+def _code(error: dict[str, Any]) -> str | None:
+    code = error.get("code")
+    return code if isinstance(code, str) else None

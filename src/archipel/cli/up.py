@@ -1,0 +1,86 @@
+"""archipel up: the service and the assistant's page, on this machine."""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from archipel import config
+from archipel.cli.serve import MODELS_HELP, print_models
+from archipel.errors import ConfigError
+
+if TYPE_CHECKING:
+    from archipel.serve.engine import EngineSettings
+
+
+def up(
+    models: list[str] | None = typer.Argument(None, help=MODELS_HELP),
+    port: int = typer.Option(8080, min=0, max=65535, help="Port of the service."),
+    page_port: int = typer.Option(8081, min=0, max=65535, help="Port of the assistant's page."),
+    service_url: str | None = typer.Option(
+        None, help="Use this OpenAI-compatible service (…/v1) instead of starting one."
+    ),
+    context: int = typer.Option(4096, min=64, help="Tokens that one conversation may use."),
+    threads: int | None = typer.Option(None, min=1, help="Threads per model.  [default: cores]"),
+    open_page: bool = typer.Option(True, "--open/--no-open", help="Open the page in a browser."),
+) -> None:
+    """Serve models and open the assistant, on this machine only, until Ctrl-C."""
+    import asyncio
+    import webbrowser
+
+    from rich.console import Console
+
+    from archipel.serve.engine import EngineSettings
+    from archipel.serve.hosting import until_stopped
+    from archipel.serve.weights import resolve_models
+
+    if bool(models) == bool(service_url):
+        raise ConfigError(
+            "give the models to serve, or --service-url of a running service: not both, not none. "
+            "`archipel pull smollm2-135m` gets a small model to begin with."
+        )
+    paths = resolve_models(models or [], config.home())
+    settings = EngineSettings(context_tokens=context, threads=threads)
+
+    async def run() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            if service_url:
+                url = service_url
+            else:
+                running = local_service(paths, port=port, settings=settings)
+                url = await stack.enter_async_context(running)
+                print_models(url, paths)
+            page_url = await stack.enter_async_context(assistant_page(url, port=page_port))
+            Console(highlight=False).print(f"[bold]assistant[/]  {page_url}", soft_wrap=True)
+            if open_page and sys.stdout.isatty():
+                await asyncio.to_thread(webbrowser.open, page_url)
+            await until_stopped()
+
+    asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def local_service(
+    paths: Mapping[str, Path], *, port: int, settings: "EngineSettings"
+) -> AsyncIterator[str]:
+    """The service on this machine for the time of the block; gives its URL (…/v1)."""
+    from archipel.serve.hosting import listen
+    from archipel.serve.service import service
+
+    sock = listen("127.0.0.1", port)
+    async with service(paths, sock=sock, api_key=config.api_key(), settings=settings) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def assistant_page(service_url: str, *, port: int) -> AsyncIterator[str]:
+    """The assistant's page on this machine for the time of the block; gives its URL."""
+    from archipel.assistant.app import create_app
+    from archipel.serve.hosting import hosted, listen
+
+    sock = listen("127.0.0.1", port, "--page-port")
+    async with hosted(create_app(service_url, config.api_key()), sock) as url:
+        yield url

@@ -1,0 +1,47 @@
+"""One engine: llama.cpp's server for one model, in a process of its own, where it may crash.
+
+Reads its settings, a line of JSON, from standard input; writes its address, a line of JSON, to
+standard output when it is ready; ends when standard input does, so never outlives its parent.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+import xllamacpp
+
+
+def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
+    """llama.cpp's parameters, with its open defaults (no key, any origin, 8 GiB cache) closed."""
+    params = xllamacpp.CommonParams()
+    params.model.path = settings["path"]
+    params.model_alias = {settings["name"]}
+    params.api_keys = [settings["api_key"]]
+    params.n_parallel = settings["parallel"]
+    params.n_ctx = settings["context_tokens"] * settings["parallel"]  # shared out among the slots
+    params.cpuparams.n_threads = settings["threads"]
+    params.cpuparams_batch.n_threads = settings["threads"]
+    params.sampling.temp = 0.3  # when the client names none; at 0.8, the default, small models ramble
+    params.cache_ram_mib = 256
+    params.cors_origins = ""
+    params.ui = False
+    params.endpoint_slots = False
+    params.offline = True
+    params.verbosity = 1  # errors only: more would write what people ask into the log
+    return params
+
+
+def main() -> None:
+    """Serve one model until standard input ends."""
+    ready = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed belongs in the log
+    server = xllamacpp.Server(parameters(json.loads(sys.stdin.readline())))
+    ready.write(json.dumps({"url": server.listening_address}) + "\n")
+    ready.close()
+    sys.stdin.read()
+    os._exit(0)  # the server's own end waits for answers that nobody reads any more
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Web applications in this process: a port to listen on, a server for it, the signal to end."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from archipel.errors import ConfigError
+
+_GRACE_SECONDS = 3
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: several servers share this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A listening socket; port 0 takes any free one. `option` is what the error tells to change.
+
+    Raises:
+        ConfigError: the port is taken or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {port} is taken by another program. Choose another with {option}."
+        else:
+            message = (
+                f"can't listen on {host}:{port} ({error.strerror}). Check the host and {option}."
+            )
+        raise ConfigError(message) from error
+
+
+def url_of(sock: socket.socket) -> str:
+    """The URL under which this machine reaches what listens on `sock`."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def hosted(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
+    """Serve `app` on `sock` for the time of the block; gives its URL."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        yield url_of(sock)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM. A second one has its usual effect."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    for number in signals:
+        loop.remove_signal_handler(number)
