@@ -7,6 +7,7 @@ import typer
 from archipel import __version__
 from archipel.cli import corpus, run, site
 from archipel.cli.chat import chat
+from archipel.cli.demo import demo
 from archipel.cli.pull import pull
 from archipel.cli.serve import serve
 from archipel.cli.up import up
@@ -42,6 +43,7 @@ def options(
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(run.app, name="run")
 app.add_typer(site.app, name="site")
+app.command()(demo)
 app.command()(serve)
 app.command()(chat)
 app.command()(up)

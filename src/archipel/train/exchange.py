@@ -358,8 +358,12 @@ class Exchange:
                 continue
             generation, _ = self.state.cover.position(unit)
             holder = self.claims.holder(unit, generation)
-            if holder is not None and holder not in live:
+            if holder is None or holder in live:
+                continue
+            if holder in self._sightings:
                 found.append((unit, generation))
+            else:
+                self._see(holder)  # it joined since the last LIST: not gone, but new
         return found
 
     def _releases(self, fragment: int, merged: list[Contribution]) -> list[Release]:

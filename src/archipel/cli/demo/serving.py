@@ -1,0 +1,68 @@
+"""The demo's last act: both models behind one API, and the assistant's page."""
+
+import asyncio
+import contextlib
+import sys
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from archipel.cli.demo.stage import CHAT_MODEL, Stage
+from archipel.cli.serve import print_models
+from archipel.cli.up import assistant_page, local_service
+from archipel.errors import ModelError
+from archipel.serve.engine import EngineSettings
+from archipel.serve.hosting import until_stopped
+
+_QUESTION = "What is the capital of France?"
+_PROMPT = "def "
+
+
+async def serve_demo(
+    stage: Stage, models: Mapping[str, Path], *, ports: tuple[int, int], once: bool
+) -> dict[str, str | None]:
+    """Serve until Ctrl-C; with `once`, ask both models over HTTP, and end.
+
+    Returns:
+        `completion` and `chat_reply`; the latter is None where there is no chat model.
+    """
+    async with contextlib.AsyncExitStack() as open_:
+        running = local_service(models, port=ports[0], settings=EngineSettings())
+        url = await open_.enter_async_context(running)
+        print_models(url, models)
+        page = await open_.enter_async_context(assistant_page(url, port=ports[1]))
+        stage.say(f"assistant     {page}")
+        answers = await _ask(url, chat=CHAT_MODEL in models)
+        stage.say(f"trained model {_PROMPT + (answers['completion'] or '')!r}")
+        if not once:
+            stage.say("Ctrl-C ends the demo.")
+            if sys.stdout.isatty():
+                await asyncio.to_thread(webbrowser.open, page)
+            await until_stopped()
+    return answers
+
+
+async def _ask(url: str, *, chat: bool) -> dict[str, str | None]:
+    async with httpx.AsyncClient(base_url=url, timeout=120, trust_env=False) as client:
+        body = {"model": "trained", "prompt": _PROMPT, "max_tokens": 48, "temperature": 0}
+        answers: dict[str, str | None] = {
+            "completion": (await _post(client, "/completions", body))["text"],
+            "chat_reply": None,
+        }
+        if chat:
+            turn = {"role": "user", "content": _QUESTION}
+            body = {"model": CHAT_MODEL, "messages": [turn], "max_tokens": 48, "temperature": 0}
+            choice = await _post(client, "/chat/completions", body)
+            answers["chat_reply"] = choice["message"]["content"]
+        return answers
+
+
+async def _post(client: httpx.AsyncClient, path: str, body: dict[str, object]) -> dict[str, Any]:
+    reply = await client.post(path, json=body)
+    if reply.status_code != 200:
+        raise ModelError(f"the service answered {reply.status_code} to {path}: {reply.text[:300]}")
+    choice: dict[str, Any] = reply.json()["choices"][0]
+    return choice
