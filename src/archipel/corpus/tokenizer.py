@@ -144,13 +144,11 @@ def encoder(folder: Path, sample: Sequence[str]) -> Encode:
 
 def _encoder_fastokens(folder: Path) -> Encode | None:
     try:
-        from fastokens import (  # type: ignore[import-not-found, unused-ignore]
-            Tokenizer as FastTokenizer,
-        )
+        import fastokens  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return None
     try:
-        fast = FastTokenizer.from_file(str(folder / "tokenizer.json"))
+        fast = fastokens.Tokenizer.from_file(str(folder / "tokenizer.json"))
     except ValueError:  # a kind of tokenizer that it does not know
         return None
     fast.no_truncation()
