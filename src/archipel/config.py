@@ -18,6 +18,12 @@ def api_key() -> str | None:
     return os.environ.get("ARCHIPEL_API_KEY") or None
 
 
+def store_allows_http() -> bool:
+    """Whether object storage may be reached without TLS, by the cloud SDKs' own variables."""
+    names = ("AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP")
+    return any(os.environ.get(name, "").lower() in ("1", "true") for name in names)
+
+
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,6 +15,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from archipel import config
 from archipel.errors import ConfigError, StoreError
 
 _REMOTE_SCHEMES = ("s3", "az", "gs")
@@ -165,6 +166,7 @@ def _open(url: str) -> ObjectStore:
             client_options={
                 "connect_timeout": timedelta(seconds=5),
                 "timeout": timedelta(minutes=5),
+                "allow_http": config.store_allows_http(),
             },
         )
     raise ConfigError(
