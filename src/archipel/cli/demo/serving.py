@@ -15,7 +15,7 @@ from archipel.cli.serve import print_models
 from archipel.cli.up import assistant_page, local_service
 from archipel.errors import ModelError
 from archipel.serve.engine import EngineSettings
-from archipel.serve.hosting import until_stopped
+from archipel.serve.hosting import stop_event
 
 _QUESTION = "What is the capital of France?"
 _PROMPT = "def "
@@ -38,10 +38,11 @@ async def serve_demo(
         answers = await _ask(url, chat=CHAT_MODEL in models)
         stage.say(f"trained model {_PROMPT + (answers['completion'] or '')!r}")
         if not once:
+            stopped = stop_event()
             stage.say("Ctrl-C ends the demo.")
             if sys.stdout.isatty():
                 await asyncio.to_thread(webbrowser.open, page)
-            await until_stopped()
+            await stopped.wait()
     return answers
 
 

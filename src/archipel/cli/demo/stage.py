@@ -27,9 +27,9 @@ from archipel.train.inner import InnerOptimiser
 SITES = ("athens", "bergen", "cadiz")
 CHAT_MODEL = "smollm2-135m"
 _SIZE = "nano"
-_BATCH_SEQUENCES = 4
+_BATCH_SEQUENCES = 2
 _SEQUENCE_TOKENS = 256
-_LEARNING_RATE = 2e-3
+_LEARNING_RATE = 4e-3
 _MEASURE_STEPS = 12
 # Not text that people wrote to be read: installed packages, tests, data tables.
 _LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "encodings"}

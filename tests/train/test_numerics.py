@@ -1,0 +1,110 @@
+"""Fragments, codecs, the outer step: arithmetic that every site must share."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from archipel.errors import ConfigError, IntegrityError
+from archipel.ledger import OuterSpec
+from archipel.train.codec import Codec, codec_named
+from archipel.train.fragments import ModelFragments, Vector, split
+from archipel.train.outer import outer_step
+
+SHAPES = {f"layers.{n}.{name}": (8, size) for n in range(6) for name, size in (("q", 4), ("m", 12))}
+
+
+def numbers(count: int, seed: int = 0) -> Vector:
+    return np.random.default_rng(seed).standard_normal(count, np.float32)
+
+
+@pytest.fixture(params=["float32", "int8"])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    return codec_named(request.param)
+
+
+def test_fragments_hold_every_parameter_once_and_are_balanced() -> None:
+    fragments = split({**SHAPES, "embed": (10, 10)}, 3)
+    names = [name for fragment in fragments for name in fragment.shapes]
+    assert sorted(names) == sorted([*SHAPES, "embed"])
+    sizes = [fragment.values for fragment in fragments]
+    assert max(sizes) <= 1.2 * min(sizes)
+
+
+def test_more_fragments_than_parameters_is_refused() -> None:
+    with pytest.raises(ConfigError, match="13 fragments"):
+        split(SHAPES, 13)
+
+
+def test_flatten_and_unflatten_are_inverse() -> None:
+    tensors = {
+        name: numbers(8 * shape[1], i).reshape(shape)
+        for i, (name, shape) in enumerate(SHAPES.items())
+    }
+    for fragment in split(SHAPES, 3):
+        again = fragment.unflatten(fragment.flatten(tensors))
+        assert all(np.array_equal(again[name], tensors[name]) for name in fragment.shapes)
+
+
+def test_a_live_model_is_captured_and_corrected_by_fragment() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))
+    parts = split({name: tuple(p.shape) for name, p in model.named_parameters()}, 2)
+    live = ModelFragments(model, parts)
+    before = [live.capture(0), live.capture(1)]
+    change = numbers(parts[1].values)
+    live.add(1, change)
+    assert np.array_equal(live.capture(0), before[0])
+    assert np.allclose(live.capture(1), before[1] + change)
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 5000])
+def test_a_codec_keeps_the_length_and_comes_close(codec: Codec, count: int) -> None:
+    values = numbers(count)
+    again = codec.decode(codec.encode(values), count)
+    assert again.shape == values.shape
+    assert np.abs(again - values).max() <= np.abs(values).max() / 127
+    assert not codec.decode(codec.encode(np.zeros(count, np.float32)), count).any()
+
+
+def test_int8_takes_about_a_byte_a_value() -> None:
+    assert len(codec_named("int8").encode(numbers(100_000))) < 1.02 * 100_000
+
+
+def test_error_feedback_makes_the_sum_of_what_was_sent_right(codec: Codec) -> None:
+    values, left = numbers(1000), np.zeros(1000, np.float32)
+    sent = np.zeros(1000, np.float64)
+    for _ in range(50):
+        update = values + left
+        decoded = codec.decode(codec.encode(update), 1000)
+        left = update - decoded
+        sent += decoded
+    assert np.abs(sent / 50 - values).max() < 1e-3
+
+
+def test_hostile_payloads_are_refused(codec: Codec) -> None:
+    payload = codec.encode(numbers(300))
+    for bad in (b"", payload[:-1], payload + b"\0"):
+        with pytest.raises(IntegrityError, match="bytes instead of"):
+            codec.decode(bad, 300)
+    poisoned = np.frombuffer(payload, np.uint8).copy()
+    poisoned[:4] = np.frombuffer(np.float32("nan").tobytes(), np.uint8)
+    with pytest.raises(IntegrityError, match="not finite"):
+        codec.decode(poisoned.tobytes(), 300)
+
+
+def test_an_unknown_codec_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="float32, int8"):
+        codec_named("int3")
+
+
+def test_the_outer_step_is_pytorchs_nesterov() -> None:
+    parameter = nn.Parameter(torch.from_numpy(numbers(100)))
+    peer = torch.optim.SGD([parameter], lr=0.7, momentum=0.9, nesterov=True)
+    spec = OuterSpec(learning_rate=0.7, momentum=0.9)
+    ours, momentum = numbers(100), np.zeros(100, np.float32)
+    for seed in range(5):
+        gradient = numbers(100, seed + 1)
+        parameter.grad = torch.from_numpy(gradient.copy())
+        peer.step()
+        ours, momentum = outer_step(spec, ours, momentum, gradient)
+    assert np.allclose(ours, parameter.detach().numpy(), rtol=1e-5, atol=1e-6)

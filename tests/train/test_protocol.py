@@ -1,0 +1,309 @@
+"""The protocol among several sites in one process, without models: vectors that count tokens."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from archipel.errors import RunError
+from archipel.ledger import Commit, Contribution, InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger.audit import Audit, audit, read_commits
+from archipel.store import Store
+from archipel.train.exchange import Exchange, Identity, Superseded
+from archipel.train.fragments import Fragment, Vector
+from archipel.train.join import find_claims, next_session, recall_contributions
+from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
+from archipel.train.merge import Merge
+from archipel.train.state import GlobalState, digest
+
+STEP_TOKENS = 10
+FRAGMENTS = [Fragment({f"p{number}": (300,)}) for number in range(3)]
+SPEC = RunSpec(
+    model={},
+    fragments=3,
+    sync_steps=6,
+    inner=InnerSpec(
+        learning_rate=1.0, warmup_tokens=0, batch_sequences=1, sequence_tokens=STEP_TOKENS
+    ),
+    outer=OuterSpec(learning_rate=0.7, momentum=0.5),
+    codec="int8",
+    budget_tokens=2_000,
+    unit_tokens=80,
+    initial_digest="0" * 64,
+    corpus_digest="0" * 64,
+    tokenizer_digest="0" * 64,
+    epoch_units=100,
+    seed=0,
+    heartbeat_seconds=1.0,
+    dead_after_seconds=3600.0,
+    snapshot_every_cycles=2,
+)
+
+
+def initial_state() -> GlobalState:
+    return GlobalState(SPEC, FRAGMENTS, {f"p{n}": np.zeros(300, np.float32) for n in range(3)})
+
+
+class PaperSite:
+    """A site whose training adds noise to its vectors; everything else is the real thing."""
+
+    def __init__(self, ledger: Ledger, name: str) -> None:
+        self.name = name
+        self.mailbox = Mailbox()
+        state = initial_state()
+        for fragment in range(SPEC.fragments):
+            while found := ledger.commit(state.next_round(fragment)):
+                state.apply(*found)
+        session = next_session(ledger, name)
+        claims = find_claims(ledger, state, name, session)
+        who = Identity(name, session, f"{session}")
+        self.exchange = Exchange(ledger, state, who, self.mailbox, claims)
+        recall_contributions(ledger, self.exchange)
+        self.exchange.beat("joining")
+        self.local = [vector.copy() for vector in state.parameters]
+        self.base = list(state.applied)
+        self.flying: set[int] = set()
+        self.trained: dict[tuple[int, int], tuple[int, int]] = {}
+        self.claim: tuple[tuple[int, int], int] | None = None
+        self.steps = 0
+        self.due = [2, 4, 6]
+        self.random = np.random.default_rng(len(name))
+
+    def train(self) -> None:
+        for correction in drain(self.mailbox.corrections):
+            self.local[correction.fragment] += correction.values
+            self.base[correction.fragment] = correction.round
+            self.flying.discard(correction.fragment)
+        for key in drain(self.mailbox.settled):
+            self.trained.pop(key, None)
+        for fragment in range(SPEC.fragments):
+            due = fragment in self.mailbox.wanted or self.steps >= self.due[fragment]
+            if due and fragment not in self.flying:
+                self.capture(fragment)
+        self._step()
+
+    def capture(self, fragment: int) -> None:
+        capture = Capture(
+            fragment, self.base[fragment], self.local[fragment].copy(), dict(self.trained), 1.0
+        )
+        self.mailbox.captures.put(capture)
+        self.flying.add(fragment)
+        self.due[fragment] = self.steps + SPEC.sync_steps
+
+    def _step(self) -> None:
+        if self.claim is None and (claim := take(self.mailbox.work)):
+            self.claim = ((claim.unit, claim.generation), claim.start)
+        state = "waiting"
+        if self.claim:
+            state = "training"
+            key, at = self.claim
+            start, _ = self.trained.get(key, (at, at))
+            self.trained[key] = (start, at + STEP_TOKENS)
+            over = at + STEP_TOKENS >= SPEC.unit_length(key[0])
+            self.claim = None if over else (key, at + STEP_TOKENS)
+            self.steps += 1
+            for vector in self.local:
+                vector += self.random.standard_normal(len(vector), np.float32)
+        self.mailbox.report = Report(state=state, step=self.steps, trained=dict(self.trained))
+
+    def meet(self, now: float) -> None:
+        self.exchange.beat()
+        self.exchange.tick(now)
+
+
+def drive(sites: Sequence[PaperSite], *, rounds: int = 400, start: float = 0.0) -> float:
+    """Let the sites train and meet in turn until all are finished; the time by then."""
+    now = start
+    for _ in range(rounds):
+        now += 1.0
+        for site in sites:
+            site.train()
+            site.meet(now)
+        if all(site.mailbox.finished.is_set() for site in sites):
+            break
+    return now
+
+
+def outcome(ledger: Ledger) -> Audit:
+    return audit(SPEC, read_commits(ledger), finished=True)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    ledger = Ledger.create(Store("memory:///"), SPEC)
+    state = initial_state()
+    ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
+    return ledger
+
+
+def assert_equal_everywhere(sites: Sequence[PaperSite]) -> None:
+    for fragment in range(SPEC.fragments):
+        assert len({digest(site.exchange.state.parameters[fragment]) for site in sites}) == 1
+
+
+def test_three_sites_finish_with_the_same_parameters_and_every_token_once(ledger: Ledger) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b", "c")]
+    drive(sites)
+    assert all(site.mailbox.finished.is_set() for site in sites)
+    assert_equal_everywhere(sites)
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+    assert set(found.fragment_tokens) == {2_000}
+    assert set(found.contributions) == {"a", "b", "c"}
+    assert found.refused == ()
+
+
+def test_local_parameters_end_up_where_the_global_ones_are(ledger: Ledger) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b")]
+    drive(sites)
+    for site in sites:
+        site.train()
+        for local, shared in zip(site.local, site.exchange.state.parameters, strict=True):
+            # What is left is the codec's error, which the next contribution would have carried.
+            assert np.abs(local - shared).max() < 0.5
+
+
+def test_a_lone_site_trains_on_its_own(ledger: Ledger) -> None:
+    site = PaperSite(ledger, "alone")
+    drive([site])
+    assert site.mailbox.finished.is_set()
+    assert outcome(ledger).tokens == 2_000
+
+
+def test_a_site_that_joins_late_is_not_taken_for_dead(ledger: Ledger) -> None:
+    first = PaperSite(ledger, "first")
+    now = drive([first], rounds=5)
+    late = PaperSite(ledger, "late")
+    drive([first, late], start=now)
+    found = outcome(ledger)
+    assert (found.duplicate_tokens, found.skipped_tokens) == (0, 0)
+    assert found.contributions["late"] > 0
+    released = [release for commit in read_commits(ledger) for release in commit.released]
+    assert released == []
+
+
+def test_what_a_site_that_left_had_claimed_is_trained_by_the_others(ledger: Ledger) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b", "c")]
+    now = drive(sites, rounds=13)
+    for fragment in set(range(SPEC.fragments)) - sites[2].flying:
+        sites[2].capture(fragment)
+    sites[2].exchange.leave(now, "left")
+    drive(sites[:2], start=now)
+    assert sites[0].mailbox.finished.is_set()
+    assert_equal_everywhere(sites[:2])
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+
+
+@pytest.mark.parametrize("moment", range(9, 16))
+def test_a_site_killed_at_any_moment_comes_back_without_a_token_twice(
+    ledger: Ledger, moment: int
+) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b")]
+    now = drive(sites, rounds=moment)
+    sites[1].train()  # it dies with captures on their way and work in hand
+    sites[1] = PaperSite(ledger, "b")
+    assert sites[1].exchange.who.session == 1
+    drive(sites, start=now)
+    assert all(site.mailbox.finished.is_set() for site in sites)
+    assert_equal_everywhere(sites)
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+
+
+def test_two_processes_under_one_name_the_older_one_stops(ledger: Ledger) -> None:
+    old = PaperSite(ledger, "a")
+    drive([old], rounds=2)
+    new = PaperSite(ledger, "a")
+    drive([new], rounds=2)
+    with pytest.raises(RunError, match="another process has joined as 'a'"):
+        old.exchange.tick(9.0)
+
+
+def test_a_site_that_was_released_while_away_joins_again(ledger: Ledger) -> None:
+    here, away = PaperSite(ledger, "here"), PaperSite(ledger, "away")
+    now = drive([here, away], rounds=4)
+    away.exchange.beat("left")  # as merge duty sees a site whose heartbeat is too old
+    now = drive([here], rounds=40, start=now)
+    with pytest.raises(Superseded):
+        drive([away], rounds=40, start=now)
+    drive([here, PaperSite(ledger, "away")], start=now)
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+
+
+def test_a_damaged_contribution_is_refused_by_name(ledger: Ledger) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b", "c")]
+    ledger.store.put("rounds/00000000/c.delta", b"ARCP" + b"\0" * 100)
+    try:
+        drive(sites)
+    except Superseded:
+        sites = [PaperSite(ledger, name) for name in ("a", "b", "c")]
+        drive(sites)
+    commit = ledger.commit(0)
+    assert commit is not None
+    assert [refusal.site for refusal in commit[0].refused] == ["c"]
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+
+
+def test_merge_duty_refuses_what_does_not_fit() -> None:
+    def header(**changes: object) -> dict[str, object]:
+        return {
+            "site": "a",
+            "session": 0,
+            "round": 0,
+            "base": -3,
+            "tokens": 10,
+            "ranges": [{"unit": 0, "generation": 0, "start": 0, "stop": 10}],
+            "loss": 1.0,
+            "codec": "int8",
+            "values": 300,
+            **changes,
+        }
+
+    state = initial_state()
+    payload = state.codec.encode(np.ones(300, np.float32))
+    nan = np.frombuffer(payload, np.uint8).copy()
+    nan[:4] = 255
+    merge = Merge(state, 0)
+    for changes, data, reason in (
+        ({"base": -6}, payload, "builds on round -6"),
+        ({"codec": "float32"}, payload, "'float32'"),
+        ({"values": 299}, payload, "299 values"),
+        ({"tokens": 5}, payload, "5 tokens"),
+        ({}, payload[:-1], "bytes instead of"),
+        ({}, nan.tobytes(), "not finite"),
+    ):
+        merge.take(type_of(header(**changes)), data)
+        assert reason in merge.refused[-1].reason
+    merge.take(type_of(header()), payload)
+    merge.take(type_of(header(site="b")), payload)
+    assert "already holds unit 0" in merge.refused[-1].reason
+    assert [taken.site for taken in merge.merged] == ["a"]
+
+
+def type_of(value: dict[str, object]) -> Contribution:
+    return Contribution.model_validate(value)
+
+
+def test_merging_weighs_by_tokens() -> None:
+    state = initial_state()
+    merge = Merge(state, 0)
+    for site, unit, tokens, value in (("a", 0, 30, 1.0), ("b", 3, 10, 5.0)):
+        values: Vector = np.full(300, value, np.float32)
+        contribution = Contribution(
+            site=site,
+            session=0,
+            round=0,
+            base=-3,
+            tokens=tokens,
+            ranges=[{"unit": unit, "generation": 0, "start": 0, "stop": tokens}],  # type: ignore[arg-type]
+            loss=1.0,
+            codec="int8",
+            values=300,
+        )
+        merge.take(contribution, state.codec.encode(values))
+    commit, payload, _ = merge.commit("a", [], None)
+    assert isinstance(commit, Commit)
+    assert np.allclose(state.codec.decode(payload, 300), 2.0, atol=0.02)
