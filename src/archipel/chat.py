@@ -48,7 +48,7 @@ class ChatService:
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            headers={b"Authorization": f"Bearer {api_key}".encode()} if api_key else {},
             timeout=_TIMEOUT,
             trust_env=not is_loopback(urlsplit(url).hostname or ""),
         )

@@ -26,7 +26,7 @@ def serve(
     import asyncio
 
     from archipel.serve.engine import EngineSettings
-    from archipel.serve.hosting import listen, until_stopped
+    from archipel.serve.hosting import listen, stop_event
     from archipel.serve.service import check_exposure, service
     from archipel.serve.weights import resolve_models
 
@@ -38,8 +38,9 @@ def serve(
 
     async def run() -> None:
         async with service(paths, sock=sock, api_key=api_key, settings=settings) as url:
+            stopped = stop_event()
             print_models(url, paths)
-            await until_stopped()
+            await stopped.wait()
 
     asyncio.run(run())
 

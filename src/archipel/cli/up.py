@@ -34,7 +34,7 @@ def up(
     from rich.console import Console
 
     from archipel.serve.engine import EngineSettings
-    from archipel.serve.hosting import until_stopped
+    from archipel.serve.hosting import stop_event
     from archipel.serve.weights import resolve_models
 
     if bool(models) == bool(service_url):
@@ -54,10 +54,11 @@ def up(
                 url = await stack.enter_async_context(running)
                 print_models(url, paths)
             page_url = await stack.enter_async_context(assistant_page(url, port=page_port))
+            stopped = stop_event()
             Console(highlight=False).print(f"[bold]assistant[/]  {page_url}", soft_wrap=True)
             if open_page and sys.stdout.isatty():
                 await asyncio.to_thread(webbrowser.open, page_url)
-            await until_stopped()
+            await stopped.wait()
 
     asyncio.run(run())
 

@@ -22,7 +22,7 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     params.n_ctx = settings["context_tokens"] * settings["parallel"]  # shared out among the slots
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]
-    params.sampling.temp = 0.3  # when the client names none; at 0.8, the default, small models ramble
+    params.sampling.temp = 0.3  # unless the client says; small models ramble at 0.8
     params.cache_ram_mib = 256
     params.cors_origins = ""
     params.ui = False

@@ -10,7 +10,6 @@ import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -122,12 +121,12 @@ class Gateway:
         """With a key, the key decides. Without one, no page of another site may use the service."""
         if self.api_key is None:
             origin = request.headers.get("origin")
-            if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            if origin and origin.partition("://")[2] != request.headers["host"]:
                 raise ApiError(403, f"Pages of {origin} may not use this service.", "forbidden")
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(
-            key.encode(), self.api_key.encode()
+            key.encode("latin-1"), self.api_key.encode()
         ):
             message = "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`."
             raise ApiError(401, message, "invalid_api_key")

@@ -71,13 +71,17 @@ async def hosted(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
         await serving
 
 
-async def until_stopped() -> None:
-    """Wait for SIGINT or SIGTERM. A second one has its usual effect."""
+def stop_event() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, from now on; a second one has its usual effect."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stop() -> None:
+        stopped.set()
+        for number in signals:
+            loop.remove_signal_handler(number)
+
     for number in signals:
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
-    for number in signals:
-        loop.remove_signal_handler(number)
+        loop.add_signal_handler(number, stop)
+    return stopped

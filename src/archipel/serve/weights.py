@@ -53,8 +53,9 @@ def find_gguf(path: Path, home: Path) -> Path:
 
 
 def _converted(checkpoint: Path, cache: Path) -> Path:
-    """The checkpoint as F16 GGUF, under a name that changes when any of its files does."""
-    files = sorted(file for file in checkpoint.iterdir() if file.is_file())
+    """The checkpoint as F16 GGUF, under a name that changes when what it is made from does."""
+    kinds = (".json", ".jinja", ".safetensors")
+    files = sorted(file for file in checkpoint.iterdir() if file.suffix in kinds)
     digest = sha256_bytes("".join(f"{file.name} {sha256_file(file)}\n" for file in files).encode())
     converted = cache / f"{digest}.gguf"
     if not converted.exists():

@@ -1,6 +1,6 @@
 // The assistant's page: what the person does, and what it sets going.
 
-import { listModels, streamAnswer } from "./api.js";
+import { ServiceError, listModels, streamAnswer } from "./api.js";
 import { preferredLanguage, say, setLanguage, translate } from "./i18n.js";
 import { clear, showAnswer, showProblem, showQuestion } from "./transcript.js";
 
@@ -12,21 +12,21 @@ let messages = [];
 let underWay = null; // the AbortController of the answer that is growing
 
 async function loadModels() {
-  try {
-    const { models, host, local } = await listModels();
-    $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
-    const before = localStorage.getItem(rememberedModel);
-    if (models.includes(before)) $("#model").value = before;
-    const place = $("#place");
-    place.dataset.text = local ? "on_this_machine" : "on_host";
-    place.dataset.host = host;
-    place.classList.toggle("local", local);
-    place.hidden = false;
-    translate(place.parentElement);
-    if (!models.length) showProblem({ code: null, message: say("no_models") }, loadModels);
-  } catch (error) {
-    showProblem(error, loadModels);
-  }
+  const { models, host, local } = await listModels();
+  if (!models.length) throw new ServiceError({ code: "no_models", message: host });
+  $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
+  const before = localStorage.getItem(rememberedModel);
+  if (models.includes(before)) $("#model").value = before;
+  const place = $("#place");
+  place.dataset.text = local ? "on_this_machine" : "on_host";
+  place.dataset.host = host;
+  place.classList.toggle("local", local);
+  place.hidden = false;
+  translate(place.parentElement);
+}
+
+function begin() {
+  return loadModels().catch((error) => showProblem(error, begin));
 }
 
 function showSuggestions() {
@@ -63,6 +63,7 @@ async function answer() {
   let firstAt = 0;
   setUnderWay(stopping);
   try {
+    if (!$("#model").value) await loadModels();
     const tokens = await streamAnswer({
       model: $("#model").value,
       messages: conversation,
@@ -157,4 +158,4 @@ $("#language").value = preferredLanguage();
 showSuggestions();
 await setLanguage($("#language").value);
 document.body.classList.add("ready");
-await loadModels();
+await begin();

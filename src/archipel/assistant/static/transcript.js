@@ -11,7 +11,7 @@ scroll.addEventListener("scroll", () => {
   following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
 });
 new ResizeObserver(() => {
-  if (following) scroll.scrollTop = scroll.scrollHeight;
+  if (following && log.hasChildNodes()) scroll.scrollTop = scroll.scrollHeight;
 }).observe(log);
 
 /** Show a question, and go to the end of the conversation. */

@@ -1,0 +1,119 @@
+"""A tiny real model, and `archipel serve` as a real process."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+from transformers import LlamaConfig
+
+from tests.models.conftest import tiny_config, tokenizer_folder
+from tests.serve.scripted import scripted
+
+__all__ = ["scripted", "tiny_config", "tokenizer_folder"]
+
+START_SECONDS = 60
+
+
+@dataclass
+class Service:
+    """A running `archipel serve`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def client(self, api_key: str = "none", max_retries: int = 0) -> OpenAI:
+        return OpenAI(base_url=self.url, api_key=api_key, max_retries=max_retries, timeout=60)
+
+    def engine_process_id(self) -> int:
+        """The service's only child."""
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
+def wait_for_end(process_id: int, seconds: float = 20) -> bool:
+    """Whether a process, which need not be a child, ends in time."""
+    try:
+        handle = os.pidfd_open(process_id)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache that all services of the session share: the checkpoint is converted once."""
+    return tmp_path_factory.mktemp("serve-home")
+
+
+@pytest.fixture(scope="session")
+def checkpoint(
+    tiny_config: LlamaConfig, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A Hugging Face checkpoint with random weights and 256 tokens of context."""
+    from archipel.models.checkpoint import new_model, save_checkpoint
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    model = new_model(tiny_config, seed=0)
+    tensors = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
+    save_checkpoint(folder, tiny_config, tensors, tokenizer_folder, card="")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def archipel(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line; what still runs at the end of the session is killed."""
+    processes = []
+
+    def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from archipel.cli.main import main; main()"]
+            + [str(argument) for argument in arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "ARCHIPEL_HOME": str(home), **environment},
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def start_service(
+    archipel: Callable[..., subprocess.Popen[str]], checkpoint: Path
+) -> Callable[..., Service]:
+    """Start `archipel serve tiny=CHECKPOINT` on a free port, and wait until it answers."""
+
+    def start(*arguments: object) -> Service:
+        options = ["--port", 0, "--context", 256, "--threads", 1, *arguments]
+        process = archipel("serve", f"tiny={checkpoint}", *options)
+        assert process.stdout is not None
+        line = process.stdout.readline().split()
+        assert line, process.communicate()[1]
+        return Service(process, line[1])
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def service(start_service: Callable[..., Service]) -> Iterator[Service]:
+    """The service that tests share; they leave it as it was."""
+    running = start_service()
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(20) == 0

@@ -1,0 +1,114 @@
+"""A service whose answers the test writes, piece by piece."""
+
+import asyncio
+import contextlib
+import json
+import queue
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+
+@contextlib.contextmanager
+def hosted_in_thread(app: ASGIApp) -> Iterator[str]:
+    """Serve `app` on a free port of this machine; gives its URL."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class ScriptedService:
+    """An OpenAI-compatible service under the test's control."""
+
+    url: str = ""
+    requests: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    refusal: tuple[int, dict[str, Any]] | None = None
+    keys: set[str] = field(default_factory=set)
+    hold: bool = False  # answer nothing at all, not even a header
+    client_left: threading.Event = field(default_factory=threading.Event)
+    _answer: asyncio.Queue[bytes | Exception | None] = field(default_factory=asyncio.Queue)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """The next request that arrives."""
+        return self.requests.get(timeout=20)
+
+    def send(self, data: bytes | Exception | None) -> None:
+        """Put bytes into the answer under way; None ends it, an exception breaks the connection."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._answer.put_nowait, data)
+
+    def say(self, *pieces: str) -> None:
+        for piece in pieces:
+            chunk = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
+            self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+
+    def finish(self, tokens: int = 7) -> None:
+        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        usage = {"choices": [], "usage": {"completion_tokens": tokens}}
+        for chunk in (last, usage):
+            self.send(f"data: {json.dumps(chunk)}\n\n".encode())
+        self.send(b"data: [DONE]\n\n")
+        self.send(None)
+
+    async def models(self, request: Request) -> Response:
+        self.keys.add(request.headers.get("authorization", ""))
+        return JSONResponse({"data": [{"id": "island"}, {"id": "reef"}]})
+
+    async def chat(self, request: Request) -> Response:
+        self._loop = asyncio.get_running_loop()
+        body = await request.json()
+        if self.refusal:
+            status, error = self.refusal
+            self.requests.put(body)
+            return JSONResponse(error, status)
+        if self.hold:
+            while not await request.is_disconnected():
+                await request.receive()
+            self.client_left.set()
+        self._answer = asyncio.Queue()
+        self.requests.put(body)
+        return StreamingResponse(self._stream(), media_type="text/event-stream")
+
+    async def _stream(self) -> AsyncIterator[bytes]:
+        try:
+            while (data := await self._answer.get()) is not None:
+                if isinstance(data, Exception):
+                    raise data
+                yield data
+        except asyncio.CancelledError:
+            self.client_left.set()
+            raise
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedService]:
+    script = ScriptedService()
+    app = Starlette(
+        routes=[
+            Route("/v1/models", script.models),
+            Route("/v1/chat/completions", script.chat, methods=["POST"]),
+        ]
+    )
+    with hosted_in_thread(app) as url:
+        script.url = f"{url}/v1"
+        yield script
