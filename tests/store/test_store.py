@@ -74,7 +74,7 @@ def test_an_s3_store_that_is_not_there_says_so(
     s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(StoreError, match="can't read 'run.json' in s3://"):
+    with pytest.raises(StoreError, match=r"can't read 'run\.json' in s3://"):
         Store(s3_bucket).get("run.json")
 
 

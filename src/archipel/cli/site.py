@@ -30,8 +30,12 @@ def join(
     import threading
 
     from archipel.errors import ConfigError
-    from archipel.ledger import Ledger
+    from archipel.ledger import Ledger, check_site_name
     from archipel.store import Store
+
+    check_site_name(name)
+    ledger = Ledger.open(Store(url))  # before torch, which takes seconds to load
+
     from archipel.train.start import start_site
 
     stop = threading.Event()
@@ -48,5 +52,4 @@ def join(
         chosen = {int(core) for core in cores.split(",")} if cores else None
     except ValueError as error:
         raise ConfigError(f"--cores {cores!r} is not a list of numbers: write it as 0,1") from error
-    ledger = Ledger.open(Store(url))
     start_site(ledger, name, stop, corpus=corpus, threads=threads, cores=chosen)

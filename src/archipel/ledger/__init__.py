@@ -18,6 +18,7 @@ from archipel.ledger.schema import (
     Release,
     RunSpec,
     SnapshotManifest,
+    check_site_name,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "Release",
     "RunSpec",
     "SnapshotManifest",
+    "check_site_name",
 ]

@@ -5,17 +5,32 @@ u mod F, so that its history is one chain of commits. A *generation* counts how 
 claimed: a commit that releases generation g lets anyone claim g + 1.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from archipel.errors import IntegrityError, RunError
+from archipel.errors import ConfigError, IntegrityError, RunError
 
 FORMAT = 1
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Name = Annotated[str, Field(pattern=_NAME)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
+
+
+def check_site_name(name: str) -> None:
+    """Make sure that a site may be called this.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    if not re.match(_NAME, name):
+        raise ConfigError(
+            f"a site can't be named {name!r}: up to 64 letters, digits, dots, dashes and "
+            "underscores, the first a letter or a digit"
+        )
 
 
 class _Record(BaseModel):

@@ -12,17 +12,20 @@ from transformers import PreTrainedModel
 from archipel.ledger import InnerSpec
 from archipel.train.work import Tokens
 
+_JOIN_WARMUP_STEPS = 50  # more than twice AdamW's longest memory at β₂ = 0.95
 
-def learning_rate(spec: InnerSpec, tokens: int, budget_tokens: int) -> float:
-    """Linear warm-up, then cosine decay to a tenth, over the tokens of all sites together."""
+
+def learning_rate(spec: InnerSpec, *, tokens: int, budget_tokens: int, step: int) -> float:
+    """Linear warm-up, then cosine decay to a tenth, over the tokens of all sites together.
+
+    `step` counts this process's own steps: AdamW that has just started takes steps as large as the
+    rate whatever the gradients, so a site that joins late warms up on its own too.
+    """
+    started = min(1.0, (step + 1) / _JOIN_WARMUP_STEPS)
     if tokens < spec.warmup_tokens:
-        return (
-            spec.learning_rate
-            * (tokens + spec.batch_tokens)
-            / (spec.warmup_tokens + spec.batch_tokens)
-        )
+        return spec.learning_rate * min(started, (tokens + spec.batch_tokens) / spec.warmup_tokens)
     done = min(1.0, (tokens - spec.warmup_tokens) / max(1, budget_tokens - spec.warmup_tokens))
-    return spec.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+    return spec.learning_rate * started * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
 class InnerOptimiser:

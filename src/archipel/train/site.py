@@ -131,7 +131,10 @@ class _Session:
             self._mailbox.finished.wait(_IDLE_SECONDS)
             return
         rate = learning_rate(
-            self._spec.inner, self._mailbox.global_tokens, self._spec.budget_tokens
+            self._spec.inner,
+            tokens=self._mailbox.global_tokens,
+            budget_tokens=self._spec.budget_tokens,
+            step=self._progress.step,
         )
         loss = self._inner.step(batch.x_BT, batch.y_BT, rate)
         if not math.isfinite(loss):
