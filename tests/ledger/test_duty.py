@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from archipel.ledger import Heartbeat
-from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order
+from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order, prompt
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SITES = [f"site-{number}" for number in range(8)]
@@ -22,6 +22,15 @@ def test_alive_goes_by_the_stores_own_times() -> None:
         "left": Sighting(beat("left", "left"), NOW),
     }
     assert set(alive(seen, now=NOW, dead_after=timedelta(seconds=5))) == {"fresh"}
+
+
+def test_a_round_stops_waiting_sooner_than_data_is_taken_away() -> None:
+    seen = {
+        "late": Sighting(beat("late"), NOW - timedelta(seconds=4)),
+        "here": Sighting(beat(), NOW),
+    }
+    assert prompt(seen, now=NOW, heartbeat_seconds=1.0) == {"here"}
+    assert "late" in alive(seen, now=NOW, dead_after=timedelta(seconds=5))
 
 
 def test_every_site_comes_to_the_same_order() -> None:

@@ -6,6 +6,7 @@ import typer
 
 from archipel import __version__
 from archipel.cli import corpus, run, site
+from archipel.cli.bench import bench
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
 from archipel.cli.pull import pull
@@ -48,6 +49,7 @@ app.command()(serve)
 app.command()(chat)
 app.command()(up)
 app.command()(pull)
+app.command()(bench)
 
 
 def main() -> None:

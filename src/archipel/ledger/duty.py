@@ -34,6 +34,18 @@ def alive(
     }
 
 
+def prompt(
+    sightings: Mapping[str, Sighting], *, now: datetime, heartbeat_seconds: float
+) -> set[str]:
+    """The sites that a round waits for: none of their last three heartbeats is missing.
+
+    To suspect a site wrongly costs it one round, to wait for one that is gone costs all; so this
+    is quicker than `alive`, after which a site's data goes to others.
+    """
+    late_after = timedelta(seconds=3 * heartbeat_seconds)
+    return {site for site, seen in sightings.items() if now - seen.modified < late_after}
+
+
 def merge_order(sites: Iterable[str], fragment: int) -> list[str]:
     """The sites in the order in which merge duty for `fragment` falls to them.
 

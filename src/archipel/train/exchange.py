@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from archipel.errors import IntegrityError, RunError
 from archipel.ledger import Commit, Contribution, Heartbeat, Ledger, Range, Release
-from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order
+from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order, prompt
 from archipel.train.claims import Claims
 from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox, drain
@@ -188,6 +188,15 @@ class Exchange:
             if beat.state in ("training", "waiting") or site == self.who.site
         }
 
+    def _prompt(self) -> set[str]:
+        """The sites that a round waits for, this one among them."""
+        mine = self._sightings.get(self.who.site)
+        if mine is None:
+            return {*self._sightings, self.who.site}
+        seconds = self.spec.heartbeat_seconds
+        found = prompt(self._sightings, now=mine.modified, heartbeat_seconds=seconds)
+        return found | {self.who.site}
+
     # Contributing
 
     def _is_wanted(self, fragment: int) -> bool:
@@ -309,11 +318,11 @@ class Exchange:
         )
 
     def _my_turn(self, fragment: int, round_: int, open_seconds: float) -> bool:
-        """Whether this site should merge now: in its turn, when all live sites are in or late."""
-        live = self._active()
-        turn = merge_order(live, fragment).index(self.who.site)
-        grace = grace_seconds(live.values(), self.spec.heartbeat_seconds)
-        others = [beat for site, beat in live.items() if site != self.who.site]
+        """Whether this site should merge now: in its turn, when all are in or late."""
+        here = {site: beat for site, beat in self._active().items() if site in self._prompt()}
+        turn = merge_order(here, fragment).index(self.who.site)
+        grace = grace_seconds(here.values(), self.spec.heartbeat_seconds)
+        others = [beat for site, beat in here.items() if site != self.who.site]
         if turn == 0 and all(beat.contributed.get(fragment) == round_ for beat in others):
             return True
         return open_seconds > grace * (turn + 1)

@@ -29,7 +29,7 @@ CHAT_MODEL = "smollm2-135m"
 _SIZE = "nano"
 _BATCH_SEQUENCES = 2
 _SEQUENCE_TOKENS = 256
-_LEARNING_RATE = 4e-3
+_LEARNING_RATE = 2e-3
 _MEASURE_STEPS = 12
 # Not text that people wrote to be read: installed packages, tests, data tables.
 _LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "encodings"}
@@ -75,12 +75,12 @@ class Stage:
             options = RunOptions(
                 model=_SIZE,
                 tokens=tokens,
-                sync_steps=24,
+                sync_steps=12,
                 batch_sequences=_BATCH_SEQUENCES,
                 sequence_tokens=_SEQUENCE_TOKENS,
                 learning_rate=_LEARNING_RATE,
-                heartbeat_seconds=1.0,
-                dead_after_seconds=6.0,
+                heartbeat_seconds=0.5,
+                dead_after_seconds=4.0,
                 keep_history=True,
             )
             return create_run(Store(str(self.folder / "run")), self.corpus, options)

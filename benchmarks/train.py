@@ -1,0 +1,93 @@
+"""One site's training speed against the same model and batch in a bare PyTorch loop.
+
+Both on all cores, in turns, in one process; the site runs its whole protocol on a folder.
+"""
+
+import json
+import sysconfig
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from archipel.config import usable_cores
+from archipel.corpus import BuildOptions, TokenReader, build_corpus, read_manifest
+from archipel.ledger import Ledger, RunSpec
+from archipel.models.checkpoint import new_model
+from archipel.store import Store
+from archipel.train.create import RunOptions, create_run
+from archipel.train.join import run_config
+from archipel.train.site import run_site
+
+_WARM_SECONDS = 3.0
+
+
+def run(quick: bool) -> dict[str, float | int]:
+    """Measure pairs of a bare loop and a site, and return the medians."""
+    seconds, pairs = (12.0, 3) if quick else (40.0, 7)
+    torch.set_num_threads(usable_cores())
+    library = Path(sysconfig.get_path("stdlib"))
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        build_corpus([library / name for name in ("asyncio", "email")], corpus, BuildOptions())
+        options = RunOptions(tokens=1_000_000_000, sequence_tokens=256, batch_sequences=8)
+        ledger = create_run(Store(str(Path(folder) / "run")), corpus, options)
+        reader = TokenReader(corpus, read_manifest(corpus), "train")
+        bare, site = [], []
+        for number in range(pairs):
+            bare.append(_bare_loop(ledger.spec, reader, seconds))
+            site.append(_site(ledger, f"site-{number}", reader, seconds))
+    return {
+        "pairs": pairs,
+        "threads": usable_cores(),
+        "batch_tokens": ledger.spec.inner.batch_tokens,
+        "tokens_per_second": round(median(site)),
+        "bare_loop_tokens_per_second": round(median(bare)),
+        "ratio_to_bare_loop": round(
+            median(ours / theirs for ours, theirs in zip(site, bare, strict=True)), 3
+        ),
+    }
+
+
+def _bare_loop(spec: RunSpec, reader: TokenReader, seconds: float) -> float:
+    """Tokens per second of the plainest loop that trains this model."""
+    model = new_model(run_config(spec), spec.seed).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), fused=True)
+    shape = (spec.inner.batch_sequences, spec.inner.sequence_tokens)
+    steps, began = 0, time.monotonic()
+    first = None
+    while time.monotonic() - began < seconds:
+        flat = torch.from_numpy(
+            reader.read(steps * spec.inner.batch_tokens, spec.inner.batch_tokens + 1)
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(input_ids=flat[:-1].view(shape), use_cache=False).logits
+        loss = cross_entropy(logits.float().flatten(0, 1), flat[1:])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        loss.item()
+        steps += 1
+        if first is None and time.monotonic() - began > _WARM_SECONDS:
+            first = (steps, time.monotonic())
+    assert first is not None
+    return (steps - first[0]) * spec.inner.batch_tokens / (time.monotonic() - first[1])
+
+
+def _site(ledger: Ledger, name: str, reader: TokenReader, seconds: float) -> float:
+    """Tokens per second of a site, from the metrics that it put into the ledger."""
+    stop = threading.Event()
+    timer = threading.Timer(seconds + 1.0, stop.set)
+    timer.start()
+    run_site(ledger, name, reader, stop)
+    timer.join()
+    points = [json.loads(line) for line in ledger.metrics(name).splitlines()]
+    points = [point for point in points if "time" in point]
+    warm = [point for point in points if point["time"] > points[0]["time"] + _WARM_SECONDS]
+    tokens = warm[-1]["tokens"] - warm[0]["tokens"]
+    return float(tokens / (warm[-1]["time"] - warm[0]["time"]))
