@@ -1,6 +1,7 @@
 """How a run looks in the terminal."""
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,10 +16,11 @@ def run_screen(view: RunView, title: str, note: str = "") -> RenderableType:
     share = view.tokens / view.budget_tokens
     head = Text.assemble(
         (title, "bold"),
-        f"   {view.tokens:,} of {view.budget_tokens:,} tokens ({share:.0%})",
+        f"\n{view.tokens:,} of {view.budget_tokens:,} tokens ({share:.0%})",
         f"   {view.rounds} rounds committed",
     )
-    bar = ProgressBar(total=view.budget_tokens, completed=view.tokens, width=None)
+    # A progress bar ends without a line break; padding gives it one.
+    bar = Padding(ProgressBar(total=view.budget_tokens, completed=view.tokens), (0, 0, 1, 0))
     return Group(head, bar, _sites(view), Text(note, style="dim"))
 
 
@@ -30,7 +32,7 @@ def _sites(view: RunView) -> Table:
         ("tokens/s", True),
         ("loss", True),
         ("step", True),
-        ("commits put", True),
+        ("commits", True),
         ("merge duty", False),
         ("out", True),
         ("in", True),
@@ -54,7 +56,7 @@ def _row(site: SiteView) -> list[RenderableType]:
         "" if beat.loss is None else f"{beat.loss:.3f}",
         f"{beat.step:,}",
         str(beat.commits_put),
-        ", ".join(f"fragment {fragment}" for fragment in site.duty),
+        ", ".join(map(str, site.duty)),
         f"{beat.bytes_out / 1e6:.1f} MB",
         f"{beat.bytes_in / 1e6:.1f} MB",
     ]

@@ -42,7 +42,9 @@ def look(ledger: Ledger, now: datetime) -> RunView:
     live = alive(sightings, now=now, dead_after=timedelta(seconds=spec.dead_after_seconds))
     duty = {f: merge_order(live, f)[0] for f in range(spec.fragments) if live}
     beats = [seen.heartbeat for seen in sightings.values()]
-    applied = [max((b.applied.get(f, -1) for b in beats), default=-1) for f in duty]
+    applied = [
+        max((b.applied.get(f, -1) for b in beats), default=-1) for f in range(spec.fragments)
+    ]
     return RunView(
         sites=tuple(
             SiteView(

@@ -4,26 +4,20 @@ Driven by `tick(now)`: it has no thread, no clock and no randomness of its own, 
 code runs against a real store and inside a simulation. Knows no models, only flat vectors.
 """
 
-import json
-import logging
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from archipel.errors import IntegrityError, RunError
-from archipel.ledger import Commit, Contribution, Heartbeat, Ledger, Range, Release
-from archipel.ledger.duty import Sighting, alive, grace_seconds, merge_order, prompt
+from archipel.ledger import Commit, Contribution, Heartbeat, Ledger, Release
+from archipel.ledger.duty import grace_seconds, merge_order
+from archipel.train.accounts import Accounts, Trained
 from archipel.train.claims import Claims
 from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox, drain
 from archipel.train.merge import Merge
+from archipel.train.metrics import Metrics
+from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
-
-log = logging.getLogger(__name__)
-
-_LIST_EVERY = 8  # looks at known sites between two LISTs for new ones
-_METRICS_SECONDS = 3.0
 
 
 class Superseded(Exception):
@@ -47,7 +41,7 @@ class _Sent:
     tokens: int
     values: Vector | None
     residual: Vector | None
-    trained: dict[ClaimKey, int]
+    trained: Trained
 
 
 class Exchange:
@@ -62,23 +56,19 @@ class Exchange:
         self.who = who
         self.mailbox = mailbox
         self.claims = claims
+        self.neighbours = Neighbours(ledger, who.site)
+        self.metrics = Metrics(ledger, who.site, who.session)
         self.commits_put = 0
         self.news = False  # whether others should hear of a change before the next heartbeat
         self._sent: dict[int, _Sent] = {}
         self._residual: dict[int, Vector] = {}
         self._merge_residual: dict[int, tuple[int, Vector | None]] = {}
-        self._included: dict[int, dict[ClaimKey, int]] = {f: {} for f in self._fragments}
-        self._settled: set[ClaimKey] = set()
-        self._sightings: dict[str, Sighting] = {}
-        self._looks = 0
+        self._accounts = Accounts(ledger.spec)
         self._opened: dict[int, tuple[int, float]] = {}
         self._exchange_seconds = 0.0
         self._contributed_at: float | None = None
         self._contributed: dict[int, int] = {}
         self._captures: deque[Capture] = deque()
-        self._metrics: deque[dict[str, float | int | str]] = deque()
-        self._metrics_put = 0
-        self._metrics_at = 0.0
 
     @property
     def _fragments(self) -> range:
@@ -98,7 +88,7 @@ class Exchange:
                     "state": state or report.state,
                     "step": report.step,
                     "tokens": report.tokens,
-                    "uncovered_tokens": self._uncovered(),
+                    "uncovered_tokens": self._accounts.uncovered(report.trained),
                     "pending_tokens": max(self._pending(f) for f in self._fragments),
                     "global_tokens": self.mailbox.global_tokens,
                     "tokens_per_second": report.tokens_per_second,
@@ -130,72 +120,33 @@ class Exchange:
             self._exchange_seconds, self._contributed_at = now - self._contributed_at, None
         trained = self.mailbox.report.trained
         self._contribute_captured(now)
-        self._forget_settled(trained)
+        self._accounts.forget(trained)
         self._look()
         for fragment in self._fragments:
             self._follow(fragment, now)
         self.mailbox.wanted = frozenset(f for f in self._fragments if self._is_wanted(f))
-        others = [beat for site, beat in self._alive().items() if site != self.who.site]
-        uncovered = self._uncovered() + sum(beat.uncovered_tokens for beat in others)
-        self.mailbox.global_tokens = self.state.cover.tokens + uncovered
+        self.mailbox.global_tokens = self._global_tokens()
         self.claims.provide(self.state.cover, self.mailbox.work)
         self._finish()
-        self.put_metrics(now)
+        self.metrics.add(*drain(self.mailbox.metrics))
+        self.metrics.put(now)
+
+    def _global_tokens(self) -> int:
+        """Tokens trained by all live sites, covered by commits or not yet."""
+        live = self.neighbours.alive().values()
+        theirs = sum(beat.uncovered_tokens for beat in live if beat.site != self.who.site)
+        mine = self._accounts.uncovered(self.mailbox.report.trained)
+        return self.state.cover.tokens + theirs + mine
 
     def _look(self) -> None:
-        """Read the heartbeats of the sites that are known, and now and then look for new ones."""
-        if self._looks % _LIST_EVERY == 0:
-            for site in self.ledger.site_names():
-                self._see(site)
-        else:
-            for site in list(self._sightings):
-                self._see(site)
-        self._looks += 1
-        mine = self._sightings.get(self.who.site)
-        if mine and (mine.heartbeat.session, mine.heartbeat.nonce) > (
-            self.who.session,
-            self.who.nonce,
-        ):
+        self.neighbours.look()
+        mine = self.neighbours.mine()
+        if mine and (mine.session, mine.nonce) > (self.who.session, self.who.nonce):
             raise RunError(
                 f"another process has joined as {self.who.site!r}: this one stops. "
                 "Give each site its own --name"
             )
-        self.claims.hear(seen.heartbeat.next_unit for seen in self._sightings.values())
-
-    def _see(self, site: str) -> None:
-        try:
-            seen = self.ledger.sighting(site)
-        except IntegrityError as error:
-            log.warning("%s", error)
-            return
-        if seen:
-            self._sightings[site] = seen
-
-    def _alive(self) -> dict[str, Heartbeat]:
-        """The live sites; nobody is judged before this site's own heartbeat is seen."""
-        mine = self._sightings.get(self.who.site)
-        if mine is None:
-            return {site: seen.heartbeat for site, seen in self._sightings.items()}
-        dead_after = timedelta(seconds=self.spec.dead_after_seconds)
-        found = alive(self._sightings, now=mine.modified, dead_after=dead_after)
-        return {**found, self.who.site: mine.heartbeat}
-
-    def _active(self) -> dict[str, Heartbeat]:
-        """The live sites that have joined, this one among them."""
-        return {
-            site: beat
-            for site, beat in self._alive().items()
-            if beat.state in ("training", "waiting") or site == self.who.site
-        }
-
-    def _prompt(self) -> set[str]:
-        """The sites that a round waits for, this one among them."""
-        mine = self._sightings.get(self.who.site)
-        if mine is None:
-            return {*self._sightings, self.who.site}
-        seconds = self.spec.heartbeat_seconds
-        found = prompt(self._sightings, now=mine.modified, heartbeat_seconds=seconds)
-        return found | {self.who.site}
+        self.claims.hear(beat.next_unit for beat in self.neighbours.beats())
 
     # Contributing
 
@@ -230,7 +181,7 @@ class Exchange:
     def _contribute(self, capture: Capture, now: float) -> None:
         """Encode and put this site's contribution to the fragment's next round."""
         fragment, round_ = capture.fragment, self.state.next_round(capture.fragment)
-        ranges = self._ranges(fragment, capture)
+        ranges = self._accounts.ranges(fragment, capture.trained)
         tokens = sum(piece.stop - piece.start for piece in ranges)
         payload, left = b"", self._residual.get(fragment)
         if tokens:
@@ -250,38 +201,17 @@ class Exchange:
             codec=self.state.codec.name,
             values=self.state.fragments[fragment].values if tokens else 0,
         )
-        stops = {key: stop for key, (_, stop) in capture.trained.items()}
         values: Vector | None = capture.values
         if not self.ledger.put_contribution(header, payload):
             values = None  # an earlier session of this site was first
-        self._sent[fragment] = _Sent(tokens, values, left, stops)
+        self._sent[fragment] = _Sent(tokens, values, left, capture.trained)
         self._contributed[fragment] = round_
         self._opened.setdefault(fragment, (round_, now))
         self._contributed_at = now
         self.news = True
 
-    def _ranges(self, fragment: int, capture: Capture) -> tuple[Range, ...]:
-        """What was trained since this site's last contribution that was merged."""
-        included = self._included[fragment]
-        return tuple(
-            Range(unit=unit, generation=generation, start=begin, stop=stop)
-            for (unit, generation), (start, stop) in sorted(capture.trained.items())
-            if (begin := included.get((unit, generation), start)) < stop
-        )
-
     def _pending(self, fragment: int) -> int:
-        """Tokens trained here that no commit of this fragment holds yet."""
-        included = self._included[fragment]
-        trained = self.mailbox.report.trained
-        return sum(stop - included.get(key, start) for key, (start, stop) in trained.items())
-
-    def _uncovered(self) -> int:
-        """Tokens trained here that are not covered by a commit of their own fragment."""
-        trained = self.mailbox.report.trained
-        return sum(
-            stop - self._included[key[0] % self.spec.fragments].get(key, start)
-            for key, (start, stop) in trained.items()
-        )
+        return self._accounts.pending(fragment, self.mailbox.report.trained)
 
     # Following rounds
 
@@ -291,7 +221,7 @@ class Exchange:
             if not self._apply_next(fragment):
                 break
         round_ = self.state.next_round(fragment)
-        if not any(b.heartbeat.contributed.get(fragment) == round_ for b in self._everyone()):
+        if not self._contributors(fragment, round_):
             self._opened.pop(fragment, None)
             return
         opened, since = self._opened.get(fragment, (round_, now))
@@ -302,24 +232,21 @@ class Exchange:
             self._merge(fragment, round_)
             self._apply_next(fragment)
 
-    def _everyone(self) -> list[Sighting]:
-        """All sightings, this site's own with what it has sent since."""
-        mine = self._sightings.get(self.who.site)
-        others = [seen for site, seen in self._sightings.items() if site != self.who.site]
-        if mine is None:
-            return others
-        beat = mine.heartbeat.model_copy(update={"contributed": dict(self._contributed)})
-        return [*others, Sighting(beat, mine.modified)]
+    def _contributors(self, fragment: int, round_: int) -> dict[str, int]:
+        """The sites, gone ones too, that have contributed to the round, each with its session."""
+        others = self.neighbours.others()
+        found = {b.site: b.session for b in others if b.contributed.get(fragment) == round_}
+        if self._contributed.get(fragment) == round_:
+            found[self.who.site] = self.who.session
+        return dict(sorted(found.items()))
 
     def _committed_elsewhere(self, fragment: int) -> bool:
         round_ = self.state.next_round(fragment)
-        return any(
-            seen.heartbeat.applied.get(fragment, -1) >= round_ for seen in self._sightings.values()
-        )
+        return any(beat.applied.get(fragment, -1) >= round_ for beat in self.neighbours.beats())
 
     def _my_turn(self, fragment: int, round_: int, open_seconds: float) -> bool:
         """Whether this site should merge now: in its turn, when all are in or late."""
-        here = {site: beat for site, beat in self._active().items() if site in self._prompt()}
+        here = self.neighbours.awaited()
         turn = merge_order(here, fragment).index(self.who.site)
         grace = grace_seconds(here.values(), self.spec.heartbeat_seconds)
         others = [beat for site, beat in here.items() if site != self.who.site]
@@ -330,15 +257,13 @@ class Exchange:
     def _merge(self, fragment: int, round_: int) -> None:
         """Merge what has come in for the round and put the commit."""
         merge = Merge(self.state, round_)
-        for seen in sorted(self._everyone(), key=lambda seen: seen.heartbeat.site):
-            if seen.heartbeat.contributed.get(fragment) != round_:
-                continue
+        for site, session in self._contributors(fragment, round_).items():
             try:
-                found = self.ledger.contribution(round_, seen.heartbeat.site)
+                found = self.ledger.contribution(round_, site)
                 if found and (stranger := self._not_the_claimant(found[0])):
                     raise IntegrityError(stranger)
             except IntegrityError as error:
-                merge.refuse(seen.heartbeat.site, seen.heartbeat.session, str(error))
+                merge.refuse(site, session, str(error))
                 continue
             if found:
                 merge.take(*found)
@@ -360,7 +285,7 @@ class Exchange:
 
     def _abandoned(self, fragment: int) -> list[ClaimKey]:
         """This fragment's claimed and uncovered units whose sites are gone."""
-        live = self._alive()
+        live = self.neighbours.alive()
         found = []
         for unit in self.state.cover.open_units(self.claims.next_unit):
             if unit % self.spec.fragments != fragment:
@@ -369,10 +294,10 @@ class Exchange:
             holder = self.claims.holder(unit, generation)
             if holder is None or holder in live:
                 continue
-            if holder in self._sightings:
+            if self.neighbours.knows(holder):
                 found.append((unit, generation))
             else:
-                self._see(holder)  # it joined since the last LIST: not gone, but new
+                self.neighbours.see(holder)  # it joined since the last LIST: not gone, but new
         return found
 
     def _releases(self, fragment: int, merged: list[Contribution]) -> list[Release]:
@@ -406,12 +331,13 @@ class Exchange:
                 base = sent.values
             if sent.residual is not None:
                 self._residual[fragment] = sent.residual
-            self._included[fragment].update(sent.trained)
-            self._settle()
+            for key in self._accounts.merged(fragment, sent.trained):
+                self.claims.held.discard(key)
+                self.mailbox.settled.put(key)
         self.mailbox.corrections.put(Correction(fragment, round_, after - base))
         self.claims.unblock(fragment)
         self.news = True
-        self._metrics.append({"applied": round_, "digest": commit.digest, "by": commit.by})
+        self.metrics.add({"applied": round_, "digest": commit.digest, "by": commit.by})
         if commit.by == self.who.site:
             self._snapshot_if_due(commit)
         return True
@@ -424,22 +350,6 @@ class Exchange:
         for release in commit.released:
             if (release.unit, release.generation) in held:
                 raise Superseded(f"unit {release.unit} was released while this site was away")
-
-    def _settle(self) -> None:
-        """Tell training of the units that every fragment's commits hold to their end."""
-        for key in set.intersection(*(set(included) for included in self._included.values())):
-            length = self.spec.unit_length(key[0])
-            if all(included[key] == length for included in self._included.values()):
-                self._settled.add(key)
-                self.claims.held.discard(key)
-                self.mailbox.settled.put(key)
-
-    def _forget_settled(self, trained: Mapping[ClaimKey, object]) -> None:
-        """Drop settled units once training has: no capture can list them again."""
-        for key in [key for key in self._settled if key not in trained]:
-            self._settled.remove(key)
-            for included in self._included.values():
-                included.pop(key, None)
 
     # Snapshots and the end
 
@@ -468,7 +378,7 @@ class Exchange:
         """When all is trained and merged, put the final snapshot, or wait for it."""
         if not self.state.cover.complete or self._sent:
             return
-        live = self._active()
+        live = self.neighbours.active()
         pending = [beat.pending_tokens for site, beat in live.items() if site != self.who.site]
         if any(pending) or any(self._pending(f) for f in self._fragments):
             return
@@ -480,20 +390,9 @@ class Exchange:
         if manifest and manifest.final:
             self.mailbox.finished.set()
 
-    def put_metrics(self, now: float, *, all_of_them: bool = False) -> None:
-        """Put this site's metrics every few seconds, or all of them now."""
-        self._metrics.extend(drain(self.mailbox.metrics))
-        if self._metrics and (all_of_them or now - self._metrics_at >= _METRICS_SECONDS):
-            lines = "".join(json.dumps(point) + "\n" for point in self._metrics)
-            self.ledger.put_metrics(
-                self.who.site, self.who.session, self._metrics_put, lines.encode()
-            )
-            self._metrics.clear()
-            self._metrics_put += 1
-            self._metrics_at = now
-
     def leave(self, now: float, state: str) -> None:
         """Put what the training thread has handed over, and say goodbye: "left" or "done"."""
         self._contribute_captured(now)
-        self.put_metrics(now, all_of_them=True)
+        self.metrics.add(*drain(self.mailbox.metrics))
+        self.metrics.put(now, all_of_them=True)
         self.beat(state)

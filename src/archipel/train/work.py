@@ -71,11 +71,12 @@ class Work:
         self._at = batch.stop
 
     def _offset(self, unit: int) -> int:
-        """The unit's first token in the corpus: each epoch after the first has its own order."""
+        """The unit's first token in the corpus: each epoch has its own order.
+
+        A document longer than a unit is thus spread over the epoch, not trained in one go.
+        """
         epoch, place = divmod(unit, self._spec.epoch_units)
-        if epoch:
-            if epoch not in self._orders:
-                order = np.random.default_rng([self._spec.seed, epoch])
-                self._orders = {epoch: order.permutation(self._spec.epoch_units)}
-            place = int(self._orders[epoch][place])
-        return place * self._spec.unit_tokens
+        if epoch not in self._orders:
+            order = np.random.default_rng([self._spec.seed, epoch])
+            self._orders = {epoch: order.permutation(self._spec.epoch_units)}
+        return int(self._orders[epoch][place]) * self._spec.unit_tokens

@@ -41,7 +41,8 @@ def demo(
     )
     ledger = stage.prepare()
     story = train(stage, ledger)
-    figures = gather(ledger, story)
+    with stage.step("measure held-out loss, audit, replay"):
+        figures = gather(ledger, story)
     draw(ledger, figures, story, stage.folder / "loss.png")
     stage.say(f"loss curve    {stage.folder / 'loss.png'}")
     models = {"trained": export_model(stage, ledger)}

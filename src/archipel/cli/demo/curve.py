@@ -26,7 +26,8 @@ def draw(ledger: Ledger, figures: Figures, story: Story, path: Path) -> None:
     held_out = [(tokens / 1e6, loss) for tokens, loss in figures.held_out.items()]
     axes.plot(*zip(*held_out, strict=True), "k.-", lw=1.8, ms=7, label="all sites, held out")
     axes.axhline(figures.loss_unigram, color="grey", ls=":", lw=1.2)
-    axes.text(0, figures.loss_unigram, " unigram model", color="grey", va="bottom", fontsize=9)
+    place = (max(figures.held_out) / 1e6, figures.loss_unigram)
+    axes.text(*place, "unigram model", color="grey", va="bottom", ha="right", fontsize=9)
     axes.set(xlabel="tokens trained by all sites, millions", ylabel="loss, nats per token")
     axes.set_title("One model, three sites, nothing between them but object storage", loc="left")
     axes.spines[["top", "right"]].set_visible(False)

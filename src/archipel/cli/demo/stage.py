@@ -81,6 +81,7 @@ class Stage:
                 learning_rate=_LEARNING_RATE,
                 heartbeat_seconds=0.5,
                 dead_after_seconds=4.0,
+                snapshot_every_cycles=12,
                 keep_history=True,
             )
             return create_run(Store(str(self.folder / "run")), self.corpus, options)

@@ -114,7 +114,7 @@ def train(stage: Stage, ledger: Ledger) -> Story:
             _note_bytes(story, view)
             _stage_the_crash(sites, story, view)
             if live:
-                title = f"three sites, {config.usable_cores()} cores, one run in {stage.folder}"
+                title = f"three sites, {config.usable_cores()} cores"
                 live.update(run_screen(view, title, _note(story)), refresh=True)
             elif time.monotonic() >= next_line:
                 next_line += _LINE_SECONDS

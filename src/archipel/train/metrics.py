@@ -1,0 +1,34 @@
+"""A site's metrics, put into the ledger as JSON lines, a piece every few seconds."""
+
+import json
+
+from archipel.ledger import Ledger
+
+_SECONDS = 3.0
+
+Point = dict[str, float | int | str]
+
+
+class Metrics:
+    """Points that are still to be put."""
+
+    def __init__(self, ledger: Ledger, site: str, session: int) -> None:
+        self._ledger = ledger
+        self._site = site
+        self._session = session
+        self._points: list[Point] = []
+        self._pieces = 0
+        self._next = 0.0
+
+    def add(self, *points: Point) -> None:
+        """Take points in."""
+        self._points += points
+
+    def put(self, now: float, *, all_of_them: bool = False) -> None:
+        """Put what is there if it is time, or all of it now."""
+        if self._points and (all_of_them or now >= self._next):
+            lines = "".join(json.dumps(point) + "\n" for point in self._points)
+            self._ledger.put_metrics(self._site, self._session, self._pieces, lines.encode())
+            self._points.clear()
+            self._pieces += 1
+            self._next = now + _SECONDS
