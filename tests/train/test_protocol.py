@@ -182,6 +182,16 @@ def test_a_site_that_joins_late_is_not_taken_for_dead(ledger: Ledger) -> None:
     assert released == []
 
 
+def test_what_no_join_needs_is_collected(ledger: Ledger) -> None:
+    site = PaperSite(ledger, "alone")
+    drive([site])
+    assert ledger.snapshot_numbers()[0] == 0
+    assert len(ledger.snapshot_numbers()) == 3
+    keys = [info.key for info in ledger.store.list("rounds")]
+    assert not [key for key in keys if key.endswith(".delta")]
+    assert len(keys) == outcome(ledger).commits
+
+
 def test_what_a_site_that_left_had_claimed_is_trained_by_the_others(ledger: Ledger) -> None:
     sites = [PaperSite(ledger, name) for name in ("a", "b", "c")]
     now = drive(sites, rounds=13)

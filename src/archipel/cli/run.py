@@ -29,7 +29,7 @@ def create(
     codec: str = typer.Option("int8", help="How pseudo-gradients travel: int8 or float32."),
     seed: int = typer.Option(0, help="Seed of the initial parameters and the data's order."),
     heartbeat: float = typer.Option(2.0, min=0.1, help="Seconds between heartbeats."),
-    keep_history: bool = typer.Option(False, help="Keep every snapshot and contribution."),
+    keep_history: bool = typer.Option(False, help="Keep every snapshot, not only the last two."),
 ) -> None:
     """Make a run that sites can join.
 

@@ -5,6 +5,8 @@ rounds/<round>/<site>.delta · rounds/<round>/commit
 snapshots/<n>/manifest.json · metrics/<site>/<session>-<n>.jsonl
 """
 
+from collections.abc import Iterable
+
 from archipel.errors import IntegrityError, RunError
 from archipel.files import sha256_bytes
 from archipel.ledger.duty import Sighting
@@ -148,7 +150,7 @@ class Ledger:
             raise IntegrityError(f"{key} is a copy of the commit of round {header.round}")
         return header, payload
 
-    def delete_contributions(self, rounds: range) -> None:
+    def delete_contributions(self, rounds: Iterable[int]) -> None:
         """Delete the contributions of decided rounds; their commits stay."""
         for round_ in rounds:
             found = self.store.list(f"rounds/{round_:08d}")

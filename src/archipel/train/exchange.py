@@ -363,16 +363,22 @@ class Exchange:
         number = max(self.state.applied) + 1
         files, facts = self.state.snapshot_files(), self.state.snapshot_facts()
         self.ledger.put_snapshot(number, files, final=final, **facts)
-        if not self.spec.keep_history:
-            self._collect(number)
+        self._collect(number)
 
     def _collect(self, newest: int) -> None:
-        """Delete what no join needs any more: older snapshots but the first and the one before,
-        and the contributions of rounds that the newest one includes."""
-        for number in self.ledger.snapshot_numbers()[1:-2]:
-            self.ledger.delete_snapshot(number)
-        since = max(0, newest - self.spec.snapshot_every_cycles * self.spec.fragments)
-        self.ledger.delete_contributions(range(since, min(self.state.applied) + 1))
+        """Delete what no join needs any more: the contributions to rounds that the newest snapshot
+        includes and, unless the run keeps its history, the snapshots between the first and the
+        last two."""
+        if not self.spec.keep_history:
+            for number in self.ledger.snapshot_numbers()[1:-2]:
+                self.ledger.delete_snapshot(number)
+        since = max(0, newest - 2 * self.spec.snapshot_every_cycles * self.spec.fragments)
+        count = self.spec.fragments
+        self.ledger.delete_contributions(
+            round_
+            for round_ in range(since, newest)
+            if round_ <= self.state.applied[round_ % count]
+        )
 
     def _finish(self) -> None:
         """When all is trained and merged, put the final snapshot, or wait for it."""

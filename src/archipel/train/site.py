@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _RATE_SECONDS = 10.0
 _METRICS_SECONDS = 1.0
+_LINE_SECONDS = 10.0
 _IDLE_SECONDS = 0.05
 
 
@@ -51,6 +52,11 @@ def run_site(ledger: Ledger, name: str, reader: TokenReader, stop: threading.Eve
         session = _Session(ledger, name, reader)
         try:
             session.run(stop)
+            log.info(
+                "%s ends: %s",
+                name,
+                "what it trained is handed in" if stop.is_set() else "the run is finished",
+            )
             return
         except Superseded as event:
             log.warning("%s joins again: %s", name, event)
@@ -63,6 +69,7 @@ class _Session:
         self._spec = ledger.spec
         self._mailbox = Mailbox()
         state = load_state(ledger)
+        log.info("%s joins at %s tokens of the run", name, f"{state.cover.tokens:,}")
         number = next_session(ledger, name)
         who = Identity(name, number, secrets.token_hex(8), _hardware())
         claims = find_claims(ledger, state, name, number)
@@ -81,6 +88,7 @@ class _Session:
         count, steps = self._spec.fragments, self._spec.sync_steps
         self._due = [steps * (index + 1) // count for index in range(count)]
         self._in_flight: set[int] = set()
+        self._next_line = 0.0
 
     def run(self, stop: threading.Event) -> None:
         with _Background(self._exchange, self._mailbox, self._spec.heartbeat_seconds) as background:
@@ -148,7 +156,19 @@ class _Session:
         if point:
             point |= {"learning_rate": rate, "global_tokens": self._mailbox.global_tokens}
             self._mailbox.metrics.put(point)
-            log.debug("%s", point)
+            self._say_how_it_goes()
+
+    def _say_how_it_goes(self) -> None:
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + _LINE_SECONDS
+            log.info(
+                "step %s, %s tokens/s, loss %.3f; all sites: %.1f %% of %s tokens",
+                f"{self._progress.step:,}",
+                f"{self._progress.tokens_per_second:,.0f}",
+                self._progress.mean_loss,
+                100 * self._mailbox.global_tokens / self._spec.budget_tokens,
+                f"{self._spec.budget_tokens:,}",
+            )
 
     def _next_batch(self) -> Batch | None:
         batch = self._work.next_batch()

@@ -45,9 +45,8 @@ def demo(
         figures = gather(ledger, story)
     draw(ledger, figures, story, stage.folder / "loss.png")
     stage.say(f"loss curve    {stage.folder / 'loss.png'}")
-    models = {"trained": export_model(stage, ledger)}
-    if chat_model := pull_chat_model(stage):
-        models["smollm2-135m"] = chat_model
+    trained = {"trained": export_model(stage, ledger)}
+    models = pull_chat_model(stage) | trained
     answers = asyncio.run(serve_demo(stage, models, ports=(port, page_port), once=once))
     shown = {**figures.to_json(), **answers}
     if report:

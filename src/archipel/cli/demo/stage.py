@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -67,7 +68,9 @@ class Stage:
         self.say(f"{text:<44} {time.monotonic() - started:5.1f} s")
 
     def prepare(self) -> Ledger:
-        """Build the corpus and create the run."""
+        """Build the corpus and create the run; the records of earlier demos' runs make room."""
+        for earlier in self.home.glob("????????-??????/run"):
+            shutil.rmtree(earlier)
         with self.step("corpus from the Python standard library"):
             build_corpus(_standard_library(), self.corpus, BuildOptions())
         with self.step("measure this machine, create the run"):
@@ -142,11 +145,12 @@ def export_model(stage: Stage, ledger: Ledger) -> Path:
     return exported.gguf
 
 
-def pull_chat_model(stage: Stage) -> Path | None:
-    """The small chat model, or None where it can't be had: the demo goes on without it."""
+def pull_chat_model(stage: Stage) -> dict[str, Path]:
+    """The small chat model by its name; nothing where it can't be had: the demo goes on without."""
     try:
         with stage.step(f"pull the chat model {CHAT_MODEL}"):
-            return pull(CHAT_MODEL, home=config.home(), progress=lambda done, total: None).path
+            pulled = pull(CHAT_MODEL, home=config.home(), progress=lambda done, total: None)
+            return {CHAT_MODEL: pulled.path}
     except ArchipelError as error:
         stage.say(f"without the chat model: {error}")
-        return None
+        return {}
