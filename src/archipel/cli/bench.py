@@ -18,20 +18,18 @@ def bench(
     import json
     import sys
 
-    import archipel
-    from archipel.cli.provenance import provenance
+    from archipel.cli.provenance import ROOT, provenance
     from archipel.errors import ConfigError
     from archipel.files import write_json
 
-    root = Path(archipel.__file__).parents[2]
-    known = sorted(path.stem for path in (root / "benchmarks").glob("*.py"))
+    known = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
     if not known:
         raise ConfigError("the benchmarks are part of the source checkout: clone it, `make bench`")
     if name not in known:
         raise ConfigError(f"unknown benchmark {name!r}: take one of {', '.join(known)}")
-    sys.path.insert(0, str(root))
+    sys.path.insert(0, str(ROOT))
     figures = importlib.import_module(f"benchmarks.{name}").run(quick)
-    result = {"name": name, **provenance(root), "seed": 0, "quick": quick, "figures": figures}
+    result = {"name": name, **provenance(), "seed": 0, "quick": quick, "figures": figures}
     if json_file:
         write_json(json_file, result)
     typer.echo(json.dumps(result, indent=2))

@@ -6,15 +6,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import archipel
 from archipel import config
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "fastokens", "datasets", "numpy", "xllamacpp")
 
 
-def provenance(root: Path) -> dict[str, Any]:
-    """The commit of the checkout in `root` (with -dirty if changed), this machine, versions."""
+ROOT = Path(archipel.__file__).parents[2]  # of the source checkout, where there is one
+
+
+def provenance() -> dict[str, Any]:
+    """The commit of the source checkout (with -dirty if changed), this machine, versions."""
     described = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+        ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
         capture_output=True,
         text=True,
         check=False,

@@ -31,6 +31,7 @@ def demo(
     from archipel.cli.demo.serving import serve_demo
     from archipel.cli.demo.stage import Stage, export_model, pull_chat_model
     from archipel.cli.demo.training import train
+    from archipel.cli.provenance import provenance
     from archipel.files import write_json
 
     stage = Stage(
@@ -48,7 +49,7 @@ def demo(
     trained = {"trained": export_model(stage, ledger)}
     models = pull_chat_model(stage) | trained
     answers = asyncio.run(serve_demo(stage, models, ports=(port, page_port), once=once))
-    shown = {**figures.to_json(), **answers}
+    shown = {**figures.to_json(), **answers, **provenance()}
     if report:
         write_json(report, shown)
     if once:
