@@ -92,6 +92,19 @@ def test_hostile_payloads_are_refused(codec: Codec) -> None:
         codec.decode(poisoned.tobytes(), 300)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_never_encoded(codec: Codec, bad: float) -> None:
+    values = numbers(600)
+    values[300] = bad
+    with pytest.raises(IntegrityError, match="not finite"):
+        codec.encode(values)
+
+
+def test_numbers_too_small_to_scale_become_zero() -> None:
+    tiny = np.full(300, 1e-42, np.float32)
+    assert not codec_named("int8").decode(codec_named("int8").encode(tiny), 300).any()
+
+
 def test_an_unknown_codec_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="float32, int8"):
         codec_named("int3")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from archipel.errors import RunError
-from archipel.ledger import Commit, Contribution, InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger import Contribution, InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.audit import Audit, audit, read_commits
 from archipel.store import Store
 from archipel.train.exchange import Exchange, Identity, Superseded
@@ -314,6 +314,7 @@ def test_merging_weighs_by_tokens() -> None:
             values=300,
         )
         merge.take(contribution, state.codec.encode(values))
-    commit, payload, _ = merge.commit("a", [], None)
-    assert isinstance(commit, Commit)
-    assert np.allclose(state.codec.decode(payload, 300), 2.0, atol=0.02)
+    outcome = merge.commit("a", [], None)
+    assert np.allclose(state.codec.decode(outcome.payload, 300), 2.0, atol=0.02)
+    state.advance(outcome.commit, outcome.preview)
+    assert np.allclose(state.parameters[0], -2.0 * 0.7 * 1.5, atol=0.03)

@@ -11,6 +11,7 @@ from archipel.errors import ConfigError, IntegrityError
 from archipel.train.fragments import Vector
 
 _BLOCK = 256
+_SMALLEST_SCALE = np.float32(1e-30)  # below, its inverse would overflow; such a block is zero
 
 
 class Codec(Protocol):
@@ -19,7 +20,11 @@ class Codec(Protocol):
     name: str
 
     def encode(self, values: Vector) -> bytes:
-        """The vector, fp32[n], as bytes."""
+        """The vector, fp32[n], as bytes.
+
+        Raises:
+            IntegrityError: a number is not finite.
+        """
         ...
 
     def decode(self, payload: bytes | memoryview, values: int) -> Vector:
@@ -37,7 +42,7 @@ class Float32:
     name = "float32"
 
     def encode(self, values: Vector) -> bytes:
-        return values.astype("<f4").tobytes()
+        return _finite(values).astype("<f4").tobytes()
 
     def decode(self, payload: bytes | memoryview, values: int) -> Vector:
         _check_length(self.name, payload, 4 * values)
@@ -53,9 +58,11 @@ class Int8Blocks:
         blocks = -(-len(values) // _BLOCK)
         padded = np.zeros((blocks, _BLOCK), np.float32)
         padded.reshape(-1)[: len(values)] = values
-        scales = np.abs(padded).max(axis=1) / np.float32(127)
-        safe = np.where(scales > 0, scales, np.float32(1))
-        codes = np.rint(padded / safe[:, None]).astype(np.int8)
+        scales = np.maximum(padded.max(axis=1), -padded.min(axis=1)) / np.float32(127)
+        _finite(scales)  # as good as all values: a block's largest is among them
+        scales[scales < _SMALLEST_SCALE] = 0
+        padded *= np.divide(1, scales, out=np.zeros_like(scales), where=scales > 0)[:, None]
+        codes = np.rint(padded, out=padded).astype(np.int8)
         return b"".join(
             (scales.astype("<f4").tobytes(), codes.reshape(-1)[: len(values)].tobytes())
         )
@@ -64,9 +71,10 @@ class Int8Blocks:
         blocks = -(-values // _BLOCK)
         _check_length(self.name, payload, 4 * blocks + values)
         scales = _finite(np.frombuffer(payload, "<f4", count=blocks).astype(np.float32))
-        codes = np.zeros((blocks, _BLOCK), np.int8)
-        codes.reshape(-1)[:values] = np.frombuffer(payload, np.int8, offset=4 * blocks)
-        return (codes.astype(np.float32) * scales[:, None]).reshape(-1)[:values]
+        decoded = np.zeros((blocks, _BLOCK), np.float32)
+        decoded.reshape(-1)[:values] = np.frombuffer(payload, np.int8, offset=4 * blocks)
+        decoded *= scales[:, None]
+        return decoded.reshape(-1)[:values]
 
 
 _CODECS: dict[str, Codec] = {codec.name: codec for codec in (Float32(), Int8Blocks())}
@@ -90,5 +98,5 @@ def _check_length(name: str, payload: bytes | memoryview, expected: int) -> None
 
 def _finite(values: Vector) -> Vector:
     if not np.isfinite(values).all():
-        raise IntegrityError("a payload holds numbers that are not finite")
+        raise IntegrityError("a vector or payload holds numbers that are not finite")
     return values

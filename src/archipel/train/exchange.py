@@ -17,7 +17,7 @@ from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox, drain
 from archipel.train.merge import Merge
 from archipel.train.metrics import Metrics
 from archipel.train.neighbours import Neighbours
-from archipel.train.state import GlobalState
+from archipel.train.state import GlobalState, Preview
 
 
 class Superseded(Exception):
@@ -230,7 +230,6 @@ class Exchange:
         self._opened[fragment] = (round_, since)
         if fragment in self._sent and self._my_turn(fragment, round_, now - since):
             self._merge(fragment, round_)
-            self._apply_next(fragment)
 
     def _contributors(self, fragment: int, round_: int) -> dict[str, int]:
         """The sites, gone ones too, that have contributed to the round, each with its session."""
@@ -271,10 +270,13 @@ class Exchange:
         if last != self.state.applied[fragment]:
             residual = None
         releases = self._releases(fragment, merge.merged)
-        commit, payload, left = merge.commit(self.who.site, releases, residual)
-        if self.ledger.put_commit(commit, payload):
+        outcome = merge.commit(self.who.site, releases, residual)
+        if self.ledger.put_commit(outcome.commit, outcome.payload):
             self.commits_put += 1
-            self._merge_residual[fragment] = (round_, left)
+            self._merge_residual[fragment] = (round_, outcome.residual)
+            self._take_in(outcome.commit, outcome.preview)
+        else:
+            self._apply_next(fragment)
 
     def _not_the_claimant(self, header: Contribution) -> str | None:
         """Why this site may not contribute those units, or None."""
@@ -314,17 +316,21 @@ class Exchange:
 
     def _apply_next(self, fragment: int) -> bool:
         """Apply the next commit of a fragment, if it exists."""
-        round_ = self.state.next_round(fragment)
-        found = self.ledger.commit(round_)
+        found = self.ledger.commit(self.state.next_round(fragment))
         if found is None:
             return False
         commit, payload = found
+        self._take_in(commit, self.state.preview(fragment, payload))
+        return True
+
+    def _take_in(self, commit: Commit, preview: Preview) -> None:
+        """Make a commit part of this site's state, and tell training."""
+        fragment = commit.round % self.spec.fragments
         sent = self._sent.pop(fragment, None)
         self._opened.pop(fragment, None)
         self._check_still_ours(commit)
-        before = self.state.apply(commit, payload)
-        after = self.state.parameters[fragment]
-        base = before
+        base = self.state.parameters[fragment]
+        self.state.advance(commit, preview)
         merged = {(header.site, header.session) for header in commit.merged}
         if sent and sent.values is not None and (self.who.site, self.who.session) in merged:
             if sent.tokens:
@@ -334,13 +340,12 @@ class Exchange:
             for key in self._accounts.merged(fragment, sent.trained):
                 self.claims.held.discard(key)
                 self.mailbox.settled.put(key)
-        self.mailbox.corrections.put(Correction(fragment, round_, after - base))
+        self.mailbox.corrections.put(Correction(fragment, commit.round, preview.parameters - base))
         self.claims.unblock(fragment)
         self.news = True
-        self.metrics.add({"applied": round_, "digest": commit.digest, "by": commit.by})
+        self.metrics.add({"applied": commit.round, "digest": commit.digest, "by": commit.by})
         if commit.by == self.who.site:
             self._snapshot_if_due(commit)
-        return True
 
     def _check_still_ours(self, commit: Commit) -> None:
         for refusal in commit.refused:

@@ -11,7 +11,7 @@ import numpy as np
 from archipel.errors import IntegrityError
 from archipel.ledger import Commit, Contribution, Refusal, Release
 from archipel.train.fragments import Vector
-from archipel.train.state import GlobalState, digest
+from archipel.train.state import GlobalState, Preview
 
 
 @dataclass
@@ -67,10 +67,8 @@ class Merge:
         if taken:
             raise IntegrityError(f"another site's contribution already holds unit {min(taken)}")
 
-    def commit(
-        self, by: str, releases: Iterable[Release], residual: Vector | None
-    ) -> tuple[Commit, bytes, Vector | None]:
-        """The commit, its payload, and the error that its encoding leaves for the next one.
+    def commit(self, by: str, releases: Iterable[Release], residual: Vector | None) -> "Outcome":
+        """The commit of what was taken in.
 
         The update is the mean of the pseudo-gradients weighted by tokens, plus `residual`, the
         error of this fragment's commit before, where this site made that too.
@@ -80,10 +78,10 @@ class Merge:
             tokens = sum(header.tokens for header in self.merged)
             update = self._weighted / np.float32(tokens)
             if residual is not None:
-                update = update + residual
+                update += residual
             payload = self.state.codec.encode(update)
             left = update - self.state.codec.decode(payload, len(update))
-        parameters, _ = self.state.preview(self.fragment, payload)
+        preview = self.state.preview(self.fragment, payload)
         commit = Commit(
             round=self.round,
             base=self.state.applied[self.fragment],
@@ -93,6 +91,17 @@ class Merge:
             released=tuple(releases),
             codec=self.state.codec.name,
             values=self.state.fragments[self.fragment].values if payload else 0,
-            digest=digest(parameters),
+            digest=preview.digest,
         )
-        return commit, payload, left
+        return Outcome(commit, payload, preview, left)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A commit with its payload, what it makes of the fragment, and the error that its encoding
+    leaves for the next one."""
+
+    commit: Commit
+    payload: bytes
+    preview: Preview
+    residual: Vector | None

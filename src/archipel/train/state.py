@@ -4,6 +4,7 @@ It moves by commits only, so that it is bit-identical on every site that has app
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,15 @@ from archipel.train.outer import outer_step
 
 PARAMETERS_FILE = "parameters.safetensors"
 MOMENTUM_FILE = "momentum.safetensors"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A fragment's parameters and momentum after a commit, and the parameters' digest."""
+
+    parameters: Vector
+    momentum: Vector
+    digest: str
 
 
 class GlobalState:
@@ -43,20 +53,30 @@ class GlobalState:
         """The round that is to move this fragment next."""
         return self.applied[fragment] + self.spec.fragments
 
-    def preview(self, fragment: int, payload: bytes | memoryview) -> tuple[Vector, Vector]:
-        """The fragment's parameters and momentum if a commit with this payload were applied.
+    def preview(self, fragment: int, payload: bytes | memoryview) -> Preview:
+        """What the fragment becomes if a commit with this payload is applied.
 
         An empty payload (nobody had trained) changes nothing.
         """
         if not payload:
-            return self.parameters[fragment], self.momentum[fragment]
-        update = self.codec.decode(payload, self.fragments[fragment].values)
-        return outer_step(
-            self.spec.outer, self.parameters[fragment], self.momentum[fragment], update
-        )
+            parameters, momentum = self.parameters[fragment], self.momentum[fragment]
+        else:
+            update = self.codec.decode(payload, self.fragments[fragment].values)
+            parameters, momentum = outer_step(
+                self.spec.outer, self.parameters[fragment], self.momentum[fragment], update
+            )
+        return Preview(parameters, momentum, digest(parameters))
 
-    def apply(self, commit: Commit, payload: bytes | memoryview) -> Vector:
-        """Apply the next commit of its fragment and return the parameters it replaced.
+    def apply(self, commit: Commit, payload: bytes | memoryview) -> None:
+        """Apply the next commit of its fragment.
+
+        Raises:
+            IntegrityError: the commit doesn't follow, or its result is not what its digest says.
+        """
+        self.advance(commit, self.preview(commit.round % self.spec.fragments, payload))
+
+    def advance(self, commit: Commit, preview: Preview) -> None:
+        """Apply a commit whose outcome is worked out already.
 
         Raises:
             IntegrityError: the commit doesn't follow, or its result is not what its digest says.
@@ -64,17 +84,14 @@ class GlobalState:
         fragment = commit.round % self.spec.fragments
         if commit.round != self.next_round(fragment):
             raise IntegrityError(f"commit {commit.round} does not follow {self.applied[fragment]}")
-        parameters, momentum = self.preview(fragment, payload)
-        if digest(parameters) != commit.digest:
+        if preview.digest != commit.digest:
             raise IntegrityError(
                 f"after commit {commit.round} the parameters differ from the commit's digest: this "
                 "site's state is not the run's. Stop it and join again from the newest snapshot"
             )
         self.cover.apply(commit)
-        before = self.parameters[fragment]
-        self.parameters[fragment], self.momentum[fragment] = parameters, momentum
+        self.parameters[fragment], self.momentum[fragment] = preview.parameters, preview.momentum
         self.applied[fragment] = commit.round
-        return before
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The global parameters by name, fp32."""
@@ -114,7 +131,7 @@ class GlobalState:
 
 def digest(parameters: Vector) -> str:
     """SHA-256 of a fragment's parameters as little-endian fp32."""
-    return sha256_bytes(parameters.astype("<f4", copy=False).tobytes())
+    return sha256_bytes(parameters.astype("<f4", copy=False).data)
 
 
 def _named(fragments: Sequence[Fragment], vectors: Sequence[Vector]) -> dict[str, np.ndarray]:
