@@ -28,7 +28,7 @@ _WARM_SECONDS = 3.0
 
 def run(quick: bool) -> dict[str, float | int]:
     """Measure pairs of a bare loop and a site, and return the medians."""
-    seconds, pairs = (12.0, 3) if quick else (40.0, 7)
+    seconds, pairs = (12.0, 3) if quick else (25.0, 7)
     torch.set_num_threads(usable_cores())
     library = Path(sysconfig.get_path("stdlib"))
     with tempfile.TemporaryDirectory() as folder:
