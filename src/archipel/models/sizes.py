@@ -85,8 +85,7 @@ def _llama(size: Size, vocab_size: int, context: int | None) -> PreTrainedConfig
         num_key_value_heads=size.kv_heads,
         max_position_embeddings=context or size.context,
         rms_norm_eps=1e-5,
-        # 1/√fan-in. transformers' 0.02 is made for wide models: with it, nano is at a held-out loss
-        # of 6.37 after 300,000 tokens (learning rate 2e-3), with this at 5.90.
+        # 1/√fan-in: transformers' 0.02 holds narrow models back (docs/decisions/0003).
         initializer_range=size.hidden**-0.5,
         tie_word_embeddings=True,
     )

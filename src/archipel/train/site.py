@@ -98,6 +98,7 @@ class _Session:
                 self._hand_over()
                 self._train_one_step()
             if stop.is_set():
+                self._take_corrections()
                 for fragment in set(range(self._spec.fragments)) - self._in_flight:
                     self._capture(fragment)
 
