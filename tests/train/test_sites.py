@@ -79,12 +79,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def created(corpus: Path) -> Path:
     """A created run that nobody has joined."""
-    return create(corpus.parent / "run", corpus, tokens=80_000)
+    return create(corpus.parent / "run", corpus, tokens=240_000)
 
 
 @pytest.fixture
 def run(created: Path, tmp_path: Path) -> Path:
-    """A copy of the created run: about 20 s for two sites."""
+    """A copy of the created run: about 20 s for three sites."""
     return shutil.copytree(created, tmp_path / "run")
 
 
@@ -148,7 +148,7 @@ def test_a_site_killed_and_one_lost_for_good_cost_no_token(run: Path, sites: lis
 
 
 def test_ctrl_c_hands_in_what_was_trained_and_another_goes_on(corpus: Path, tmp_path: Path) -> None:
-    run = create(tmp_path / "run", corpus, tokens=40_000)
+    run = create(tmp_path / "run", corpus, tokens=80_000)
     first = Site(run, "first")
     wait_for(lambda: ("first", 0) in merged_sessions(run), [first])
     assert first.end(signal.SIGINT) == 0
