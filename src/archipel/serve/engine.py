@@ -108,7 +108,7 @@ class Engine:
                 ready = await self._process.stdout.readline()
                 if not ready:
                     raise ModelError(self._failure(log))
-            except BaseException:
+            except BaseException:  # cancelled too: no child may outlive a start that failed
                 await self._stop()
                 raise
         self._address = Address(json.loads(ready)["url"], key)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -199,7 +199,7 @@ class _Progress:
     batch_tokens: int
     step: int = 0
     mean_loss: float = 0.0
-    _steps: deque[float] | None = None
+    _steps: deque[float] = field(default_factory=deque)
     _next_point: float = 0.0
 
     def note(self, now: float, wall: float, loss: float) -> dict[str, float | int | str] | None:
@@ -207,10 +207,9 @@ class _Progress:
         weight = max(1 / (self.step + 1), 0.05)
         self.mean_loss += weight * (loss - self.mean_loss)
         self.step += 1
-        steps = self._steps = self._steps if self._steps is not None else deque()
-        steps.append(now)
-        while now - steps[0] > _RATE_SECONDS:
-            steps.popleft()
+        self._steps.append(now)
+        while now - self._steps[0] > _RATE_SECONDS:
+            self._steps.popleft()
         if now < self._next_point:
             return None
         self._next_point = now + _METRICS_SECONDS
@@ -229,7 +228,7 @@ class _Progress:
     @property
     def step_seconds(self) -> float:
         steps = self._steps
-        return (steps[-1] - steps[0]) / (len(steps) - 1) if steps and len(steps) > 1 else 0.0
+        return (steps[-1] - steps[0]) / (len(steps) - 1) if len(steps) > 1 else 0.0
 
     @property
     def tokens_per_second(self) -> float:

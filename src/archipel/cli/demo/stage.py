@@ -103,7 +103,9 @@ def site_cores() -> list[set[int]]:
     """The cores of this process dealt out to the sites; where there are fewer, some are shared."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < len(SITES):
-        return [{cores[min(index, len(cores) - 1)]} if cores else set() for index in range(3)]
+        return [
+            {cores[min(index, len(cores) - 1)]} if cores else set() for index in range(len(SITES))
+        ]
     return [set(cores[index :: len(SITES)]) for index in range(len(SITES))]
 
 
