@@ -72,7 +72,10 @@ def test_request_over_the_context_is_400(client: OpenAI) -> None:
         client.chat.completions.create(
             model="tiny", messages=[{"role": "user", "content": "12345 " * 500}], stream=True
         )
-    assert caught.value.code == "context_length_exceeded"
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "messages")
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="tiny", prompt="12345 " * 500)
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "prompt")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class Gateway:
             _log.error("no answer from engine %s: %s", engine.name, error)
             raise ApiError(503, _engine_ended(engine), "engine_unavailable") from error
         if upstream.is_error:
-            raise await _engine_refusal(upstream)
+            raise await _engine_refusal(upstream, "messages" if fields is ChatRequest else "prompt")
         return StreamingResponse(
             _relay(upstream, engine), media_type=upstream.headers["content-type"]
         )
@@ -218,8 +218,8 @@ def _engine_ended(engine: Engine) -> str:
     return f"The engine of {engine.name!r} ended. Send the request again: it will be started again."
 
 
-async def _engine_refusal(upstream: httpx.Response) -> ApiError:
-    """llama.cpp's error as OpenAI would put it."""
+async def _engine_refusal(upstream: httpx.Response, text: str) -> ApiError:
+    """llama.cpp's error as OpenAI would put it; `text` is the field that holds the text."""
     await upstream.aread()
     await upstream.aclose()
     try:
@@ -232,7 +232,7 @@ async def _engine_refusal(upstream: httpx.Response) -> ApiError:
             f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
             f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
         )
-        return ApiError(400, message, "context_length_exceeded", "messages")
+        return ApiError(400, message, "context_length_exceeded", text)
     return ApiError(upstream.status_code, message, kind)
 
 
