@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archipel.errors import ConfigError, IntegrityError, RunError
 
-FORMAT = 1
+FORMAT = 2
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=_NAME)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # Ed25519, hexadecimal
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -59,8 +60,12 @@ class _Record(BaseModel):
 
 
 class InnerSpec(_Record):
-    """The inner optimiser: AdamW with warm-up and cosine decay over *global* tokens."""
+    """The inner optimiser, with warm-up and cosine decay over *global* tokens.
 
+    `muon` moves the hidden matrices with Muon and the rest with AdamW.
+    """
+
+    optimiser: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(gt=0)
     warmup_tokens: Count
     weight_decay: float = 0.1
@@ -87,9 +92,10 @@ class RunSpec(_Record):
     """`run.json`: all that the sites must agree on, put once."""
 
     format: int = FORMAT
+    owner: PublicKey = "0" * 64  # whoever has its private half says who may take part
     model: dict[str, Any]
     fragments: int = Field(ge=1, le=1024)
-    sync_steps: int = Field(ge=1)
+    sync_steps: int | None = Field(ge=1)  # H; None: as small as keeps the sites busy on their links
     inner: InnerSpec
     outer: OuterSpec
     codec: str
@@ -197,6 +203,7 @@ class Commit(_Record):
     released: tuple[Release, ...]
     codec: str
     values: Count
+    norms: tuple[float, ...] = ()  # of the pseudo-gradients in `merged`, as merge duty found them
     digest: Digest
 
 
@@ -215,6 +222,11 @@ class Heartbeat(_Record):
     tokens_per_second: float = 0.0
     step_seconds: float = 0.0
     exchange_seconds: float = 0.0
+    sync_seconds: float = 0.0  # the shortest interval between syncs of a fragment that it can bear
+    busy: float = 0.0  # share of its time that went into inner steps
+    up_bytes_per_second: float = 0.0
+    down_bytes_per_second: float = 0.0
+    round_trip_seconds: float = 0.0
     loss: float | None = None
     contributed: dict[int, int] = {}
     applied: dict[int, int] = {}
@@ -223,6 +235,25 @@ class Heartbeat(_Record):
     bytes_out: Count = 0
     bytes_in: Count = 0
     hardware: str = ""
+
+
+class Member(_Record):
+    """`members/<site>.json`, signed by the run's owner: this site may take part with this key."""
+
+    site: Name
+    key: PublicKey
+
+
+class Era(_Record):
+    """`eras/<n>.json`, signed by the owner: the run was rolled back and goes on from here.
+
+    `rounds[f]` is the last round of fragment f that still counts; what came after it does not.
+    """
+
+    number: int = Field(ge=1)
+    rounds: tuple[int, ...]
+    without: tuple[Name, ...] = ()  # sites that may no longer take part
+    reason: str = ""
 
 
 class SnapshotFile(_Record):

@@ -85,7 +85,7 @@ class _Session:
         self._work = Work(self._spec, reader)
         self._progress = _Progress(self._spec.inner.batch_tokens)
         # Fragment f is first due after (f + 1)/F of H steps, then every H: rounds spread evenly.
-        count, steps = self._spec.fragments, self._spec.sync_steps
+        count, steps = self._spec.fragments, self._spec.sync_steps or 32
         self._due = [steps * (index + 1) // count for index in range(count)]
         self._in_flight: set[int] = set()
         self._next_line = 0.0
@@ -130,7 +130,7 @@ class _Session:
             )
         )
         self._in_flight.add(fragment)
-        self._due[fragment] = self._progress.step + self._spec.sync_steps
+        self._due[fragment] = self._progress.step + (self._spec.sync_steps or 32)
         self._mailbox.look.set()
 
     def _train_one_step(self) -> None:

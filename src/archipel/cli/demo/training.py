@@ -14,7 +14,7 @@ from rich.live import Live
 
 from archipel import config
 from archipel.cli.demo.stage import SITES, Stage, site_cores
-from archipel.cli.run_screen import run_screen
+from archipel.cli.run.screen import run_screen
 from archipel.errors import RunError
 from archipel.ledger import Ledger
 from archipel.ledger.view import RunView, look

@@ -1,0 +1,75 @@
+"""`archipel run create`: make a run that sites can join."""
+
+from pathlib import Path
+
+import typer
+
+from archipel.cli.arguments import RUN_URL
+
+
+def create(
+    url: str = RUN_URL,
+    corpus: Path = typer.Option(help="The folder that `archipel corpus build` made."),
+    model: str = typer.Option(
+        "nano", help="A size (nano, micro, small, base), a config.json or a checkpoint's folder."
+    ),
+    tokens: str | None = typer.Option(
+        None, help="Token budget, as in 500k, 80M, 2B (default: 20 per parameter)."
+    ),
+    batch: int = typer.Option(8, min=1, help="Sequences in an inner step of a site."),
+    sequence: int | None = typer.Option(None, min=2, help="Tokens in a sequence."),
+    sync_steps: int = typer.Option(32, min=1, help="H: inner steps between syncs of a fragment."),
+    fragments: int = typer.Option(4, min=1, help="Parts of the model that move one by one."),
+    learning_rate: float = typer.Option(1e-3, help="Peak rate of the inner AdamW."),
+    outer_learning_rate: float = typer.Option(0.7, help="Rate of the outer Nesterov step."),
+    outer_momentum: float = typer.Option(0.5, help="Momentum of the outer Nesterov step."),
+    codec: str = typer.Option("int8", help="How pseudo-gradients travel: int8 or float32."),
+    seed: int = typer.Option(0, help="Seed of the initial parameters and the data's order."),
+    heartbeat: float = typer.Option(2.0, min=0.1, help="Seconds between heartbeats."),
+    keep_history: bool = typer.Option(False, help="Keep every snapshot, not only the last two."),
+) -> None:
+    """Make a run that sites can join.
+
+    Example: archipel run create s3://models/first --corpus corpus --model nano --tokens 80M
+    """
+    from archipel.store import Store
+    from archipel.train.create import RunOptions, create_run
+
+    options = RunOptions(
+        model=model,
+        tokens=_count(tokens),
+        seed=seed,
+        fragments=fragments,
+        sync_steps=sync_steps,
+        batch_sequences=batch,
+        sequence_tokens=sequence,
+        learning_rate=learning_rate,
+        outer_learning_rate=outer_learning_rate,
+        outer_momentum=outer_momentum,
+        codec=codec,
+        heartbeat_seconds=heartbeat,
+        dead_after_seconds=max(5.0, 5 * heartbeat),
+        keep_history=keep_history,
+    )
+    spec = create_run(Store(url), corpus, options).spec
+    typer.echo(
+        f"run at {url}: {spec.budget_tokens:,} tokens in {spec.units:,} units, {spec.fragments} "
+        f"fragments, H = {spec.sync_steps}\nnow, at each site: archipel site join {url} --name NAME"
+    )
+
+
+def _count(text: str | None) -> int | None:
+    """A number with an optional k, M or B behind it."""
+    from archipel.errors import ConfigError
+
+    if text is None:
+        return None
+    scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
+    digits = text if scale == 1 else text[:-1]
+    try:
+        count = int(float(digits.replace("_", "")) * scale)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise ConfigError(f"{text!r} is not a number of tokens: write it as 500k, 80M or 2B")
+    return count

@@ -1,0 +1,1 @@
+"""Watching a run: a page, TensorBoard files, Prometheus metrics. Reads the ledger only."""
