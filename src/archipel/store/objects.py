@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -17,6 +18,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from archipel import config
 from archipel.errors import ConfigError, StoreError
+from archipel.store.pace import Link
 
 _REMOTE_SCHEMES = ("s3", "az", "gs")
 
@@ -38,6 +40,54 @@ class Object:
     modified: datetime
 
 
+class Objects(Protocol):
+    """What the ledger needs of a store. All but the parts are small and urgent.
+
+    Every method raises StoreError where the store can't be reached or refuses; all are safe to
+    repeat and to call from several threads at once.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the objects are, for messages."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes written so far."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes read so far."""
+
+    @property
+    def link(self) -> Link:
+        """The link to the store as measured up to now."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, over an older one if there is one."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write an object that must not exist yet; whether the object now holds `data`."""
+
+    def get(self, key: str) -> bytes | None:
+        """An object's bytes, or None where there is none."""
+
+    def read(self, key: str) -> "Object | None":
+        """An object's bytes with the store's time of writing, or None where there is none."""
+
+    def list(self, prefix: str) -> "list[ObjectInfo]":
+        """The objects whose keys lie below the folder `prefix`, sorted by key."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is already gone is no error."""
+
+    def put_part(self, key: str, data: bytes) -> None:
+        """Write a piece of something large, when the link is free for it."""
+
+    def get_part(self, key: str) -> bytes | None:
+        """Read a piece of something large when the link is free for it, or None."""
+
+
 class Store:
     """The objects under one URL, with the bytes that went out and came in counted."""
 
@@ -52,6 +102,7 @@ class Store:
         self.url = url
         self.bytes_out = 0
         self.bytes_in = 0
+        self.link = Link()
         self._counting = threading.Lock()
         try:
             self._objects = _open(url)
@@ -135,6 +186,22 @@ class Store:
                     obstore.delete(self._objects, key)
                 except FileNotFoundError:
                     continue
+
+    def put_part(self, key: str, data: bytes) -> None:
+        """Write a piece of something large, over an older one if there is one.
+
+        Raises:
+            StoreError: the store can't be reached or refuses; try again later.
+        """
+        self.put(key, data)
+
+    def get_part(self, key: str) -> bytes | None:
+        """Read a piece of something large, or None where there is none.
+
+        Raises:
+            StoreError: the store can't be reached or refuses; try again later.
+        """
+        return self.get(key)
 
     def _count(self, *, out: int = 0, in_: int = 0) -> None:
         with self._counting:
