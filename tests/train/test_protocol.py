@@ -276,10 +276,10 @@ def test_merge_duty_refuses_what_does_not_fit() -> None:
     payload = state.codec.encode(np.ones(300, np.float32))
     nan = np.frombuffer(payload, np.uint8).copy()
     nan[:4] = 255
-    merge = Merge(state, 0)
+    merge = Merge(state, 0, state.cover)
     for changes, data, reason in (
         ({"base": -6}, payload, "builds on round -6"),
-        ({"codec": "float32"}, payload, "'float32'"),
+        ({"codec": "none"}, payload, "'none'"),
         ({"values": 299}, payload, "299 values"),
         ({"tokens": 5}, payload, "5 tokens"),
         ({}, payload[:-1], "bytes instead of"),
@@ -299,7 +299,7 @@ def type_of(value: dict[str, object]) -> Contribution:
 
 def test_merging_weighs_by_tokens() -> None:
     state = initial_state()
-    merge = Merge(state, 0)
+    merge = Merge(state, 0, state.cover)
     for site, unit, tokens, value in (("a", 0, 30, 1.0), ("b", 3, 10, 5.0)):
         values: Vector = np.full(300, value, np.float32)
         contribution = Contribution(

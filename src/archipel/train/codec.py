@@ -3,6 +3,7 @@
 Decoding is NumPy on the CPU only: every site gets the same bits. Knows nothing about rounds.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,9 +19,11 @@ class Codec(Protocol):
     """One way to write a vector as bytes."""
 
     name: str
+    feedback_decay: float
+    """The share of its encoding's error that a site carries to its next contribution."""
 
     def encode(self, values: Vector) -> bytes:
-        """The vector, fp32[n], as bytes.
+        """A contribution: the vector, fp32[n], as bytes.
 
         Raises:
             IntegrityError: a number is not finite.
@@ -28,18 +31,64 @@ class Codec(Protocol):
         ...
 
     def decode(self, payload: bytes | memoryview, values: int) -> Vector:
-        """The vector of `values` numbers that `payload` stands for.
+        """The vector of `values` numbers that a contribution stands for.
 
         Raises:
             IntegrityError: the payload has another length, or numbers that are not finite.
         """
         ...
 
+    def combine(
+        self, parts: Sequence[tuple[int, bytes]], residual: Vector | None, values: int
+    ) -> tuple[bytes, Vector | None]:
+        """A commit: the mean of contributions (tokens, payload), weighted by their tokens, plus
+        `residual`; and the error that its encoding leaves, None where it is exact.
 
-class Float32:
+        Raises:
+            IntegrityError: a payload is not valid.
+        """
+        ...
+
+    def decode_commit(self, payload: bytes | memoryview, values: int) -> Vector:
+        """The update that a commit stands for: the same bits on every machine.
+
+        Raises:
+            IntegrityError: the payload is not valid.
+        """
+        ...
+
+
+class _Dense:
+    """A commit is the mean, written like a contribution."""
+
+    feedback_decay = 1.0
+
+    def encode(self, values: Vector) -> bytes:
+        raise NotImplementedError
+
+    def decode(self, payload: bytes | memoryview, values: int) -> Vector:
+        raise NotImplementedError
+
+    def combine(
+        self, parts: Sequence[tuple[int, bytes]], residual: Vector | None, values: int
+    ) -> tuple[bytes, Vector | None]:
+        update = np.zeros(values, np.float32)
+        tokens = sum(weight for weight, _ in parts)
+        for weight, payload in parts:
+            update += self.decode(payload, values) * np.float32(weight / tokens)
+        if residual is not None:
+            update += residual
+        encoded = self.encode(update)
+        return encoded, update - self.decode(encoded, values)
+
+    def decode_commit(self, payload: bytes | memoryview, values: int) -> Vector:
+        return self.decode(payload, values)
+
+
+class Uncompressed(_Dense):
     """No compression; 32 bits a value."""
 
-    name = "float32"
+    name = "none"
 
     def encode(self, values: Vector) -> bytes:
         return _finite(values).astype("<f4").tobytes()
@@ -49,7 +98,7 @@ class Float32:
         return _finite(np.frombuffer(payload, "<f4").astype(np.float32))
 
 
-class Int8Blocks:
+class Int8Blocks(_Dense):
     """Blocks of 256 values, each an int8 times its block's fp32 scale; 8.125 bits a value."""
 
     name = "int8"
@@ -77,7 +126,7 @@ class Int8Blocks:
         return decoded.reshape(-1)[:values]
 
 
-_CODECS: dict[str, Codec] = {codec.name: codec for codec in (Float32(), Int8Blocks())}
+_CODECS: dict[str, Codec] = {codec.name: codec for codec in (Uncompressed(), Int8Blocks())}
 
 
 def codec_named(name: str) -> Codec:

@@ -7,6 +7,8 @@ code runs against a real store and inside a simulation. Knows no models, only fl
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
+
 from archipel.errors import IntegrityError, RunError
 from archipel.ledger import Commit, Contribution, Heartbeat, Ledger, Release
 from archipel.ledger.duty import grace_seconds, merge_order
@@ -190,6 +192,7 @@ class Exchange:
                 update += left
             payload = self.state.codec.encode(update)
             left = update - self.state.codec.decode(payload, len(update))
+            left *= np.float32(self.state.codec.feedback_decay)
         header = Contribution(
             site=self.who.site,
             session=self.who.session,
@@ -255,7 +258,7 @@ class Exchange:
 
     def _merge(self, fragment: int, round_: int) -> None:
         """Merge what has come in for the round and put the commit."""
-        merge = Merge(self.state, round_)
+        merge = Merge(self.state, round_, self.state.cover)
         for site, session in self._contributors(fragment, round_).items():
             try:
                 found = self.ledger.contribution(round_, site)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from archipel.errors import IntegrityError
-from archipel.ledger import Commit, Contribution, Refusal, Release
+from archipel.ledger import Commit, Contribution, Cover, Refusal, Release
 from archipel.train.fragments import Vector
 from archipel.train.state import GlobalState, Preview
 
@@ -20,9 +20,11 @@ class Merge:
 
     state: GlobalState
     round: int
+    cover: Cover
     merged: list[Contribution] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    _weighted: Vector | None = None
+    _parts: list[tuple[int, bytes]] = field(default_factory=list)
+    _norms: list[float] = field(default_factory=list)
     _units: set[int] = field(default_factory=set)
 
     @property
@@ -40,9 +42,9 @@ class Merge:
             return
         self.merged.append(header)
         self._units.update(piece.unit for piece in header.ranges)
+        self._norms.append(float(np.linalg.norm(values)))
         if header.tokens:
-            weighted = values * np.float32(header.tokens)
-            self._weighted = weighted if self._weighted is None else self._weighted + weighted
+            self._parts.append((header.tokens, bytes(payload)))
 
     def refuse(self, site: str, session: int, reason: str) -> None:
         """Note a contribution that can't be merged."""
@@ -60,7 +62,7 @@ class Merge:
                 f"{header.values} values in {header.codec!r} instead of {expected} in "
                 f"{self.state.codec.name!r}"
             )
-        reason = self.state.cover.refusal(header)
+        reason = self.cover.refusal(header)
         if reason:
             raise IntegrityError(reason)
         taken = self._units.intersection(piece.unit for piece in header.ranges)
@@ -74,13 +76,9 @@ class Merge:
         error of this fragment's commit before, where this site made that too.
         """
         payload, left = b"", residual
-        if self._weighted is not None:
-            tokens = sum(header.tokens for header in self.merged)
-            update = self._weighted / np.float32(tokens)
-            if residual is not None:
-                update += residual
-            payload = self.state.codec.encode(update)
-            left = update - self.state.codec.decode(payload, len(update))
+        values = self.state.fragments[self.fragment].values
+        if self._parts:
+            payload, left = self.state.codec.combine(self._parts, residual, values)
         preview = self.state.preview(self.fragment, payload)
         commit = Commit(
             round=self.round,
@@ -90,7 +88,8 @@ class Merge:
             refused=tuple(self.refused),
             released=tuple(releases),
             codec=self.state.codec.name,
-            values=self.state.fragments[self.fragment].values if payload else 0,
+            values=values if payload else 0,
+            norms=tuple(self._norms),
             digest=preview.digest,
         )
         return Outcome(commit, payload, preview, left)

@@ -15,7 +15,7 @@ from archipel.errors import IntegrityError
 from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Cover, RunSpec, SnapshotManifest
 from archipel.train.codec import codec_named
-from archipel.train.fragments import Fragment, Vector
+from archipel.train.fragments import Fragment, Vector, assemble
 from archipel.train.outer import outer_step
 
 PARAMETERS_FILE = "parameters.safetensors"
@@ -61,7 +61,7 @@ class GlobalState:
         if not payload:
             parameters, momentum = self.parameters[fragment], self.momentum[fragment]
         else:
-            update = self.codec.decode(payload, self.fragments[fragment].values)
+            update = self.codec.decode_commit(payload, self.fragments[fragment].values)
             parameters, momentum = outer_step(
                 self.spec.outer, self.parameters[fragment], self.momentum[fragment], update
             )
@@ -95,13 +95,13 @@ class GlobalState:
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The global parameters by name, fp32."""
-        return _named(self.fragments, self.parameters)
+        return assemble(self.fragments, self.parameters)
 
     def snapshot_files(self) -> dict[str, bytes]:
         """The files of a snapshot of this state."""
         return {
             PARAMETERS_FILE: save(self.tensors()),
-            MOMENTUM_FILE: save(_named(self.fragments, self.momentum)),
+            MOMENTUM_FILE: save(assemble(self.fragments, self.momentum)),
         }
 
     def snapshot_facts(self) -> dict[str, Any]:
@@ -132,14 +132,6 @@ class GlobalState:
 def digest(parameters: Vector) -> str:
     """SHA-256 of a fragment's parameters as little-endian fp32."""
     return sha256_bytes(parameters.astype("<f4", copy=False).data)
-
-
-def _named(fragments: Sequence[Fragment], vectors: Sequence[Vector]) -> dict[str, np.ndarray]:
-    return {
-        name: tensor
-        for fragment, vector in zip(fragments, vectors, strict=True)
-        for name, tensor in fragment.unflatten(vector).items()
-    }
 
 
 def _load(data: bytes, fragments: Sequence[Fragment]) -> dict[str, np.ndarray]:
