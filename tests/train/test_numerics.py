@@ -8,7 +8,7 @@ from torch import nn
 from archipel.errors import ConfigError, IntegrityError
 from archipel.ledger import OuterSpec
 from archipel.train.codec import Codec, codec_named
-from archipel.train.fragments import ModelFragments, Vector, split
+from archipel.train.fragments import ModelFragments, Vector, assemble, split
 from archipel.train.outer import outer_step
 
 SHAPES = {f"layers.{n}.{name}": (8, size) for n in range(6) for name, size in (("q", 4), ("m", 12))}
@@ -31,9 +31,18 @@ def test_fragments_hold_every_parameter_once_and_are_balanced() -> None:
     assert max(sizes) <= 1.2 * min(sizes)
 
 
-def test_more_fragments_than_parameters_is_refused() -> None:
-    with pytest.raises(ConfigError, match="13 fragments"):
-        split(SHAPES, 13)
+def test_a_tensor_larger_than_a_fragment_is_cut_by_rows() -> None:
+    tensors = {"embed": numbers(5000).reshape(100, 50), "q": numbers(400).reshape(8, 50)}
+    parts = split({name: tensor.shape for name, tensor in tensors.items()}, 4)
+    sizes = [part.values for part in parts]
+    assert sum(sizes) == 5400 and max(sizes) <= 1.3 * min(sizes)
+    again = assemble(parts, [part.flatten(tensors) for part in parts])
+    assert all(np.array_equal(again[name], tensors[name]) for name in tensors)
+
+
+def test_more_fragments_than_the_model_can_fill_is_refused() -> None:
+    with pytest.raises(ConfigError, match="97 fragments"):
+        split(SHAPES, 97)
 
 
 def test_flatten_and_unflatten_are_inverse() -> None:

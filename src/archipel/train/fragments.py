@@ -3,89 +3,209 @@
 Knows nothing about sites or rounds.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from archipel.errors import ConfigError
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """Parameters that move together: their names in the model's order, and their shapes."""
+    """Parameters that move together: their names in the model's order, and their whole shapes.
 
-    shapes: Mapping[str, tuple[int, ...]]
+    Of a tensor in `rows`, the fragment holds only the rows start ≤ row < stop (first dimension);
+    other fragments hold the rest.
+    """
+
+    shapes: Mapping[str, Shape]
+    rows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def values(self) -> int:
         """The length of the fragment's vector."""
-        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+        return sum(_size(shape) for _, shape in self.pieces())
+
+    def pieces(self) -> Iterator[tuple[str, Shape]]:
+        """Each tensor's name with the shape of what the fragment holds of it, in order."""
+        for name, shape in self.shapes.items():
+            if name in self.rows:
+                start, stop = self.rows[name]
+                shape = (stop - start, *shape[1:])
+            yield name, shape
 
     def flatten(self, tensors: Mapping[str, np.ndarray]) -> Vector:
-        """The named tensors as one fp32 vector."""
-        return np.concatenate(
-            [np.asarray(tensors[name], np.float32).reshape(-1) for name in self.shapes]
-        )
+        """The fragment's part of the named whole tensors as one fp32 vector."""
+        held = [
+            tensors[name][slice(*self.rows[name])] if name in self.rows else tensors[name]
+            for name in self.shapes
+        ]
+        return np.concatenate([np.asarray(tensor, np.float32).reshape(-1) for tensor in held])
 
     def unflatten(self, vector: Vector) -> dict[str, np.ndarray]:
-        """The inverse of `flatten`: views into `vector`."""
+        """The vector as tensors, of a cut one the rows held here: views into `vector`."""
         tensors, start = {}, 0
-        for name, shape in self.shapes.items():
-            size = int(np.prod(shape))
-            tensors[name] = vector[start : start + size].reshape(shape)
-            start += size
+        for name, shape in self.pieces():
+            tensors[name] = vector[start : start + _size(shape)].reshape(shape)
+            start += _size(shape)
         return tensors
 
 
-def split(shapes: Mapping[str, tuple[int, ...]], fragments: int) -> list[Fragment]:
+def assemble(fragments: Sequence[Fragment], vectors: Sequence[Vector]) -> dict[str, np.ndarray]:
+    """All fragments' vectors as whole tensors by name: views, but for the tensors that are cut."""
+    tensors: dict[str, np.ndarray] = {}
+    for fragment, vector in zip(fragments, vectors, strict=True):
+        for name, piece in fragment.unflatten(vector).items():
+            if name in fragment.rows:
+                whole = tensors.setdefault(name, np.empty(fragment.shapes[name], np.float32))
+                whole[slice(*fragment.rows[name])] = piece
+            else:
+                tensors[name] = piece
+    return tensors
+
+
+def split(shapes: Mapping[str, Shape], fragments: int) -> list[Fragment]:
     """Deal parameters out to fragments of about equal size, neighbours to different fragments.
 
-    The largest first, each to the emptiest fragment (Decoupled DiLoCo's balanced fragments); equal
-    ones in the model's order, which makes them strided as in Streaming DiLoCo.
+    A tensor larger than the mean fragment, as embeddings are, is cut into equal stretches of rows.
+    The largest piece first, each to the emptiest fragment (Decoupled DiLoCo's balanced fragments);
+    equal ones in the model's order, which makes them strided as in Streaming DiLoCo. No fragment
+    gets two pieces of one tensor.
 
     Raises:
-        ConfigError: there are fewer parameters than fragments.
+        ConfigError: there are fewer pieces than fragments.
     """
-    if fragments > len(shapes):
+    mean = sum(map(_size, shapes.values())) / fragments
+    pieces = [
+        (name, rows, _size(shape[1:]) * (rows[1] - rows[0]))
+        for name, shape in shapes.items()
+        for rows in _cut(shape, mean)
+    ]
+    if fragments > len(pieces):
         raise ConfigError(
-            f"{fragments} fragments are more than the model's {len(shapes)} parameter tensors: "
-            "take fewer"
+            f"{fragments} fragments are more than the model's {len(shapes)} parameter tensors can "
+            "fill: take fewer"
         )
     filled = [0] * fragments
-    home = {}
-    for name in sorted(shapes, key=lambda name: -int(np.prod(shapes[name]))):
-        home[name] = min(range(fragments), key=filled.__getitem__)
-        filled[home[name]] += int(np.prod(shapes[name]))
+    held: list[dict[str, tuple[int, int]]] = [{} for _ in range(fragments)]
+    for name, rows, size in sorted(pieces, key=lambda piece: -piece[2]):
+        home = min(
+            (index for index in range(fragments) if name not in held[index]), key=filled.__getitem__
+        )
+        held[home][name] = rows
+        filled[home] += size
     return [
-        Fragment({name: shapes[name] for name in shapes if home[name] == index})
-        for index in range(fragments)
+        Fragment(
+            {name: shape for name, shape in shapes.items() if name in mine},
+            {
+                name: rows
+                for name, rows in mine.items()
+                if shapes[name] and rows != (0, shapes[name][0])
+            },
+        )
+        for mine in held
     ]
 
 
-class ModelFragments:
-    """A live model seen as fragments. Only the training thread touches it."""
+def _cut(shape: Shape, mean: float) -> list[tuple[int, int]]:
+    """Stretches of rows, none larger than `mean` values unless a row is."""
+    if not shape:
+        return [(0, 1)]
+    count = min(shape[0], max(1, int(np.ceil(_size(shape) / mean))))
+    bounds = [shape[0] * index // count for index in range(count + 1)]
+    return list(pairwise(bounds))
 
-    def __init__(self, model: nn.Module, fragments: Sequence[Fragment]) -> None:
-        parameters = dict(model.named_parameters())
-        self._parameters = [[parameters[name] for name in part.shapes] for part in fragments]
+
+def _size(shape: Shape) -> int:
+    return int(np.prod(shape))
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Values that a shard holds of one tensor: where in its flat shard, where in the vector."""
+
+    name: str
+    local: slice
+    vector: slice
+
+
+class ModelFragments:
+    """A live model seen as fragments. Only the training thread touches it.
+
+    Where its parameters are cut by rows into shards (FSDP2), it sees one shard of every fragment:
+    the values that `layout` lists, in that order.
+    """
+
+    def __init__(
+        self, model: nn.Module, fragments: Sequence[Fragment], *, shard: int = 0, shards: int = 1
+    ) -> None:
+        self._parameters = dict(model.named_parameters())
+        self._fragments = fragments
+        self._shards = shards
+        self._mine = [_stretches(fragment, shard, shards) for fragment in fragments]
+
+    def layout(self, index: int, shard: int) -> list[slice]:
+        """Which values of a fragment's vector a shard holds."""
+        return [piece.vector for piece in _stretches(self._fragments[index], shard, self._shards)]
 
     @torch.no_grad()
+    def read(self, index: int) -> torch.Tensor:
+        """A copy of one fragment's parameters, fp32, on the model's device."""
+        pieces = [
+            _flat(self._parameters[piece.name])[piece.local].float() for piece in self._mine[index]
+        ]
+        return torch.cat(pieces) if pieces else torch.empty(0)
+
+    @torch.no_grad()
+    def write(self, index: int, values: torch.Tensor, *, add: bool) -> None:
+        """Put values, or add them, into one fragment's parameters in place."""
+        start = 0
+        for piece in self._mine[index]:
+            target = _flat(self._parameters[piece.name])[piece.local]
+            part = values[start : start + len(target)].to(target.device, target.dtype)
+            target.add_(part) if add else target.copy_(part)
+            start += len(target)
+
     def capture(self, index: int) -> Vector:
         """A copy of one fragment's parameters as they are now."""
-        flat = torch.cat([p.detach().reshape(-1) for p in self._parameters[index]])
-        return np.asarray(flat.float().cpu().numpy())
+        return np.asarray(self.read(index).cpu().numpy())
 
-    @torch.no_grad()
     def add(self, index: int, correction: Vector) -> None:
         """Add a vector to one fragment's parameters, in place."""
-        flat = torch.from_numpy(correction)
-        start = 0
-        for parameter in self._parameters[index]:
-            piece = flat[start : start + parameter.numel()].view_as(parameter)
-            parameter.add_(piece.to(parameter.device, parameter.dtype))
-            start += parameter.numel()
+        self.write(index, torch.from_numpy(correction), add=True)
+
+
+def _flat(parameter: torch.Tensor) -> torch.Tensor:
+    """What this process holds of a parameter, flat, sharing its memory."""
+    local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+    return local.detach().view(-1)
+
+
+def _stretches(fragment: Fragment, shard: int, shards: int) -> list[_Stretch]:
+    """What one shard holds of a fragment; shards are cut as by torch.chunk, like FSDP2's."""
+    found, offset = [], 0
+    for name, shape in fragment.pieces():
+        rows = fragment.shapes[name][0] if shape else 1
+        start, stop = fragment.rows.get(name, (0, rows))
+        width = _size(shape) // (stop - start)
+        per_shard = -(-rows // shards)
+        first = min(shard * per_shard, rows)
+        low, high = max(first, start), min(first + per_shard, stop)
+        if low < high:
+            found.append(
+                _Stretch(
+                    name,
+                    local=slice((low - first) * width, (high - first) * width),
+                    vector=slice(offset + (low - start) * width, offset + (high - start) * width),
+                )
+            )
+        offset += _size(shape)
+    return found
