@@ -1,0 +1,121 @@
+"""A TCP relay that adds a round trip: bytes leave in order, half a round trip after they came in.
+
+It has no bandwidth limit of its own. A new connection carries nothing for one more round trip, as
+its handshake would; TCP's slow start is not emulated, because both ends sit next to the relay.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any, Self
+
+_CHUNK_BYTES = 64 << 10
+
+Address = tuple[str, int]
+_Queue = asyncio.Queue[tuple[float, bytes]]
+
+
+class Relay:
+    """One listening address in front of `target`. Runs in a thread of its own."""
+
+    def __init__(self, listen: Address, target: Address) -> None:
+        self.round_trip_seconds = 0.0
+        self._listen = listen
+        self._target = target
+        self._refusing = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._run(self._open())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def refuse(self, refusing: bool) -> None:
+        """Whether to reset every connection, as a store that is down; or to serve again."""
+        self._refusing = refusing
+        if refusing:
+            self._run(self._reset())
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, *self._listen)
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._reset()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reset(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
+        handshake = self.round_trip_seconds
+        self._writers.add(writer)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+        except OSError:
+            self._drop(writer)
+            return
+        self._writers.add(far_writer)
+        try:
+            await asyncio.gather(
+                self._pump(reader, far_writer, handshake),
+                self._pump(far_reader, writer, 0.0),
+            )
+        except OSError:
+            pass  # one end is gone: so the other end goes
+        finally:
+            self._drop(writer)
+            self._drop(far_writer)
+
+    def _drop(self, writer: asyncio.StreamWriter) -> None:
+        self._writers.discard(writer)
+        writer.transport.abort()
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handshake: float
+    ) -> None:
+        """Carry one direction until its end; b"" in the queue stands for that."""
+        queue: _Queue = asyncio.Queue()
+        delivery = asyncio.ensure_future(self._deliver(queue, writer))
+        earliest = self._loop.time() + handshake
+        try:
+            data = b"start"
+            while data:
+                data = await reader.read(_CHUNK_BYTES)
+                due = max(self._loop.time(), earliest) + self.round_trip_seconds / 2
+                queue.put_nowait((due, data))
+            await delivery
+        finally:
+            delivery.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await delivery
+
+    async def _deliver(self, queue: _Queue, writer: asyncio.StreamWriter) -> None:
+        while True:
+            due, data = await queue.get()
+            await asyncio.sleep(max(0.0, due - self._loop.time()))
+            if not data:
+                if writer.can_write_eof():
+                    writer.write_eof()
+                return
+            writer.write(data)
+            await writer.drain()
