@@ -32,10 +32,11 @@ def test_fragments_hold_every_parameter_once_and_are_balanced() -> None:
 
 
 def test_a_tensor_larger_than_a_fragment_is_cut_by_rows() -> None:
-    tensors = {"embed": numbers(5000).reshape(100, 50), "q": numbers(400).reshape(8, 50)}
+    tensors = {"embed": numbers(5000).reshape(100, 50), "q": numbers(200).reshape(8, 25)}
     parts = split({name: tensor.shape for name, tensor in tensors.items()}, 4)
     sizes = [part.values for part in parts]
-    assert sum(sizes) == 5400 and max(sizes) <= 1.3 * min(sizes)
+    assert sum(sizes) == 5200
+    assert max(sizes) <= 1.2 * min(sizes)
     again = assemble(parts, [part.flatten(tensors) for part in parts])
     assert all(np.array_equal(again[name], tensors[name]) for name in tensors)
 
