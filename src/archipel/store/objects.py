@@ -4,23 +4,23 @@ Knows nothing about what the objects mean. Safe to share between threads.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from datetime import datetime
+from typing import Literal, Protocol
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
-from archipel import config
 from archipel.errors import ConfigError, StoreError
-from archipel.store.pace import Link
+from archipel.store.clients import Clients
+from archipel.store.pace import Lane, Link
+from archipel.store.traffic import Traffic
 
-_REMOTE_SCHEMES = ("s3", "az", "gs")
+# What `put` and `put_if_absent` write that is larger goes like a part.
+_SMALL_BYTES = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -89,25 +89,45 @@ class Objects(Protocol):
 
 
 class Store:
-    """The objects under one URL, with the bytes that went out and came in counted."""
+    """The objects under one URL, with the bytes that went out and came in counted.
 
-    def __init__(self, url: str) -> None:
+    Small operations go at once. Parts, and whatever is written that is as large, wait until the
+    link has room for them (`pace.py`) and small operations have ended (`traffic.py`).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        up_limit: float = 0.0,
+        down_limit: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open `url`: `s3://…`, `az://…`, `gs://…`, `memory:///`, `file:///…` or a folder's path.
 
-        Credentials and endpoints are the store's own: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
+        Credentials and endpoints are the store's own: `AWS_*`, `AZURE_*`, `GOOGLE_*`. The first
+        write makes a folder that isn't there. The limits cap what parts take on average, in bytes
+        per second; 0.0 is no limit.
 
         Raises:
-            ConfigError: the URL is of another kind or lacks a bucket.
+            ConfigError: the URL is of another kind or lacks a bucket, or a limit is below 0.
         """
+        if min(up_limit, down_limit) < 0:
+            raise ConfigError(f"limits of {up_limit} and {down_limit} bytes/s: use 0 for none")
         self.url = url
         self.bytes_out = 0
         self.bytes_in = 0
-        self.link = Link()
         self._counting = threading.Lock()
+        self._traffic = Traffic(clock, Lane(up_limit), Lane(down_limit))
         try:
-            self._objects = _open(url)
+            self._clients = Clients(url)
         except (BaseError, ValueError, OSError) as error:
             raise ConfigError(f"can't open the store {url!r}: {_first_line(error)}") from error
+
+    @property
+    def link(self) -> Link:
+        """The link to the store as measured up to now."""
+        return self._traffic.link
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, over an older one if there is one.
@@ -116,8 +136,7 @@ class Store:
             StoreError: the store can't be reached or refuses.
         """
         with self._errors("write", key):
-            obstore.put(self._objects, key, data)
-        self._count(out=len(data))
+            self._write(key, data, "overwrite")
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write an object that must not exist yet; whether the object now holds `data`.
@@ -130,11 +149,28 @@ class Store:
         """
         with self._errors("write", key):
             try:
-                obstore.put(self._objects, key, data, mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                return self.get(key) == data
-        self._count(out=len(data))
+                self._write(key, data, "create")
+            except (AlreadyExistsError, PreconditionError) as error:
+                held = self.get(key)
+                if held is None:  # S3 may answer so while another write or delete is under way
+                    raise StoreError(
+                        f"can't write {key!r} in {self.url}: another write of it is under way. "
+                        "Try again."
+                    ) from error
+                return held == data
         return True
+
+    def put_part(self, key: str, data: bytes) -> None:
+        """Write a piece of something large, over an older one if there is one.
+
+        It waits until the link has room and no small operation is under way. A few megabytes at
+        most: a small operation may come while it moves, and one that fails is sent again whole.
+
+        Raises:
+            StoreError: the store can't be reached or refuses; try again later.
+        """
+        with self._errors("write", key):
+            self._write_part(key, data, "overwrite")
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, or None where there is none.
@@ -151,14 +187,29 @@ class Store:
         Raises:
             StoreError: the store can't be reached or refuses.
         """
-        with self._errors("read", key):
+        with self._errors("read", key), self._traffic.small():
             try:
-                found = obstore.get(self._objects, key)
+                found = obstore.get(self._clients.small(), key)
                 data = bytes(found.bytes())
             except FileNotFoundError:
                 return None
         self._count(in_=len(data))
         return Object(data, found.meta["last_modified"])
+
+    def get_part(self, key: str) -> bytes | None:
+        """Read a piece of something large, or None where there is none. Waits like `put_part`.
+
+        Raises:
+            StoreError: the store can't be reached or refuses; try again later.
+        """
+        with self._errors("read", key), self._traffic.part(self._traffic.down) as moved:
+            try:
+                data = bytes(obstore.get(self._clients.download(), key).bytes())
+            except FileNotFoundError:
+                return None
+            moved.size_bytes = len(data)
+        self._count(in_=len(data))
+        return data
 
     def list(self, prefix: str) -> list[ObjectInfo]:
         """The objects whose keys lie below the folder `prefix`, sorted by key.
@@ -166,12 +217,15 @@ class Store:
         Raises:
             StoreError: the store can't be reached or refuses.
         """
-        with self._errors("list", prefix):
-            found = [
-                ObjectInfo(meta["path"], meta["size"], meta["last_modified"])
-                for page in obstore.list(self._objects, prefix)
-                for meta in page
-            ]
+        with self._errors("list", prefix), self._traffic.small():
+            try:
+                found = [
+                    ObjectInfo(meta["path"], meta["size"], meta["last_modified"])
+                    for page in obstore.list(self._clients.small(), prefix)
+                    for meta in page
+                ]
+            except FileNotFoundError:
+                return []
         return sorted(found, key=lambda info: info.key)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -180,28 +234,33 @@ class Store:
         Raises:
             StoreError: the store can't be reached or refuses.
         """
-        for key in keys:
-            with self._errors("delete", key):
-                try:
-                    obstore.delete(self._objects, key)
-                except FileNotFoundError:
-                    continue
+        named = list(keys)
+        if not named:
+            return
+        with self._errors("delete", named[0]), self._traffic.small():
+            try:
+                obstore.delete(self._clients.small(), named)
+            except FileNotFoundError:  # ends the batch on some stores
+                for key in named:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self._clients.small(), key)
 
-    def put_part(self, key: str, data: bytes) -> None:
-        """Write a piece of something large, over an older one if there is one.
+    def _write(self, key: str, data: bytes, mode: Literal["create", "overwrite"]) -> None:
+        if len(data) > _SMALL_BYTES:
+            self._write_part(key, data, mode)
+            return
+        with self._traffic.small():
+            client = self._clients.small(write=True)
+            obstore.put(client, key, data, mode=mode, use_multipart=False)
+        self._count(out=len(data))
 
-        Raises:
-            StoreError: the store can't be reached or refuses; try again later.
-        """
-        self.put(key, data)
+    def _write_part(self, key: str, data: bytes, mode: Literal["create", "overwrite"]) -> None:
 
-    def get_part(self, key: str) -> bytes | None:
-        """Read a piece of something large, or None where there is none.
-
-        Raises:
-            StoreError: the store can't be reached or refuses; try again later.
-        """
-        return self.get(key)
+        with self._traffic.part(self._traffic.up) as moved:
+            client = self._clients.upload(len(data))
+            obstore.put(client, key, data, mode=mode, use_multipart=False)
+            moved.size_bytes = len(data)
+        self._count(out=len(data))
 
     def _count(self, *, out: int = 0, in_: int = 0) -> None:
         with self._counting:
@@ -217,28 +276,6 @@ class Store:
                 f"can't {verb} {key!r} in {self.url}: {_first_line(error)} "
                 "Check that the store is up, has room and that its credentials allow this."
             ) from error
-
-
-def _open(url: str) -> ObjectStore:
-    parts = urlsplit(url)
-    if parts.scheme in ("", "file"):
-        folder = Path(unquote(parts.path) if parts.scheme else url).expanduser().resolve()
-        return LocalStore(prefix=folder, mkdir=True)
-    if parts.scheme == "memory":
-        return from_url(url)
-    if parts.scheme in _REMOTE_SCHEMES:
-        return from_url(
-            url,
-            retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=30)},
-            client_options={
-                "connect_timeout": timedelta(seconds=5),
-                "timeout": timedelta(minutes=5),
-                "allow_http": config.store_allows_http(),
-            },
-        )
-    raise ConfigError(
-        f"{url!r} is not a store: use s3://, az://, gs://, file:/// or the path of a folder"
-    )
 
 
 def _first_line(error: Exception) -> str:

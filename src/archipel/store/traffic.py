@@ -1,0 +1,84 @@
+"""Lets parts through one by one, never in front of small operations. Threads wait here."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from archipel.store.pace import Lane, Link, RoundTrips
+
+# A part that may go waits so long for small operations to end: a dead link may hold one up for a
+# time-out, and a busy site has one under way nearly always.
+PATIENCE_SECONDS = 2.0
+
+
+@dataclass
+class Moved:
+    """What a part moved; None until it has, and where it failed."""
+
+    size_bytes: int | None = None
+
+
+class Traffic:
+    """The traffic between one process and the store, in both directions."""
+
+    def __init__(self, clock: Callable[[], float], up: Lane, down: Lane) -> None:
+        self.up = up
+        self.down = down
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._small = 0
+        self._round_trips = RoundTrips()
+
+    @contextmanager
+    def small(self) -> Iterator[None]:
+        """Around a small operation: it goes at once, and no part starts while it lasts."""
+        with self._changed:
+            self._small += 1
+        began = self._clock()
+        ended = None
+        try:
+            yield
+            ended = self._clock()
+        finally:
+            with self._changed:
+                self._small -= 1
+                if ended is not None:
+                    self._round_trips.add(ended - began)
+                if not self._small:
+                    self._changed.notify_all()
+
+    @contextmanager
+    def part(self, lane: Lane) -> Iterator[Moved]:
+        """Around a part that goes by `lane`: waits for its turn, then measures it."""
+        moved = Moved()
+        with self._changed:
+            self._await_turn(lane)
+            lane.start(self._clock())
+        try:
+            yield moved
+        finally:
+            with self._changed:
+                lane.finish(self._clock(), moved.size_bytes)
+                self._changed.notify_all()
+
+    def _await_turn(self, lane: Lane) -> None:
+        patience = PATIENCE_SECONDS
+        while True:
+            wait = lane.wait_seconds(self._clock())
+            if wait > 0:
+                self._changed.wait(wait)
+            elif self._small and patience > 0:
+                began = self._clock()
+                self._changed.wait(patience)
+                patience -= self._clock() - began
+            else:
+                return
+
+    @property
+    def link(self) -> Link:
+        """The link as measured."""
+        with self._changed:
+            return Link(
+                self.up.bytes_per_second, self.down.bytes_per_second, self._round_trips.seconds
+            )
