@@ -20,8 +20,9 @@ from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
+from archipel.train.inner import InsideOptions
 from archipel.train.join import run_config
-from archipel.train.site import run_site
+from archipel.train.site import SiteOptions, run_site
 
 _WARM_SECONDS = 3.0
 
@@ -83,7 +84,8 @@ def _site(ledger: Ledger, name: str, reader: TokenReader, seconds: float) -> flo
     stop = threading.Event()
     timer = threading.Timer(seconds + 1.0, stop.set)
     timer.start()
-    run_site(ledger, name, reader, stop)
+    with tempfile.TemporaryDirectory() as own:
+        run_site(ledger, name, reader, stop, SiteOptions(Path(own), InsideOptions()))
     timer.join()
     points = [json.loads(line) for line in ledger.metrics(name).splitlines()]
     points = [point for point in points if "time" in point]

@@ -8,17 +8,22 @@ import pytest
 from archipel.errors import RunError
 from archipel.ledger import Contribution, InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.audit import Audit, audit, read_commits
+from archipel.ledger.keys import OWNER
 from archipel.store import Store
-from archipel.train.exchange import Exchange, Identity, Superseded
+from archipel.train.chain import Identity, Superseded
+from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, Vector
 from archipel.train.join import find_claims, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.merge import Merge
 from archipel.train.state import GlobalState, digest
+from tests.ledger.fake_keys import FakeKeys
+from tests.train.inline import Inline
 
 STEP_TOKENS = 10
 FRAGMENTS = [Fragment({f"p{number}": (300,)}) for number in range(3)]
 SPEC = RunSpec(
+    owner="0" * 64,
     model={},
     fragments=3,
     sync_steps=6,
@@ -49,6 +54,7 @@ class PaperSite:
 
     def __init__(self, ledger: Ledger, name: str) -> None:
         self.name = name
+        ledger = Ledger.open(ledger.store, FakeKeys(name))
         self.mailbox = Mailbox()
         state = initial_state()
         for fragment in range(SPEC.fragments):
@@ -57,7 +63,7 @@ class PaperSite:
         session = next_session(ledger, name)
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
-        self.exchange = Exchange(ledger, state, who, self.mailbox, claims)
+        self.exchange = Exchange(ledger, state, who, self.mailbox, claims, Inline())
         recall_contributions(ledger, self.exchange)
         self.exchange.beat("joining")
         self.local = [vector.copy() for vector in state.parameters]
@@ -130,7 +136,7 @@ def outcome(ledger: Ledger) -> Audit:
 
 @pytest.fixture
 def ledger() -> Ledger:
-    ledger = Ledger.create(Store("memory:///"), SPEC)
+    ledger = Ledger.create(Store("memory:///"), SPEC, FakeKeys(OWNER))
     state = initial_state()
     ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
     return ledger
@@ -230,11 +236,28 @@ def test_two_processes_under_one_name_the_older_one_stops(ledger: Ledger) -> Non
         old.exchange.tick(9.0)
 
 
+def test_a_site_that_was_cut_off_merges_on_return_what_it_trained(ledger: Ledger) -> None:
+    here, away = PaperSite(ledger, "here"), PaperSite(ledger, "away")
+    now = drive([here, away], rounds=4)
+    away.exchange.beat("left")  # as the others see a site whose heartbeat is too old
+    for _ in range(6):
+        away.train()
+    now = drive([here], rounds=60, start=now)
+    drive([here, away], start=now)
+    assert all(site.mailbox.finished.is_set() for site in (here, away))
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+    assert [release for commit in read_commits(ledger) for release in commit.released] == []
+    assert {header.session for c in read_commits(ledger) for header in c.merged} == {0}
+
+
 def test_a_site_that_was_released_while_away_joins_again(ledger: Ledger) -> None:
     here, away = PaperSite(ledger, "here"), PaperSite(ledger, "away")
     now = drive([here, away], rounds=4)
-    away.exchange.beat("left")  # as merge duty sees a site whose heartbeat is too old
-    now = drive([here], rounds=40, start=now)
+    away.exchange.beat("left")
+    while not any(commit.released for commit in read_commits(ledger)):
+        now = drive([here], rounds=1, start=now)
+        assert now < 400
     with pytest.raises(Superseded):
         drive([away], rounds=40, start=now)
     drive([here, PaperSite(ledger, "away")], start=now)

@@ -9,12 +9,12 @@ from archipel.corpus.manifest import MANIFEST, TOKENIZER, Manifest, Shard, read_
 from archipel.corpus.read import Fetch
 from archipel.errors import ConfigError, IntegrityError
 from archipel.files import sha256_bytes, write_atomic
-from archipel.store import Store
+from archipel.store import Objects
 
 _PREFIX = "corpus"
 
 
-def upload_corpus(store: Store, folder: Path) -> Manifest:
+def upload_corpus(store: Objects, folder: Path) -> Manifest:
     """Bring the corpus in `folder` to the store, its manifest last; what is there is left alone.
 
     Raises:
@@ -39,7 +39,7 @@ def upload_corpus(store: Store, folder: Path) -> Manifest:
     return manifest
 
 
-def open_remote(store: Store, cache: Path, digest: str) -> tuple[Manifest, Path]:
+def open_remote(store: Objects, cache: Path, digest: str) -> tuple[Manifest, Path]:
     """The manifest of the store's corpus and its folder below `cache`, with the tokenizer in it.
 
     The shards come later, one by one: give `fetch_from(store)` to a `TokenReader`.
@@ -62,7 +62,7 @@ def open_remote(store: Store, cache: Path, digest: str) -> tuple[Manifest, Path]
     return manifest, folder
 
 
-def fetch_from(store: Store) -> Fetch:
+def fetch_from(store: Objects) -> Fetch:
     """What brings a missing shard from `store` to a `TokenReader`."""
 
     def fetch(shard: Shard, path: Path) -> None:
@@ -72,18 +72,19 @@ def fetch_from(store: Store) -> Fetch:
     return fetch
 
 
-def _put(store: Store, name: str, data: bytes) -> None:
+def _put(store: Objects, name: str, data: bytes) -> None:
     key = f"{_PREFIX}/{name}"
-    held = store.get(key)
-    if held == data or (held is None and store.put_if_absent(key, data)):
-        return
-    raise ConfigError(
-        f"{store.url} already holds another corpus: {key} differs. Use another URL for this one."
-    )
+    held = store.get_part(key)
+    if held is None:
+        store.put_part(key, data)
+    elif held != data:
+        raise ConfigError(
+            f"{store.url} already holds another corpus: {key} differs. Use another URL."
+        )
 
 
-def _get(store: Store, name: str) -> bytes:
-    data = store.get(f"{_PREFIX}/{name}")
+def _get(store: Objects, name: str) -> bytes:
+    data = store.get_part(f"{_PREFIX}/{name}")
     if data is None:
         raise IntegrityError(
             f"{store.url} holds no {_PREFIX}/{name}. Upload the corpus to this URL again."

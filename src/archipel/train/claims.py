@@ -6,7 +6,6 @@ from queue import SimpleQueue
 from archipel.ledger import Claim, Cover, Ledger
 from archipel.train.mailbox import ClaimKey
 
-_IN_RESERVE = 1
 _REMEMBERED = 4096  # units whose holders are kept in memory
 
 
@@ -53,16 +52,17 @@ class Claims:
             self._holders[key] = claim.site
         return self._holders[key]
 
-    def provide(self, cover: Cover, work: "SimpleQueue[Claim]") -> None:
-        """Keep some claimed work in reserve, as long as there is any."""
-        while work.qsize() < _IN_RESERVE:
+    def provide(self, cover: Cover, work: "SimpleQueue[Claim]", reserve: int) -> None:
+        """Keep `reserve` units claimed ahead, as long as there are any."""
+        while work.qsize() < reserve:
             claim = self._next(cover)
             if claim is None:
                 return
             work.put(claim)
         old = self.next_unit - _REMEMBERED
-        for key in [key for key in self._holders if key[0] < old and cover.is_covered(key[0])]:
-            del self._holders[key]
+        for key in list(self._holders):  # a copy: jobs look holders up at the same time
+            if key[0] < old and cover.is_covered(key[0]):
+                del self._holders[key]
 
     def _next(self, cover: Cover) -> Claim | None:
         while self._resumed:

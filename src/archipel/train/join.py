@@ -1,14 +1,21 @@
 """Joining a run: the newest snapshot, the commits since, and one's own unfinished claims."""
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
-from archipel.errors import ConfigError, RunError
+from archipel.errors import ConfigError, IntegrityError, RunError
 from archipel.ledger import Ledger, RunSpec
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, split
 from archipel.train.state import GlobalState
+
+log = logging.getLogger(__name__)
+
+_FETCHES = 8  # commits on their way at the same time
 
 
 def run_config(spec: RunSpec) -> PreTrainedConfig:
@@ -49,11 +56,14 @@ def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
     return GlobalState.from_snapshot(ledger.spec, run_fragments(ledger.spec), manifest, files)
 
 
-def load_state(ledger: Ledger) -> GlobalState:
-    """The global state now: the newest snapshot and all commits since.
+def load_state(ledger: Ledger, local: GlobalState | None = None) -> GlobalState:
+    """The global state now: `local`, or the newest snapshot, and all commits since.
+
+    Of the two the one from which less is to be fetched.
 
     Raises:
         RunError: the run has no snapshot yet.
+        IntegrityError: a snapshot or commit is damaged.
     """
     numbers = ledger.snapshot_numbers()
     if not numbers:
@@ -61,11 +71,43 @@ def load_state(ledger: Ledger) -> GlobalState:
             f"the run at {ledger.store.url} is not complete: `archipel run create` was "
             "interrupted. Run it again with the same options"
         )
-    state = load_snapshot(ledger, numbers[-1])
-    for fragment in range(ledger.spec.fragments):
-        while found := ledger.commit(state.next_round(fragment)):
-            state.apply(*found)
+    if local and _is_nearer(ledger, local, numbers[-1]):
+        try:
+            return catch_up(ledger, local)
+        except IntegrityError as error:
+            log.warning("this site's checkpoint is not the run's (%s): joining afresh", error)
+    return catch_up(ledger, load_snapshot(ledger, numbers[-1]))
+
+
+def catch_up(ledger: Ledger, state: GlobalState) -> GlobalState:
+    """Apply all commits that there are, the fragments' next ones fetched side by side."""
+    fragments = list(range(ledger.spec.fragments))
+    with ThreadPoolExecutor(_FETCHES) as pool:
+        while fragments:
+            found = list(pool.map(ledger.commit, map(state.next_round, fragments)))
+            for commit in filter(None, found):
+                state.apply(*commit)
+            fragments = [f for f, commit in zip(fragments, found, strict=True) if commit]
     return state
+
+
+def _is_nearer(ledger: Ledger, local: GlobalState, number: int) -> bool:
+    """Whether the commits from `local` to a snapshot are less to fetch than the snapshot."""
+    manifest = ledger.snapshot(number)
+    if manifest is None:
+        return True
+    behind = {
+        fragment: (there - here) // ledger.spec.fragments
+        for fragment, (here, there) in enumerate(zip(local.applied, manifest.rounds, strict=True))
+        if there > here
+    }
+    if not behind:
+        return True
+    found = ledger.commit(local.next_round(next(iter(behind))))
+    if found is None:
+        return False
+    size = sum(file.size_bytes for file in manifest.files.values())
+    return sum(behind.values()) * len(found[1]) < size
 
 
 def is_finished(ledger: Ledger) -> bool:
@@ -103,7 +145,7 @@ def recall_contributions(ledger: Ledger, exchange: Exchange) -> None:
     for fragment in range(ledger.spec.fragments):
         round_ = exchange.state.next_round(fragment)
         if ledger.contribution(round_, exchange.who.site):
-            exchange.remember(fragment, round_)
+            exchange.remember(fragment)
 
 
 def _undecided_units(ledger: Ledger, state: GlobalState, site: str) -> dict[int, int]:

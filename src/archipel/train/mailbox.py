@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+import numpy as np
+
 from archipel.ledger import Claim
 from archipel.train.fragments import Vector
 
@@ -43,6 +45,7 @@ class Report:
     loss: float | None = None
     tokens_per_second: float = 0.0
     step_seconds: float = 0.0
+    busy: float = 0.0  # share of the last seconds that went into inner steps
     trained: Mapping[ClaimKey, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -57,6 +60,9 @@ class Mailbox:
         self.metrics: SimpleQueue[dict[str, float | int | str]] = SimpleQueue()
         self.wanted: frozenset[int] = frozenset()  # fragments whose contribution a round waits for
         self.report = Report()
+        self.sync_steps = 0  # H as it is now
+        self.cpu_seconds = 0.0  # that all threads but training's have used
+        self.optimiser: dict[str, np.ndarray] | None = None  # for the next checkpoint
         self.global_tokens = 0  # trained by all sites so far
         self.finished = threading.Event()
         self.look = threading.Event()  # set when the exchange has a reason to look at once

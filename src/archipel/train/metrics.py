@@ -1,12 +1,13 @@
 """A site's metrics, put into the ledger as JSON lines, a piece every few seconds."""
 
 import json
+from typing import Any
 
 from archipel.ledger import Ledger
 
 _SECONDS = 3.0
 
-Point = dict[str, float | int | str]
+Point = dict[str, Any]
 
 
 class Metrics:

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,33 +13,37 @@ from archipel.corpus import Manifest, Split, TokenReader, read_manifest
 from archipel.corpus.remote import fetch_from, open_remote
 from archipel.errors import ConfigError, RunError
 from archipel.ledger import Ledger
+from archipel.train.inner import InsideOptions
 from archipel.train.join import is_finished
-from archipel.train.site import run_site
+from archipel.train.site import SiteOptions, run_site
 
 log = logging.getLogger(__name__)
 
 
-def start_site(
-    ledger: Ledger,
-    name: str,
-    stop: threading.Event,
-    *,
-    corpus: Path | None,
-    threads: int | None,
-    cores: set[int] | None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where and how a site works on this machine; None: whatever it may use, or the store's."""
+
+    corpus: Path | None = None
+    threads: int | None = None
+    cores: set[int] | None = None
+    inside: InsideOptions = field(default_factory=InsideOptions)
+
+
+def start_site(ledger: Ledger, name: str, stop: threading.Event, place: Place) -> None:
     """Train as site `name` until the run is finished or `stop` is set.
 
     Raises:
         ConfigError: the cores don't exist, or the name can't be one.
         RunError: the local corpus is not the run's.
     """
-    _take_cores(cores, threads)
+    _take_cores(place.cores, place.threads)
     if is_finished(ledger):
         log.info("the run at %s is finished: nothing to train", ledger.store.url)
         return
-    reader = open_corpus(ledger, corpus, "train")
-    run_site(ledger, name, reader, stop)
+    reader = open_corpus(ledger, place.corpus, "train")
+    folder = config.home() / "sites" / ledger.run / name
+    run_site(ledger, name, reader, stop, SiteOptions(folder, place.inside))
 
 
 def open_corpus(ledger: Ledger, corpus: Path | None, split: Split) -> TokenReader:

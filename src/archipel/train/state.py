@@ -4,6 +4,7 @@ It moves by commits only, so that it is bit-identical on every site that has app
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +42,30 @@ class GlobalState:
         tensors: Mapping[str, np.ndarray],
     ) -> None:
         """The state at the start of a run, from the initial parameters."""
+        self._set(spec, fragments, [fragment.flatten(tensors) for fragment in fragments])
+
+    def _set(self, spec: RunSpec, fragments: Sequence[Fragment], parameters: list[Vector]) -> None:
         self.spec = spec
         self.fragments = fragments
         self.codec = codec_named(spec.codec)
-        self.parameters = [fragment.flatten(tensors) for fragment in fragments]
-        self.momentum = [np.zeros_like(vector) for vector in self.parameters]
+        self.parameters = parameters
+        self.momentum = [np.zeros_like(vector) for vector in parameters]
         self.applied = [index - spec.fragments for index in range(spec.fragments)]
         self.cover = Cover(spec)
+
+    @classmethod
+    def of_vectors(
+        cls,
+        spec: RunSpec,
+        fragments: Sequence[Fragment],
+        parameters: list[Vector],
+        momentum: list[Vector],
+    ) -> "GlobalState":
+        """A state from its vectors; `applied` and `cover` are still those of a run's start."""
+        state = cls.__new__(cls)
+        state._set(spec, fragments, parameters)
+        state.momentum = momentum
+        return state
 
     def next_round(self, fragment: int) -> int:
         """The round that is to move this fragment next."""
@@ -92,6 +110,13 @@ class GlobalState:
         self.cover.apply(commit)
         self.parameters[fragment], self.momentum[fragment] = preview.parameters, preview.momentum
         self.applied[fragment] = commit.round
+
+    def copy(self) -> "GlobalState":
+        """The state as it is now; the vectors are shared, since applying replaces them whole."""
+        parameters, momentum = list(self.parameters), list(self.momentum)
+        twin = GlobalState.of_vectors(self.spec, self.fragments, parameters, momentum)
+        twin.applied, twin.cover = list(self.applied), deepcopy(self.cover)
+        return twin
 
     def tensors(self) -> dict[str, np.ndarray]:
         """The global parameters by name, fp32."""

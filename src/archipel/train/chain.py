@@ -1,0 +1,413 @@
+"""One fragment's rounds, as a site sees them: its contribution, the commit, merge duty.
+
+Bulk work runs as jobs of an executor; `follow` starts them and takes in what they brought. It has no
+clock, no thread and no randomness of its own.
+"""
+
+import copy
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from functools import partial
+
+from archipel.errors import IntegrityError, StoreError
+from archipel.ledger import Commit, Contribution, Cover, Ledger, Release
+from archipel.ledger.duty import grace_seconds, merge_order
+from archipel.train.accounts import Accounts, Trained
+from archipel.train.claims import Claims
+from archipel.train.fragments import Vector
+from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox
+from archipel.train.merge import Merge, Outcome
+from archipel.train.neighbours import Neighbours
+from archipel.train.state import GlobalState, Preview
+
+_READS = 3  # of a contribution that arrives damaged, before it is refused
+
+
+class Superseded(Exception):
+    """The run went on without what this site had trained: it must join again."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this process is: the site's name, and which of its processes."""
+
+    site: str
+    session: int
+    nonce: str
+    hardware: str = ""
+    cores: int = 1  # that training uses
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all chains of a site share."""
+
+    ledger: Ledger
+    state: GlobalState
+    who: Identity
+    mailbox: Mailbox
+    claims: Claims
+    neighbours: Neighbours
+    accounts: Accounts
+    executor: Executor
+
+
+@dataclass
+class _Sent:
+    """A contribution on its way or awaiting its commit."""
+
+    trained: Trained
+    header: Contribution | None = None  # None: an earlier session's, whose contents are unknown
+    values: Vector | None = None
+    since: float = 0.0
+    putting: "Future[_Put] | None" = None
+    put: "_Put | None" = None
+
+
+@dataclass(frozen=True)
+class _Put:
+    """What was put: the payload, the error that its encoding leaves, and whether it was ours."""
+
+    payload: bytes
+    residual: Vector | None
+    fresh: bool
+
+
+@dataclass
+class _Duty:
+    """Merge duty for one round, on copies of what may change meanwhile."""
+
+    round: int
+    contributors: dict[str, int]
+    cover: Cover
+    abandoned: list[ClaimKey]
+    residual: Vector | None
+    outcome: Outcome | None = None
+    won: "Future[bool] | None" = field(default=None, repr=False)
+
+
+class Chain:
+    """One fragment's rounds."""
+
+    def __init__(self, fragment: int, desk: Desk) -> None:
+        self.fragment = fragment
+        self.contributed: int | None = None  # the last round that this site contributed to
+        self.commits_put = 0
+        self.exchange_seconds = 0.0  # from a capture until the contribution was there
+        self._desk = desk
+        self._sent: _Sent | None = None
+        self._residual: Vector | None = None
+        self._merge_residual: tuple[int, Vector | None] = (-1, None)
+        self._opened: tuple[int, float] | None = None
+        self._incoming: Future[tuple[Commit, Preview] | None] | None = None
+        self._duty: _Duty | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a contribution of this site awaits its commit."""
+        return self._sent is not None
+
+    @property
+    def _round(self) -> int:
+        return self._desk.state.next_round(self.fragment)
+
+    def pending(self) -> int:
+        """Tokens trained here that no commit of this fragment holds."""
+        return self._desk.accounts.pending(self.fragment, self._desk.mailbox.report.trained)
+
+    def is_wanted(self) -> bool:
+        """Whether the training thread should capture this fragment now."""
+        if self._sent:
+            return False
+        if self._opened:
+            return True
+        idle = self._desk.mailbox.report.state == "waiting"
+        return idle and (self.pending() > 0 or bool(self._abandoned()))
+
+    # Contributing
+
+    def remember(self) -> None:
+        """An earlier session of this site has contributed to the open round: this one can't."""
+        self.contributed = self._round
+        self._sent = _Sent(trained={})
+
+    def contribute(self, capture: Capture, now: float) -> None:
+        """Begin to bring this site's contribution to the open round.
+
+        A capture that a commit has overtaken is dropped: its correction is on the way, and what was
+        trained goes out with the next one.
+        """
+        state = self._desk.state
+        if self._sent or capture.base != state.applied[self.fragment]:
+            return
+        ranges = self._desk.accounts.ranges(self.fragment, capture.trained)
+        tokens = sum(piece.stop - piece.start for piece in ranges)
+        header = Contribution(
+            site=self._desk.who.site,
+            session=self._desk.who.session,
+            round=self._round,
+            base=capture.base,
+            tokens=tokens,
+            ranges=ranges,
+            loss=capture.loss,
+            codec=state.codec.name,
+            values=state.fragments[self.fragment].values if tokens else 0,
+        )
+        self._sent = _Sent(capture.trained, header, capture.values, now)
+        self._start_put(self._sent)
+
+    def _start_put(self, sent: _Sent) -> None:
+        parameters, residual = self._desk.state.parameters[self.fragment], self._residual
+        assert sent.header is not None
+        assert sent.values is not None
+        work = partial(self._encode_and_put, sent.header, parameters, sent.values, residual)
+        sent.putting = self._desk.executor.submit(work)
+
+    def _encode_and_put(
+        self, header: Contribution, parameters: Vector, values: Vector, residual: Vector | None
+    ) -> _Put:
+        codec = self._desk.state.codec
+        payload = b""
+        if header.tokens:
+            update = parameters - values
+            if residual is not None:
+                update += residual
+            payload = codec.encode(update)
+            residual = update - codec.decode(payload, len(update))
+            residual *= codec.feedback_decay
+        return _Put(payload, residual, self._desk.ledger.put_contribution(header, payload))
+
+    def finish_put(self, now: float) -> bool:
+        """Take note of a contribution that is there now; whether there was news.
+
+        Raises:
+            StoreError: it could not be brought; it is on its way again.
+        """
+        sent = self._sent
+        if sent is None or sent.putting is None or not sent.putting.done():
+            return False
+        assert sent.header is not None
+        try:
+            sent.put = sent.putting.result()
+        except StoreError:
+            self._start_put(sent)
+            raise
+        sent.putting = None
+        if not sent.put.fresh:
+            sent.values = None  # an earlier session of this site was first
+        self.contributed = sent.header.round
+        self.exchange_seconds = max(now - sent.since, 0.8 * self.exchange_seconds)
+        return True
+
+    def wait_for_put(self, now: float) -> None:
+        """Wait until a contribution that is on its way is there.
+
+        Raises:
+            StoreError: it could not be brought.
+        """
+        if self._sent and self._sent.putting:
+            self._sent.putting.exception()
+            self.finish_put(now)
+
+    # Following
+
+    def follow(self, now: float) -> Commit | None:
+        """Do what is due; the commit that was taken in, if one was.
+
+        Raises:
+            StoreError, IntegrityError: something could not be brought; look again later.
+            Superseded: this site must join again.
+        """
+        taken = self._finish_duty() or self._finish_fetch()
+        if self._incoming or self._duty:
+            return taken
+        if self._is_committed_elsewhere():
+            self._incoming = self._desk.executor.submit(partial(self._fetch, self._round))
+            return taken
+        if not self._contributors():
+            self._opened = None
+            return taken
+        round_, since = self._opened or (self._round, now)
+        self._opened = (self._round, since if round_ == self._round else now)
+        here = self._sent and self._sent.putting is None
+        if here and self._my_turn(now - self._opened[1]):
+            self._start_duty()
+        return taken
+
+    def _contributors(self) -> dict[str, int]:
+        """The sites, gone ones too, that have contributed to the round, each with its session."""
+        round_, who = self._round, self._desk.who
+        others = self._desk.neighbours.others()
+        found = {b.site: b.session for b in others if b.contributed.get(self.fragment) == round_}
+        if self.contributed == round_:
+            found[who.site] = who.session
+        return dict(sorted(found.items()))
+
+    def _is_committed_elsewhere(self) -> bool:
+        beats = self._desk.neighbours.beats()
+        return any(beat.applied.get(self.fragment, -1) >= self._round for beat in beats)
+
+    def _fetch(self, round_: int) -> tuple[Commit, Preview] | None:
+        found = self._desk.ledger.commit(round_)
+        if found is None:
+            return None
+        commit, payload = found
+        return commit, self._desk.state.preview(self.fragment, payload)
+
+    def _finish_fetch(self) -> Commit | None:
+        if self._incoming is None or not self._incoming.done():
+            return None
+        future, self._incoming = self._incoming, None
+        found = future.result()
+        return self._take_in(*found) if found else None
+
+    # Merge duty
+
+    def _my_turn(self, open_seconds: float) -> bool:
+        """Whether this site should merge now: in its turn, when all are in or late."""
+        here = self._desk.neighbours.awaited()
+        turn = merge_order(here, self.fragment).index(self._desk.who.site)
+        grace = grace_seconds(here.values(), self._desk.ledger.spec.heartbeat_seconds)
+        others = [beat for site, beat in here.items() if site != self._desk.who.site]
+        if turn == 0 and all(b.contributed.get(self.fragment) == self._round for b in others):
+            return True
+        return open_seconds > grace * (turn + 1)
+
+    def _start_duty(self) -> None:
+        last, residual = self._merge_residual
+        state = self._desk.state
+        self._duty = _Duty(
+            round=self._round,
+            contributors=self._contributors(),
+            cover=copy.deepcopy(state.cover),
+            abandoned=self._abandoned(),
+            residual=residual if last == state.applied[self.fragment] else None,
+        )
+        self._duty.won = self._desk.executor.submit(partial(self._merge_and_put, self._duty))
+
+    def _merge_and_put(self, duty: _Duty) -> bool:
+        """Merge what has come in for the round and put the commit; whether it was the first."""
+        if duty.outcome is None:
+            duty.outcome = self._merge(duty)
+        return self._desk.ledger.put_commit(duty.outcome.commit, duty.outcome.payload)
+
+    def _merge(self, duty: _Duty) -> Outcome:
+        merge = Merge(self._desk.state, duty.round, duty.cover)
+        for site, session in duty.contributors.items():
+            try:
+                found = self._contribution(duty.round, site)
+                if found and (stranger := self._not_the_claimant(found[0])):
+                    raise IntegrityError(stranger)
+            except IntegrityError as error:
+                merge.refuse(site, session, str(error))
+                continue
+            if found:
+                merge.take(*found)
+        return merge.commit(self._desk.who.site, self._releases(duty, merge.merged), duty.residual)
+
+    def _contribution(
+        self, round_: int, site: str
+    ) -> tuple[Contribution, bytes | memoryview] | None:
+        """A site's contribution: one's own from memory, another's read again if it is damaged."""
+        sent = self._sent
+        if site == self._desk.who.site and sent and sent.header and sent.put and sent.put.fresh:
+            return sent.header, sent.put.payload
+        for _ in range(_READS - 1):
+            try:
+                return self._desk.ledger.contribution(round_, site)
+            except IntegrityError:
+                continue
+        return self._desk.ledger.contribution(round_, site)
+
+    def _not_the_claimant(self, header: Contribution) -> str | None:
+        """Why this site may not contribute those units, or None."""
+        for piece in header.ranges:
+            if self._desk.claims.holder(piece.unit, piece.generation) != header.site:
+                return f"unit {piece.unit} is not claimed by {header.site}"
+        return None
+
+    def _abandoned(self) -> list[ClaimKey]:
+        """This fragment's claimed and uncovered units whose sites are gone.
+
+        None as long as there are fresh units to claim: a site that was only cut off then merges
+        what it trained, however long it was away.
+        """
+        state, claims, neighbours = self._desk.state, self._desk.claims, self._desk.neighbours
+        if claims.next_unit < state.spec.units:
+            return []
+        live = neighbours.alive()
+        found = []
+        for unit in state.cover.open_units(claims.next_unit):
+            if unit % state.spec.fragments != self.fragment:
+                continue
+            generation, _ = state.cover.position(unit)
+            holder = claims.holder(unit, generation)
+            if holder is None or holder in live:
+                continue
+            if neighbours.knows(holder):
+                found.append((unit, generation))
+            else:
+                neighbours.see(holder)  # it joined since the last LIST: not gone, but new
+        return found
+
+    def _releases(self, duty: _Duty, merged: list[Contribution]) -> list[Release]:
+        """The claims that the commit takes from sites that are gone, after what it merges."""
+        stops = {piece.unit: piece.stop for header in merged for piece in header.ranges}
+        releases = []
+        for unit, generation in duty.abandoned:
+            at = stops.get(unit, duty.cover.position(unit)[1])
+            if at < self._desk.state.spec.unit_length(unit):
+                releases.append(Release(unit=unit, generation=generation, at=at))
+        return releases
+
+    def _finish_duty(self) -> Commit | None:
+        duty = self._duty
+        if duty is None or duty.won is None or not duty.won.done():
+            return None
+        try:
+            won = duty.won.result()
+        except StoreError:
+            duty.won = self._desk.executor.submit(partial(self._merge_and_put, duty))
+            raise
+        self._duty = None
+        if not won:
+            self._incoming = self._desk.executor.submit(partial(self._fetch, duty.round))
+            return None
+        assert duty.outcome is not None
+        self.commits_put += 1
+        self._merge_residual = (duty.round, duty.outcome.residual)
+        return self._take_in(duty.outcome.commit, duty.outcome.preview)
+
+    # Applying
+
+    def _take_in(self, commit: Commit, preview: Preview) -> Commit:
+        """Make a commit part of this site's state, and tell training."""
+        state, who = self._desk.state, self._desk.who
+        sent, self._sent, self._opened = self._sent, None, None
+        self._check_still_ours(commit)
+        base = state.parameters[self.fragment]
+        try:
+            state.advance(commit, preview)
+        except IntegrityError as error:
+            raise Superseded(str(error)) from error
+        merged = {(header.site, header.session) for header in commit.merged}
+        if sent and sent.put and sent.values is not None and (who.site, who.session) in merged:
+            if sent.header and sent.header.tokens:
+                base = sent.values
+            self._residual = sent.put.residual
+            for key in self._desk.accounts.merged(self.fragment, sent.trained):
+                self._desk.claims.held.discard(key)
+                self._desk.mailbox.settled.put(key)
+        correction = Correction(self.fragment, commit.round, preview.parameters - base)
+        self._desk.mailbox.corrections.put(correction)
+        self._desk.claims.unblock(self.fragment)
+        return commit
+
+    def _check_still_ours(self, commit: Commit) -> None:
+        who, held = self._desk.who, self._desk.claims.held
+        for refusal in commit.refused:
+            if (refusal.site, refusal.session) == (who.site, who.session):
+                raise Superseded(f"round {commit.round} refused this site: {refusal.reason}")
+        for release in commit.released:
+            if (release.unit, release.generation) in held:
+                raise Superseded(f"unit {release.unit} was released while this site was away")
