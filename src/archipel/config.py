@@ -2,15 +2,43 @@
 
 ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
+ARCHIPEL_TOKEN     what `archipel run invite` printed, for `archipel site join`
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
 def home() -> Path:
     """The folder for pulled models and caches."""
     return Path(os.environ.get("ARCHIPEL_HOME") or Path.home() / ".archipel")
+
+
+def keys_folder() -> Path:
+    """The folder for the private keys of runs and sites."""
+    return home() / "keys"
+
+
+def join_token() -> str | None:
+    """The token with which a site joins its run, or None."""
+    return os.environ.get("ARCHIPEL_TOKEN") or None
+
+
+def store_options() -> dict[str, str]:
+    """The environment's way to the object store, without its secrets."""
+    names = (
+        *("AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ALLOW_HTTP"),
+        *("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_ENDPOINT", "AZURE_ALLOW_HTTP"),
+        "GOOGLE_ALLOW_HTTP",
+    )
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def set_store_options(options: Mapping[str, str]) -> None:
+    """Reach the object store in this way, where the environment doesn't say otherwise."""
+    for name, value in options.items():
+        os.environ.setdefault(name, value)
 
 
 def api_key() -> str | None:

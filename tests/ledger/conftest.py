@@ -8,6 +8,7 @@ from archipel.ledger import InnerSpec, OuterSpec, RunSpec
 def make_spec(**changes: object) -> RunSpec:
     """Four fragments; 10 units of 100 tokens, the last one of 50."""
     facts = {
+        "owner": "0" * 64,
         "model": {"model_type": "llama"},
         "fragments": 4,
         "sync_steps": 8,

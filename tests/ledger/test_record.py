@@ -7,21 +7,23 @@ import pytest
 
 from archipel.errors import IntegrityError, RunError
 from archipel.ledger import Claim, Heartbeat, Ledger, RunSpec
+from archipel.ledger.keys import OWNER
 from archipel.store import Store
+from tests.ledger.fake_keys import FakeKeys
 
 
 @pytest.fixture
 def ledger(tmp_path: Path, spec: RunSpec) -> Ledger:
-    return Ledger.create(Store(str(tmp_path)), spec)
+    return Ledger.create(Store(str(tmp_path)), spec, FakeKeys("a"))
 
 
 def test_creating_the_same_run_again_changes_nothing(ledger: Ledger, spec: RunSpec) -> None:
-    assert Ledger.create(ledger.store, spec).spec == spec
+    assert Ledger.create(ledger.store, spec, FakeKeys(OWNER)).spec == spec
 
 
 def test_another_spec_on_the_same_url_is_refused(ledger: Ledger, spec: RunSpec) -> None:
     with pytest.raises(RunError, match="another spec"):
-        Ledger.create(ledger.store, spec.model_copy(update={"seed": 7}))
+        Ledger.create(ledger.store, spec.model_copy(update={"seed": 7}), FakeKeys(OWNER))
     assert Ledger.open(ledger.store).spec.seed == 0
 
 
@@ -49,7 +51,8 @@ def test_a_truncated_spec_is_refused(ledger: Ledger, tmp_path: Path) -> None:
 def test_a_claim_is_the_first_ones(ledger: Ledger) -> None:
     mine = Claim(site="a", session=0, unit=7, generation=0, start=0)
     assert ledger.put_claim(mine)
-    assert not ledger.put_claim(mine.model_copy(update={"site": "b"}))
+    other = Ledger.open(ledger.store, FakeKeys("b"))
+    assert not other.put_claim(mine.model_copy(update={"site": "b"}))
     assert ledger.claim(7, 0) == mine
     assert ledger.claims() == [(7, 0)]
 

@@ -92,7 +92,7 @@ class RunSpec(_Record):
     """`run.json`: all that the sites must agree on, put once."""
 
     format: int = FORMAT
-    owner: PublicKey = "0" * 64  # whoever has its private half says who may take part
+    owner: PublicKey  # whoever has its private half says who may take part
     model: dict[str, Any]
     fragments: int = Field(ge=1, le=1024)
     sync_steps: int | None = Field(ge=1)  # H; None: as small as keeps the sites busy on their links

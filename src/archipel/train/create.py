@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedModel
 
+from archipel import config
 from archipel.corpus import Manifest, read_manifest
 from archipel.corpus.remote import upload_corpus
 from archipel.errors import ConfigError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger.invite import create_as_owner
+from archipel.ledger.keyring import Keyring
 from archipel.models.checkpoint import load_model, new_model
 from archipel.models.sizes import has_weights, model_config
 from archipel.store import Store
@@ -55,18 +58,23 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     manifest = read_manifest(corpus)
     model = _initial_model(corpus, manifest, options)
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
-    spec = _spec(manifest, model, _digest(tensors), options)
-    fragments = split({name: tensor.shape for name, tensor in tensors.items()}, spec.fragments)
-    ledger = Ledger.create(store, spec)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    fragments = split(shapes, options.fragments)
+    initial_digest = _digest(tensors)
+    ledger = create_as_owner(
+        store,
+        Keyring(config.keys_folder()),
+        lambda owner: _spec(manifest, model, options, owner=owner, initial_digest=initial_digest),
+    )
     if ledger.snapshot(0) is None:
         upload_corpus(store, corpus)
-        state = GlobalState(spec, fragments, tensors)
+        state = GlobalState(ledger.spec, fragments, tensors)
         ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
     return ledger
 
 
 def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> PreTrainedModel:
-    config = model_config(
+    found = model_config(
         options.model,
         vocab_size=manifest.vocab_size,
         context=options.sequence_tokens,
@@ -75,11 +83,16 @@ def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> Pre
     folder = Path(options.model)
     if folder.is_dir() and has_weights(folder):
         return load_model(folder)
-    return new_model(config, options.seed)
+    return new_model(found, options.seed)
 
 
 def _spec(
-    manifest: Manifest, model: PreTrainedModel, initial_digest: str, options: RunOptions
+    manifest: Manifest,
+    model: PreTrainedModel,
+    options: RunOptions,
+    *,
+    owner: str,
+    initial_digest: str,
 ) -> RunSpec:
     sequence = options.sequence_tokens or int(model.config.max_position_embeddings)
     batch = options.batch_sequences * sequence
@@ -95,6 +108,7 @@ def _spec(
         )
     codec_named(options.codec)
     return RunSpec(
+        owner=owner,
         model=_plain(model),
         fragments=options.fragments,
         sync_steps=options.sync_steps,

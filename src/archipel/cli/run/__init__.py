@@ -1,12 +1,13 @@
-"""`archipel run`: create, watch, audit and export runs. One file a verb."""
+"""`archipel run`: create, invite, watch, audit and export runs. One file a verb."""
 
 import typer
 
 from archipel.cli.run.audit import audit
 from archipel.cli.run.create import create
 from archipel.cli.run.export import export
+from archipel.cli.run.invite import invite
 from archipel.cli.run.watch import watch
 
-app = typer.Typer(help="Create, watch, audit and export runs.", no_args_is_help=True)
-for verb in (create, watch, audit, export):
+app = typer.Typer(help="Create, invite, watch, audit and export runs.", no_args_is_help=True)
+for verb in (create, invite, watch, audit, export):
     app.command()(verb)

@@ -54,7 +54,8 @@ def create(
     spec = create_run(Store(url), corpus, options).spec
     typer.echo(
         f"run at {url}: {spec.budget_tokens:,} tokens in {spec.units:,} units, {spec.fragments} "
-        f"fragments, H = {spec.sync_steps}\nnow, at each site: archipel site join {url} --name NAME"
+        f"fragments, H = {spec.sync_steps}\non this machine: archipel site join {url} --name NAME\n"
+        f"for a site elsewhere: archipel run invite {url} --name NAME"
     )
 
 
