@@ -1,13 +1,12 @@
-"""Fragments, codecs, the outer step: arithmetic that every site must share."""
+"""Fragments, the outer step: arithmetic that every site must share."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from archipel.errors import ConfigError, IntegrityError
+from archipel.errors import ConfigError
 from archipel.ledger import OuterSpec
-from archipel.train.codec import Codec, codec_named
 from archipel.train.fragments import ModelFragments, Vector, assemble, split
 from archipel.train.outer import outer_step
 
@@ -16,11 +15,6 @@ SHAPES = {f"layers.{n}.{name}": (8, size) for n in range(6) for name, size in ((
 
 def numbers(count: int, seed: int = 0) -> Vector:
     return np.random.default_rng(seed).standard_normal(count, np.float32)
-
-
-@pytest.fixture(params=["none", "int8"])
-def codec(request: pytest.FixtureRequest) -> Codec:
-    return codec_named(request.param)
 
 
 def test_fragments_hold_every_parameter_once_and_are_balanced() -> None:
@@ -65,59 +59,6 @@ def test_a_live_model_is_captured_and_corrected_by_fragment() -> None:
     live.add(1, change)
     assert np.array_equal(live.capture(0), before[0])
     assert np.allclose(live.capture(1), before[1] + change)
-
-
-@pytest.mark.parametrize("count", [1, 255, 256, 257, 5000])
-def test_a_codec_keeps_the_length_and_comes_close(codec: Codec, count: int) -> None:
-    values = numbers(count)
-    again = codec.decode(codec.encode(values), count)
-    assert again.shape == values.shape
-    assert np.abs(again - values).max() <= np.abs(values).max() / 127
-    assert not codec.decode(codec.encode(np.zeros(count, np.float32)), count).any()
-
-
-def test_int8_takes_about_a_byte_a_value() -> None:
-    assert len(codec_named("int8").encode(numbers(100_000))) < 1.02 * 100_000
-
-
-def test_error_feedback_makes_the_sum_of_what_was_sent_right(codec: Codec) -> None:
-    values, left = numbers(1000), np.zeros(1000, np.float32)
-    sent = np.zeros(1000, np.float64)
-    for _ in range(50):
-        update = values + left
-        decoded = codec.decode(codec.encode(update), 1000)
-        left = update - decoded
-        sent += decoded
-    assert np.abs(sent / 50 - values).max() < 1e-3
-
-
-def test_hostile_payloads_are_refused(codec: Codec) -> None:
-    payload = codec.encode(numbers(300))
-    for bad in (b"", payload[:-1], payload + b"\0"):
-        with pytest.raises(IntegrityError, match="bytes instead of"):
-            codec.decode(bad, 300)
-    poisoned = np.frombuffer(payload, np.uint8).copy()
-    poisoned[:4] = np.frombuffer(np.float32("nan").tobytes(), np.uint8)
-    with pytest.raises(IntegrityError, match="not finite"):
-        codec.decode(poisoned.tobytes(), 300)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_never_encoded(codec: Codec, bad: float) -> None:
-    values = numbers(600)
-    values[300] = bad
-    with pytest.raises(IntegrityError, match="not finite"):
-        codec.encode(values)
-
-
-def test_numbers_too_small_to_scale_become_zero() -> None:
-    tiny = np.full(300, 1e-42, np.float32)
-    assert not codec_named("int8").decode(codec_named("int8").encode(tiny), 300).any()
-
-
-def test_an_unknown_codec_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="int8, none"):
-        codec_named("int3")
 
 
 def test_the_outer_step_is_pytorchs_nesterov() -> None:

@@ -1,0 +1,1 @@
+"""The codecs, one a file. `archipel.train.codec` finds them by name."""
