@@ -20,10 +20,12 @@ def missing(what: str) -> None:
     pytest.skip(message)
 
 
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that a test does touches the user's own models and caches."""
-    monkeypatch.setenv("ARCHIPEL_HOME", str(tmp_path_factory.mktemp("home")))
+@pytest.fixture(autouse=True, scope="module")
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a test does touches the user's own models, keys and caches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARCHIPEL_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")
