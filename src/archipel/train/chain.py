@@ -266,6 +266,8 @@ class Chain:
     def _my_turn(self, open_seconds: float) -> bool:
         """Whether this site should merge now: in its turn, when all are in or late."""
         here = self._desk.neighbours.awaited()
+        if self._desk.who.site not in here:
+            return False  # its own heartbeat is not seen yet: it judges nobody
         turn = merge_order(here, self.fragment).index(self._desk.who.site)
         grace = grace_seconds(here.values(), self._desk.ledger.spec.heartbeat_seconds)
         others = [beat for site, beat in here.items() if site != self._desk.who.site]

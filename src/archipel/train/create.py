@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from transformers import PreTrainedModel
@@ -21,6 +22,9 @@ from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.state import GlobalState
 
+# A cycle is one round of every fragment. After so many, the commits weigh about as much as a snapshot
+# (64 bits a parameter): snapshots cost no more than the exchange, and joining is never far.
+_SNAPSHOT_CYCLES = {"none": 4, "int8": 8, "int4": 16, "sparse": 64}
 _TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
 
 
@@ -32,18 +36,19 @@ class RunOptions:
     tokens: int | None = None  # the budget; None: 20 per parameter
     seed: int = 0
     fragments: int = 4
-    sync_steps: int = 32  # H: inner steps between two syncs of the same fragment
+    sync_steps: int | None = None  # H: inner steps between two syncs of a fragment; None: auto
+    optimiser: Literal["adamw", "muon"] = "adamw"
     batch_sequences: int = 8
     sequence_tokens: int | None = None  # None: the model's context
     learning_rate: float = 1e-3
     warmup_share: float = 0.05  # of the budget
     outer_learning_rate: float = 0.7
     outer_momentum: float = 0.5
-    codec: str = "int8"
+    codec: str = "int4"
     unit_steps: int = 32  # inner steps in a unit, the stretch of data that a site claims
     heartbeat_seconds: float = 2.0
     dead_after_seconds: float = 15.0
-    snapshot_every_cycles: int = 8  # a cycle: one round of every fragment
+    snapshot_every_cycles: int | None = None  # None: by the codec
     keep_history: bool = False
 
 
@@ -113,6 +118,7 @@ def _spec(
         fragments=options.fragments,
         sync_steps=options.sync_steps,
         inner=InnerSpec(
+            optimiser=options.optimiser,
             learning_rate=options.learning_rate,
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,
@@ -129,7 +135,7 @@ def _spec(
         seed=options.seed,
         heartbeat_seconds=options.heartbeat_seconds,
         dead_after_seconds=options.dead_after_seconds,
-        snapshot_every_cycles=options.snapshot_every_cycles,
+        snapshot_every_cycles=options.snapshot_every_cycles or _SNAPSHOT_CYCLES[options.codec],
         keep_history=options.keep_history,
     )
 

@@ -267,6 +267,8 @@ class Exchange:
         if not self.state.cover.complete or any(chain.in_flight for chain in self._chains):
             return
         live = self.neighbours.active()
+        if self.who.site not in live:
+            return  # its own heartbeat is not seen yet: it judges nobody
         pending = [beat.pending_tokens for site, beat in live.items() if site != self.who.site]
         if any(pending) or any(chain.pending() for chain in self._chains):
             return

@@ -1,10 +1,13 @@
 """`archipel run create`: make a run that sites can join."""
 
 from pathlib import Path
+from typing import Literal
 
 import typer
 
 from archipel.cli.arguments import RUN_URL
+
+Optimiser = Literal["adamw", "muon"]
 
 
 def create(
@@ -18,12 +21,21 @@ def create(
     ),
     batch: int = typer.Option(8, min=1, help="Sequences in an inner step of a site."),
     sequence: int | None = typer.Option(None, min=2, help="Tokens in a sequence."),
-    sync_steps: int = typer.Option(32, min=1, help="H: inner steps between syncs of a fragment."),
+    sync: str = typer.Option(
+        "auto",
+        help="H, the inner steps between syncs of a fragment: a number, or `auto` for as few as "
+        "the links and cores of the sites bear.",
+    ),
     fragments: int = typer.Option(4, min=1, help="Parts of the model that move one by one."),
-    learning_rate: float = typer.Option(1e-3, help="Peak rate of the inner AdamW."),
+    optimiser: Optimiser = typer.Option(
+        "adamw", help="The inner optimiser; muon moves the hidden matrices with Muon."
+    ),
+    learning_rate: float = typer.Option(1e-3, help="Peak rate of the inner optimiser."),
     outer_learning_rate: float = typer.Option(0.7, help="Rate of the outer Nesterov step."),
     outer_momentum: float = typer.Option(0.5, help="Momentum of the outer Nesterov step."),
-    codec: str = typer.Option("int8", help="How pseudo-gradients travel: int8 or float32."),
+    codec: str = typer.Option(
+        "int4", help="How pseudo-gradients travel: int4, sparse, int8 or none."
+    ),
     seed: int = typer.Option(0, help="Seed of the initial parameters and the data's order."),
     heartbeat: float = typer.Option(2.0, min=0.1, help="Seconds between heartbeats."),
     keep_history: bool = typer.Option(False, help="Keep every snapshot, not only the last two."),
@@ -40,7 +52,8 @@ def create(
         tokens=_count(tokens),
         seed=seed,
         fragments=fragments,
-        sync_steps=sync_steps,
+        sync_steps=_steps(sync),
+        optimiser=optimiser,
         batch_sequences=batch,
         sequence_tokens=sequence,
         learning_rate=learning_rate,
@@ -54,9 +67,20 @@ def create(
     spec = create_run(Store(url), corpus, options).spec
     typer.echo(
         f"run at {url}: {spec.budget_tokens:,} tokens in {spec.units:,} units, {spec.fragments} "
-        f"fragments, H = {spec.sync_steps}\non this machine: archipel site join {url} --name NAME\n"
+        f"fragments, H = {spec.sync_steps or 'auto'}\non this machine: archipel site join {url} --name NAME\n"
         f"for a site elsewhere: archipel run invite {url} --name NAME"
     )
+
+
+def _steps(sync: str) -> int | None:
+    """H as a number, or None for `auto`."""
+    from archipel.errors import ConfigError
+
+    if sync == "auto":
+        return None
+    if not sync.isdecimal() or int(sync) < 1:
+        raise ConfigError(f"--sync {sync!r} is neither a number of steps nor `auto`")
+    return int(sync)
 
 
 def _count(text: str | None) -> int | None:
