@@ -1,0 +1,195 @@
+"""A simulated object store, and the way to it: both as bad as the fault plan says.
+
+`Bucket` is the server: atomic objects with the store's own times. `Client` is what a process holds
+in place of `archipel.store.Store`; each of its requests may be lost, late, doubled or cut short,
+and every one lets other tasks run.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Protocol
+
+from greenlet import GreenletExit
+
+from archipel.errors import StoreError
+from archipel.store import Object, ObjectInfo
+from tests.simulation.clock import Clock, Process
+from tests.simulation.faults import Fate, Weather
+
+
+class Witness(Protocol):
+    """Sees every change of the bucket."""
+
+    def written(self, key: str, old: bytes | None, new: bytes, by: "Client") -> None: ...
+
+    def deleted(self, key: str, by: "Client") -> None: ...
+
+
+class Bucket:
+    """The objects, and when the store says that they were written."""
+
+    def __init__(self, clock: Clock, witness: Witness, resolution_seconds: float) -> None:
+        self.objects: dict[str, Object] = {}
+        self._clock = clock
+        self._witness = witness
+        self._resolution = resolution_seconds
+        self._epoch = datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+    def _time(self) -> datetime:
+        now = self._clock.now
+        if self._resolution:
+            now -= now % self._resolution
+        return self._epoch + timedelta(seconds=now)
+
+    def put(self, key: str, data: bytes, by: "Client") -> None:
+        old = self.objects.get(key)
+        self.objects[key] = Object(data, self._time())
+        self._witness.written(key, old.data if old else None, data, by)
+
+    def create(self, key: str, data: bytes, by: "Client") -> bool:
+        if key in self.objects:
+            return False
+        self.put(key, data, by)
+        return True
+
+    def list(self, prefix: str) -> list[ObjectInfo]:
+        folder = prefix + "/"
+        return [
+            ObjectInfo(key, len(found.data), found.modified)
+            for key, found in sorted(self.objects.items())
+            if key.startswith(folder)
+        ]
+
+    def delete(self, key: str, by: "Client") -> None:
+        if self.objects.pop(key, None):
+            self._witness.deleted(key, by)
+
+
+@dataclass
+class Link:
+    """What `archipel.store` measures of a link; unknown here."""
+
+    up_bytes_per_second: float = 0.0
+    down_bytes_per_second: float = 0.0
+    round_trip_seconds: float = 0.0
+
+
+class Client:
+    """One process's way to the bucket: what `archipel.ledger` needs of a store."""
+
+    url = "simulated://run"
+
+    def __init__(
+        self, bucket: Bucket, weather: Weather, process: Process, random: Random, number: int
+    ) -> None:
+        self.process = process
+        self.number = number  # of the session, unique in a simulation
+        self.bytes_out = 0
+        self.bytes_in = 0
+        self.link = Link()
+        self._bucket = bucket
+        self._weather = weather
+        self._random = random
+
+    # What archipel.store.Store offers
+
+    def put(self, key: str, data: bytes) -> None:
+        self._operate("put", key, lambda: self._bucket.put(key, data, self))
+        self.bytes_out += len(data)
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        if not self._operate("create", key, lambda: self._bucket.create(key, data, self)):
+            return self.get(key) == data
+        self.bytes_out += len(data)
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        found = self.read(key)
+        return found.data if found else None
+
+    def read(self, key: str) -> Object | None:
+        found: Object | None = self._operate("get", key, lambda: self._bucket.objects.get(key))
+        if found:
+            self.bytes_in += len(found.data)
+        return found
+
+    def list(self, prefix: str) -> list[ObjectInfo]:
+        found: list[ObjectInfo] = self._operate("list", prefix, lambda: self._bucket.list(prefix))
+        return found
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._operate("delete", key, lambda key=key: self._bucket.delete(key, self))
+
+    def put_part(self, key: str, data: bytes) -> None:
+        self.put(key, data)
+
+    def get_part(self, key: str) -> bytes | None:
+        return self.get(key)
+
+    # How a request travels
+
+    def _operate(self, verb: str, key: str, effect: Callable[[], Any]) -> Any:
+        """Send a request and wait for its reply."""
+        process, weather, clock = self.process, self._weather, self.process.clock
+        if not process.alive:
+            raise GreenletExit
+        fate = weather.fate(process, verb, key)
+        if fate.dies == "before":
+            process.die()
+        task = process.current
+        wake = task.ticket()
+        reply = Request(self, verb, key, effect, fate)
+        for seconds in fate.effects:
+            clock.after(seconds, reply.arrive)
+        reply.answer_to(task, wake)
+        return task.wait()
+
+
+class Request:
+    """One request on its way, from being sent to its answer."""
+
+    def __init__(
+        self, client: Client, verb: str, key: str, effect: Callable[[], Any], fate: Fate
+    ) -> None:
+        self._client = client
+        self._verb, self._key = verb, key
+        self._effect = effect
+        self._fate = fate
+        self._answered = False
+
+    def answer_to(self, task: Any, wake: int) -> None:
+        self._task, self._wake = task, wake
+        if self._fate.error_after is not None:
+            error = StoreError(f"can't {self._verb} {self._key!r}: {self._fate.name}")
+            task.resume_at(task.process.clock.now + self._fate.error_after, wake, error)
+
+    def arrive(self) -> None:
+        """The request takes effect at the bucket."""
+        process, fate = self._client.process, self._fate
+        clock = process.clock
+        if fate.unsent_while_away:  # the bytes had not left the machine
+            if not process.alive:
+                return
+            if process.frozen_until > clock.now:
+                clock.at(process.frozen_until, self.arrive)
+                return
+        if self._client._weather.is_down():
+            self._answer(StoreError(f"can't {self._verb} {self._key!r}: the store went down"))
+            return
+        value = self._effect()
+        if fate.dies == "after":
+            process.kill()
+            return
+        if fate.truncated is not None and isinstance(value, Object):
+            value = Object(value.data[: int(fate.truncated * len(value.data))], value.modified)
+        self._answer(value)
+
+    def _answer(self, value: object) -> None:
+        """What comes back, once, unless the caller gives up on it anyway."""
+        if not self._answered and self._fate.error_after is None:
+            self._answered = True
+            when = self._client.process.clock.now + self._fate.reply_after
+            self._task.resume_at(when, self._wake, value)
