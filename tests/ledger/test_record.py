@@ -63,17 +63,33 @@ def test_a_site_name_that_is_a_path_is_refused() -> None:
 
 
 def test_a_damaged_snapshot_file_is_refused(ledger: Ledger, tmp_path: Path) -> None:
-    files = {"parameters.safetensors": b"0123456789"}
+    files = {"parameters.0": b"0123456789"}
     ledger.put_snapshot(0, files, rounds=(-4, -3, -2, -1), cover={}, final=False)
     manifest = ledger.snapshot(0)
     assert manifest is not None
-    assert ledger.snapshot_file(0, manifest, "parameters.safetensors") == b"0123456789"
-    (tmp_path / "snapshots/00000000/parameters.safetensors").write_bytes(b"012345678X")
-    with pytest.raises(IntegrityError, match=r"parameters\.safetensors is missing, truncated"):
-        ledger.snapshot_file(0, manifest, "parameters.safetensors")
+    assert ledger.snapshot_file(0, manifest, "parameters.0") == b"0123456789"
+    (part,) = (tmp_path / "snapshots/00000000/parts").iterdir()
+    part.write_bytes(b"012345678X")
+    with pytest.raises(IntegrityError, match=r"truncated or altered.*delete the folder"):
+        ledger.snapshot_file(0, manifest, "parameters.0")
+
+
+def test_a_manifest_that_no_member_signed_is_refused(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.put_snapshot(0, {}, rounds=(-4, -3, -2, -1), cover={}, final=False)
+    reader = Ledger.open(ledger.store, FakeKeys(None, members={"b"}))
+    with pytest.raises(IntegrityError, match="not a member"):
+        reader.snapshot(0)
+
+
+def test_what_others_leave_in_the_folders_is_no_record(ledger: Ledger) -> None:
+    for key in ("claims/00000/readme.txt", "snapshots/new/manifest.json", "metrics/a/x.jsonl"):
+        ledger.store.put(key, b"?")
+    assert ledger.claims() == []
+    assert ledger.snapshot_numbers() == []
+    assert ledger.metrics("a") == b""
 
 
 def test_a_snapshot_without_its_manifest_does_not_exist(ledger: Ledger) -> None:
-    ledger.store.put("snapshots/00000008/parameters.safetensors", b"half")
+    ledger.store.put("snapshots/00000008/parts/half", b"half")
     assert ledger.snapshot_numbers() == []
     assert ledger.snapshot(8) is None

@@ -2,20 +2,24 @@
 
 run.json · members/<site>.json · eras/<n>.json
 sites/<site>.json · claims/<epoch>/<unit>.<generation>
-rounds/<round>/<site>.delta · rounds/<round>/commit
-snapshots/<n>/manifest.json · metrics/<site>/<session>-<n>.jsonl
+rounds/<round>/<site>.delta · rounds/<round>/commit · rounds/<round>/parts/<digest>
+snapshots/<n>/manifest.json · snapshots/<n>/parts/<digest> · metrics/<site>/<session>-<n>.jsonl
 
 After a rollback all but the first line lie below eras/<n>/.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from archipel.errors import IntegrityError, RunError
 from archipel.files import sha256_bytes
 from archipel.ledger.duty import Sighting
-from archipel.ledger.frame import pack, pack_line, unpack, unpack_line
+from archipel.ledger.frame import Frame
 from archipel.ledger.keys import Keys, Seal, public_key
 from archipel.ledger.members import MemberKeys
+from archipel.ledger.parts import INLINE_BYTES
+from archipel.ledger.planes import compress, expand
 from archipel.ledger.schema import (
     Claim,
     Commit,
@@ -26,7 +30,12 @@ from archipel.ledger.schema import (
     SnapshotFile,
     SnapshotManifest,
 )
+from archipel.ledger.signed import SignedObjects, check_name
 from archipel.store import Objects
+
+_CLAIM = re.compile(r"(\d{5,})/(\d{8,})\.(\d+)")
+_MANIFEST = re.compile(r"(\d{8,})/manifest\.json")
+_METRICS = re.compile(r"(\d{4,})-(\d{6,})\.jsonl")
 
 
 class Ledger:
@@ -42,6 +51,7 @@ class Ledger:
         self.seal = seal
         self.era = era
         self._prefix = f"eras/{era.number:04d}/" if era else ""
+        self._objects = SignedObjects(store, seal, self._prefix)
 
     @classmethod
     def create(cls, store: Objects, spec: RunSpec, keys: Keys) -> "Ledger":
@@ -101,61 +111,59 @@ class Ledger:
 
     def put_heartbeat(self, beat: Heartbeat) -> None:
         """Overwrite a site's heartbeat."""
-        key = self._key(f"sites/{beat.site}.json")
-        self.store.put(key, pack_line(beat.to_json(), key, self.seal))
+        self._objects.put_line(f"sites/{beat.site}.json", beat)
 
     def sighting(self, site: str) -> Sighting | None:
         """A site's heartbeat with the store's time of it, or None."""
-        key = self._key(f"sites/{site}.json")
-        found = self.store.read(key)
+        key = f"sites/{site}.json"
+        found = self.store.read(self._prefix + key)
         if found is None:
             return None
-        line, signer = unpack_line(found.data, key, self.seal)
-        beat = Heartbeat.parse(line, key)
-        _check_name(key, site, beat.site, signer)
+        beat, signer = self._objects.parse_line(key, found.data, Heartbeat)
+        check_name(key, site, beat.site, signer)
         return Sighting(beat, found.modified)
 
     def site_names(self) -> list[str]:
         """All sites that ever took part."""
-        return [_stem(info.key, ".json") for info in self.store.list(self._key("sites"))]
+        return [name.removesuffix(".json") for name in self._objects.names("sites")]
 
     # Claims
 
     def put_claim(self, claim: Claim) -> bool:
         """Claim a generation of a unit; False where another site was first."""
         key = self._claim_key(claim.unit, claim.generation)
-        return self.store.put_if_absent(key, pack_line(claim.to_json(), key, self.seal))
+        return self._objects.put_line_if_absent(key, claim)
 
     def claim(self, unit: int, generation: int) -> Claim | None:
         """Who claimed a generation of a unit, or None."""
         key = self._claim_key(unit, generation)
-        data = self.store.get(key)
-        if data is None:
+        found = self._objects.line(key, Claim)
+        if found is None:
             return None
-        line, signer = unpack_line(data, key, self.seal)
-        claim = Claim.parse(line, key)
-        _check_name(key, claim.site, signer)
+        claim, signer = found
+        check_name(key, claim.site, signer)
+        if (claim.unit, claim.generation) != (unit, generation):
+            raise IntegrityError(f"{key} claims unit {claim.unit}.{claim.generation}")
         return claim
 
     def claims(self) -> list[tuple[int, int]]:
         """All claims as (unit, generation); a LIST, for joining and audit."""
         found = []
-        for info in self.store.list(self._key("claims")):
-            epoch, name = info.key.split("/")[-2:]
-            unit, generation = name.split(".")
-            found.append((int(epoch) * self.spec.epoch_units + int(unit), int(generation)))
+        for name in self._objects.names("claims"):
+            if match := _CLAIM.fullmatch(name):  # what else lies there claims nothing
+                epoch, place, generation = map(int, match.groups())
+                found.append((epoch * self.spec.epoch_units + place, generation))
         return sorted(found)
 
     def _claim_key(self, unit: int, generation: int) -> str:
         epoch, place = divmod(unit, self.spec.epoch_units)
-        return self._key(f"claims/{epoch:05d}/{place:08d}.{generation}")
+        return f"claims/{epoch:05d}/{place:08d}.{generation}"
 
     # Rounds
 
     def put_contribution(self, header: Contribution, payload: bytes) -> bool:
         """Put a contribution; False where this site's name already has one for the round."""
-        key = self._key(f"rounds/{header.round:08d}/{header.site}.delta")
-        return self.store.put_if_absent(key, pack(header.to_json(), payload, key, self.seal))
+        return self._objects.put_frame(_delta_key(header.round, header.site), header, payload)
 
     def contribution(self, round_: int, site: str) -> tuple[Contribution, memoryview] | None:
         """A site's contribution to a round, or None.
@@ -163,20 +171,35 @@ class Ledger:
         Raises:
             IntegrityError: the object is truncated or altered.
         """
-        key = self._key(f"rounds/{round_:08d}/{site}.delta")
-        data = self.store.get(key)
-        if data is None:
+        found = self._contribution(round_, site)
+        return found and (found[0], self._objects.payload(_delta_key(round_, site), found[1]))
+
+    def contribution_header(self, round_: int, site: str) -> Contribution | None:
+        """The header of a site's contribution to a round, or None; its payload is left alone.
+
+        Raises:
+            IntegrityError: the object is truncated or altered.
+        """
+        found = self._contribution(round_, site)
+        return found and found[0]
+
+    def _contribution(self, round_: int, site: str) -> tuple[Contribution, Frame] | None:
+        key = _delta_key(round_, site)
+        found = self._objects.frame(key, Contribution)
+        if found is None:
             return None
-        frame = unpack(data, key, self.seal)
-        header = Contribution.parse(frame.header, key)
-        _check_name(key, site, header.site, frame.signer)
+        header, frame = found
+        check_name(key, site, header.site, frame.signer)
         _check_round(key, round_, header.round)
-        return header, frame.body
+        if frame.payload_bytes > 8 * header.values + INLINE_BYTES:
+            raise IntegrityError(
+                f"{key} brings {frame.payload_bytes} bytes for {header.values} values: too many"
+            )
+        return found
 
     def put_commit(self, header: Commit, payload: bytes) -> bool:
         """Decide a round; False where it was decided before."""
-        key = self._key(f"rounds/{header.round:08d}/commit")
-        return self.store.put_if_absent(key, pack(header.to_json(), payload, key, self.seal))
+        return self._objects.put_frame(_commit_key(header.round), header, payload)
 
     def commit(self, round_: int) -> tuple[Commit, memoryview] | None:
         """A round's commit, or None while it is open.
@@ -184,88 +207,104 @@ class Ledger:
         Raises:
             IntegrityError: the object is truncated or altered.
         """
-        key = self._key(f"rounds/{round_:08d}/commit")
-        data = self.store.get(key)
-        if data is None:
-            return None
-        frame = unpack(data, key, self.seal)
-        header = Commit.parse(frame.header, key)
-        _check_name(key, header.by, frame.signer)
-        _check_round(key, round_, header.round)
-        return header, frame.body
+        found = self._commit(round_)
+        return found and (found[0], self._objects.payload(_commit_key(round_), found[1]))
+
+    def commit_header(self, round_: int) -> Commit | None:
+        """The header of a round's commit, or None; its payload is left alone.
+
+        Raises:
+            IntegrityError: the object is truncated or altered.
+        """
+        found = self._commit(round_)
+        return found and found[0]
+
+    def _commit(self, round_: int) -> tuple[Commit, Frame] | None:
+        key = _commit_key(round_)
+        found = self._objects.frame(key, Commit)
+        if found:
+            header, frame = found
+            check_name(key, header.by, frame.signer)
+            _check_round(key, round_, header.round)
+        return found
 
     def delete_contributions(self, rounds: Iterable[int]) -> None:
-        """Delete the contributions of decided rounds; their commits stay."""
+        """Delete the contributions of decided rounds; their commits stay, with their parts."""
         for round_ in rounds:
-            found = self.store.list(self._key(f"rounds/{round_:08d}"))
-            self.store.delete(info.key for info in found if info.key.endswith(".delta"))
+            folder = f"rounds/{round_:08d}"
+            names = self._objects.names(folder)
+            gone = [name for name in names if name.endswith(".delta")]
+            if parts := [name for name in names if name.startswith("parts/")]:
+                commit = self._commit(round_)
+                kept = set(commit[1].digests) if commit else set()
+                gone += [name for name in parts if name.removeprefix("parts/") not in kept]
+            self._objects.delete([f"{folder}/{name}" for name in gone])
 
     # Snapshots
 
-    def put_snapshot(self, number: int, files: dict[str, bytes], **facts: object) -> None:
-        """Put a snapshot's files and, last, its manifest; `facts` are the manifest's other fields.
+    def put_snapshot(
+        self, number: int, files: Mapping[str, bytes | memoryview], **facts: object
+    ) -> None:
+        """Put a snapshot's files, compressed, and last its manifest.
 
-        `number` counts the commits that the snapshot includes.
+        `number` counts the commits that the snapshot includes; `facts` are the manifest's other
+        fields. Interrupted, the same call goes on where it was.
         """
-        folder = self._key(f"snapshots/{number:08d}")
+        folder = f"snapshots/{number:08d}"
+        listed = {}
         for name, data in files.items():
-            self.store.put(f"{folder}/{name}", data)
-        listed = {
-            name: SnapshotFile(size_bytes=len(data), sha256=sha256_bytes(data))
-            for name, data in files.items()
-        }
+            packed = compress(data)
+            listed[name] = SnapshotFile(
+                size_bytes=len(data),
+                sha256=sha256_bytes(data),
+                packed_bytes=len(packed),
+                parts=tuple(self._objects.put_parts(folder, packed)),
+            )
         manifest = SnapshotManifest.model_validate({"files": listed, **facts})
-        key = f"{folder}/manifest.json"
-        self.store.put(key, pack_line(manifest.to_json(), key, self.seal))
+        self._objects.put_line(f"{folder}/manifest.json", manifest)
 
     def snapshot_numbers(self) -> list[int]:
         """The complete snapshots, oldest first; a LIST, for joining, export and collection."""
-        return [
-            int(info.key.split("/")[-2])
-            for info in self.store.list(self._key("snapshots"))
-            if info.key.endswith("/manifest.json")
-        ]
+        found = map(_MANIFEST.fullmatch, self._objects.names("snapshots"))
+        return [int(match[1]) for match in found if match]
 
     def snapshot(self, number: int) -> SnapshotManifest | None:
         """A snapshot's manifest, or None."""
-        key = self._key(f"snapshots/{number:08d}/manifest.json")
-        data = self.store.get(key)
-        if data is None:
-            return None
-        line, _ = unpack_line(data, key, self.seal)
-        return SnapshotManifest.parse(line, key)
+        found = self._objects.line(f"snapshots/{number:08d}/manifest.json", SnapshotManifest)
+        return found and found[0]
 
-    def snapshot_file(self, number: int, manifest: SnapshotManifest, name: str) -> bytes:
-        """One file of a snapshot, checked.
+    def snapshot_file(
+        self, number: int, manifest: SnapshotManifest, name: str, cache: Path | None = None
+    ) -> bytes:
+        """One file of a snapshot, checked; what the folder `cache` has of it is not fetched again.
 
         Raises:
             IntegrityError: it is missing, truncated or altered.
         """
-        key = self._key(f"snapshots/{number:08d}/{name}")
-        data = self.store.get(key)
-        expected = manifest.files[name]
-        if (
-            data is None
-            or len(data) != expected.size_bytes
-            or sha256_bytes(data) != expected.sha256
-        ):
+        folder = f"snapshots/{number:08d}"
+        file = manifest.files[name]
+        try:
+            packed = self._objects.get_parts(folder, file.parts, file.packed_bytes, cache)
+            data = expand(packed, f"{folder}: {name}")
+            if len(data) != file.size_bytes or sha256_bytes(data) != file.sha256:
+                raise IntegrityError(f"{folder}: {name} does not match its digest")
+        except IntegrityError as error:
             raise IntegrityError(
-                f"{key} is missing, truncated or altered: delete that snapshot's folder to fall "
-                "back on the one before it"
-            )
+                f"{error}. Or delete the folder {folder} to fall back on the snapshot before it"
+            ) from error
         return data
 
     def delete_snapshot(self, number: int) -> None:
         """Delete a snapshot, its manifest first, so that what remains is never taken for whole."""
-        folder = self._key(f"snapshots/{number:08d}")
-        self.store.delete([f"{folder}/manifest.json"])
-        self.store.delete(info.key for info in self.store.list(folder))
+        folder = f"snapshots/{number:08d}"
+        self._objects.delete([f"{folder}/manifest.json"])
+        self._objects.delete([f"{folder}/{name}" for name in self._objects.names(folder)])
 
     # Metrics
 
     def put_metrics(self, site: str, session: int, number: int, lines: bytes) -> None:
         """Put a piece of a site's metrics: JSON lines."""
-        self.store.put(self._metrics_key(site, session, number), lines)
+        self.store.put(self._prefix + _metrics_key(site, session, number), lines)
 
     def metrics(self, site: str) -> bytes:
         """All of a site's metrics, in order: JSON lines."""
@@ -274,20 +313,12 @@ class Ledger:
 
     def metrics_places(self, site: str) -> list[tuple[int, int]]:
         """The pieces of a site's metrics as (session, number), in order; a LIST."""
-        stems = [
-            _stem(info.key, ".jsonl") for info in self.store.list(self._key(f"metrics/{site}"))
-        ]
-        return [(int(session), int(number)) for session, number in (s.split("-") for s in stems)]
+        found = map(_METRICS.fullmatch, self._objects.names(f"metrics/{site}"))
+        return [(int(match[1]), int(match[2])) for match in found if match]
 
     def metrics_piece(self, site: str, session: int, number: int) -> bytes | None:
         """One piece of a site's metrics, or None."""
-        return self.store.get(self._metrics_key(site, session, number))
-
-    def _metrics_key(self, site: str, session: int, number: int) -> str:
-        return self._key(f"metrics/{site}/{session:04d}-{number:06d}.jsonl")
-
-    def _key(self, path: str) -> str:
-        return self._prefix + path
+        return self.store.get(self._prefix + _metrics_key(site, session, number))
 
 
 def read_spec(store: Objects) -> tuple[RunSpec, str]:
@@ -305,15 +336,18 @@ def read_spec(store: Objects) -> tuple[RunSpec, str]:
     return RunSpec.read(data), sha256_bytes(data)
 
 
-def _check_name(key: str, *names: str) -> None:
-    if len(set(names)) > 1:
-        raise IntegrityError(f"{key} names different sites: {', '.join(sorted(set(names)))}")
-
-
 def _check_round(key: str, expected: int, found: int) -> None:
     if found != expected:
         raise IntegrityError(f"{key} says that it is of round {found}")
 
 
-def _stem(key: str, suffix: str) -> str:
-    return key.rsplit("/", 1)[-1].removesuffix(suffix)
+def _delta_key(round_: int, site: str) -> str:
+    return f"rounds/{round_:08d}/{site}.delta"
+
+
+def _commit_key(round_: int) -> str:
+    return f"rounds/{round_:08d}/commit"
+
+
+def _metrics_key(site: str, session: int, number: int) -> str:
+    return f"metrics/{site}/{session:04d}-{number:06d}.jsonl"

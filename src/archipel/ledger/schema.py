@@ -34,7 +34,9 @@ def check_site_name(name: str) -> None:
         )
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What all of them have in common."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     def to_json(self) -> bytes:
@@ -59,7 +61,7 @@ class _Record(BaseModel):
             ) from error
 
 
-class InnerSpec(_Record):
+class InnerSpec(Record):
     """The inner optimiser, with warm-up and cosine decay over *global* tokens.
 
     `muon` moves the hidden matrices with Muon and the rest with AdamW.
@@ -81,14 +83,14 @@ class InnerSpec(_Record):
         return self.batch_sequences * self.sequence_tokens
 
 
-class OuterSpec(_Record):
+class OuterSpec(Record):
     """The outer optimiser: SGD with Nesterov momentum on averaged pseudo-gradients."""
 
     learning_rate: float = Field(gt=0)
     momentum: float = Field(ge=0, lt=1)
 
 
-class RunSpec(_Record):
+class RunSpec(Record):
     """`run.json`: all that the sites must agree on, put once."""
 
     format: int = FORMAT
@@ -137,13 +139,13 @@ class RunSpec(_Record):
         return cls.parse(data, "run.json")
 
 
-class _Version(_Record):
+class _Version(Record):
     model_config = ConfigDict(extra="ignore")
 
     format: int
 
 
-class Range(_Record):
+class Range(Record):
     """Tokens start..stop (within their unit) trained under one generation of the unit's claim."""
 
     unit: Count
@@ -152,7 +154,7 @@ class Range(_Record):
     stop: Count
 
 
-class Claim(_Record):
+class Claim(Record):
     """`claims/…`: this site trains this unit from `start` on."""
 
     site: Name
@@ -162,7 +164,7 @@ class Claim(_Record):
     start: Count
 
 
-class Contribution(_Record):
+class Contribution(Record):
     """Header of `rounds/<round>/<site>.delta`: one site's pseudo-gradient for one fragment."""
 
     site: Name
@@ -176,7 +178,7 @@ class Contribution(_Record):
     values: Count
 
 
-class Refusal(_Record):
+class Refusal(Record):
     """A contribution that was not merged, and why."""
 
     site: Name
@@ -184,7 +186,7 @@ class Refusal(_Record):
     reason: str
 
 
-class Release(_Record):
+class Release(Record):
     """A claim that its site no longer holds: the unit is covered up to `at` and free from there."""
 
     unit: Count
@@ -192,7 +194,7 @@ class Release(_Record):
     at: Count
 
 
-class Commit(_Record):
+class Commit(Record):
     """Header of `rounds/<round>/commit`: what was merged, put once, by whoever came first."""
 
     round: Count
@@ -207,7 +209,7 @@ class Commit(_Record):
     digest: Digest
 
 
-class Heartbeat(_Record):
+class Heartbeat(Record):
     """`sites/<site>.json`: overwritten every few seconds. What others need to know, no more."""
 
     site: Name
@@ -237,14 +239,14 @@ class Heartbeat(_Record):
     hardware: str = ""
 
 
-class Member(_Record):
+class Member(Record):
     """`members/<site>.json`, signed by the run's owner: this site may take part with this key."""
 
     site: Name
     key: PublicKey
 
 
-class Era(_Record):
+class Era(Record):
     """`eras/<n>.json`, signed by the owner: the run was rolled back and goes on from here.
 
     `rounds[f]` is the last round of fragment f that still counts; what came after it does not.
@@ -256,15 +258,17 @@ class Era(_Record):
     reason: str = ""
 
 
-class SnapshotFile(_Record):
-    """One file of a snapshot."""
+class SnapshotFile(Record):
+    """One file of a snapshot: what it holds, and the parts that hold it compressed."""
 
     size_bytes: Count
     sha256: Digest
+    packed_bytes: Count
+    parts: tuple[Digest, ...]
 
 
-class SnapshotManifest(_Record):
-    """`snapshots/<n>/manifest.json`, written last: full parameters after the named commits."""
+class SnapshotManifest(Record):
+    """`snapshots/<n>/manifest.json`, written last: all parameters after the named commits."""
 
     format: int = FORMAT
     rounds: tuple[int, ...]

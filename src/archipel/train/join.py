@@ -1,11 +1,13 @@
 """Joining a run: the newest snapshot, the commits since, and one's own unfinished claims."""
 
 import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
+from archipel import config
 from archipel.errors import ConfigError, IntegrityError, RunError
 from archipel.ledger import Ledger, RunSpec
 from archipel.train.claims import Claims
@@ -15,7 +17,7 @@ from archipel.train.state import GlobalState
 
 log = logging.getLogger(__name__)
 
-_FETCHES = 8  # commits on their way at the same time
+_FETCHES = 8  # commits or files on their way at the same time
 
 
 def run_config(spec: RunSpec) -> PreTrainedConfig:
@@ -43,7 +45,9 @@ def run_fragments(spec: RunSpec) -> list[Fragment]:
 
 
 def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
-    """The global state that one snapshot holds.
+    """The global state that one snapshot holds, its files fetched side by side.
+
+    What comes is kept on disk until all is there: so joining goes on from where it broke off.
 
     Raises:
         IntegrityError: a file of the snapshot is truncated or altered.
@@ -52,8 +56,13 @@ def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
     manifest = ledger.snapshot(number)
     if manifest is None:
         raise RunError(f"{ledger.store.url} has no complete snapshot {number}")
-    files = {name: ledger.snapshot_file(number, manifest, name) for name in manifest.files}
-    return GlobalState.from_snapshot(ledger.spec, run_fragments(ledger.spec), manifest, files)
+    cache = config.home() / "cache" / "snapshots" / ledger.run
+    with ThreadPoolExecutor(_FETCHES) as pool:
+        data = pool.map(lambda n: ledger.snapshot_file(number, manifest, n, cache), manifest.files)
+        files = dict(zip(manifest.files, data, strict=True))
+    state = GlobalState.from_snapshot(ledger.spec, run_fragments(ledger.spec), manifest, files)
+    shutil.rmtree(cache, ignore_errors=True)  # it has served; another join's is only made again
+    return state
 
 
 def load_state(ledger: Ledger, local: GlobalState | None = None) -> GlobalState:
@@ -106,7 +115,7 @@ def _is_nearer(ledger: Ledger, local: GlobalState, number: int) -> bool:
     found = ledger.commit(local.next_round(next(iter(behind))))
     if found is None:
         return False
-    size = sum(file.size_bytes for file in manifest.files.values())
+    size = sum(file.packed_bytes for file in manifest.files.values())
     return sum(behind.values()) * len(found[1]) < size
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from archipel.errors import IntegrityError
 from archipel.files import sha256_bytes
@@ -19,8 +17,8 @@ from archipel.train.codec import codec_named
 from archipel.train.fragments import Fragment, Vector, assemble
 from archipel.train.outer import outer_step
 
-PARAMETERS_FILE = "parameters.safetensors"
-MOMENTUM_FILE = "momentum.safetensors"
+PARAMETERS = "parameters"  # kinds of a snapshot's files; the fragment's number follows a dot
+MOMENTUM = "momentum"
 
 
 @dataclass(frozen=True)
@@ -122,11 +120,13 @@ class GlobalState:
         """The global parameters by name, fp32."""
         return assemble(self.fragments, self.parameters)
 
-    def snapshot_files(self) -> dict[str, bytes]:
-        """The files of a snapshot of this state."""
+    def snapshot_files(self) -> dict[str, memoryview]:
+        """The files of a snapshot of this state: little-endian fp32, two for each fragment."""
+        vectors = {PARAMETERS: self.parameters, MOMENTUM: self.momentum}
         return {
-            PARAMETERS_FILE: save(self.tensors()),
-            MOMENTUM_FILE: save(assemble(self.fragments, self.momentum)),
+            f"{kind}.{fragment}": vector.astype("<f4", copy=False).data.cast("B")
+            for kind, of_kind in vectors.items()
+            for fragment, vector in enumerate(of_kind)
         }
 
     def snapshot_facts(self) -> dict[str, Any]:
@@ -146,9 +146,11 @@ class GlobalState:
         Raises:
             IntegrityError: the snapshot is of another model.
         """
-        state = cls(spec, fragments, _load(files[PARAMETERS_FILE], fragments))
-        momentum = _load(files[MOMENTUM_FILE], fragments)
-        state.momentum = [fragment.flatten(momentum) for fragment in fragments]
+        parameters, momentum = (
+            [_vector(files, f"{kind}.{f}", part.values) for f, part in enumerate(fragments)]
+            for kind in (PARAMETERS, MOMENTUM)
+        )
+        state = cls.of_vectors(spec, fragments, parameters, momentum)
         state.applied = list(manifest.rounds)
         state.cover = Cover.from_json(spec, manifest.cover)
         return state
@@ -159,13 +161,11 @@ def digest(parameters: Vector) -> str:
     return sha256_bytes(parameters.astype("<f4", copy=False).data)
 
 
-def _load(data: bytes, fragments: Sequence[Fragment]) -> dict[str, np.ndarray]:
-    try:
-        tensors = load(data)
-    except SafetensorError as error:
-        raise IntegrityError(f"a snapshot's file is not readable safetensors: {error}") from error
-    expected = {name: shape for part in fragments for name, shape in part.shapes.items()}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if found != expected:
-        raise IntegrityError("a snapshot holds another model than the run's spec describes")
-    return tensors
+def _vector(files: Mapping[str, bytes], name: str, values: int) -> Vector:
+    data = files.get(name, b"")
+    if len(data) != 4 * values:
+        raise IntegrityError(
+            f"a snapshot's {name} has {len(data)} bytes instead of {4 * values}: it holds another "
+            "model than the run's spec describes"
+        )
+    return np.frombuffer(data, "<f4").astype(np.float32)
