@@ -63,7 +63,16 @@ class PaperSite:
         session = next_session(ledger, name)
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
-        self.exchange = Exchange(ledger, state, who, self.mailbox, claims, Inline())
+        self.exchange = Exchange(
+            ledger,
+            state,
+            who,
+            self.mailbox,
+            claims,
+            Inline(),
+            bring=lambda claim: None,
+            keep=lambda state, optimiser: None,
+        )
         recall_contributions(ledger, self.exchange)
         self.exchange.beat("joining")
         self.local = [vector.copy() for vector in state.parameters]

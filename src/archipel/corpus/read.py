@@ -53,6 +53,17 @@ class TokenReader:
             done += piece.size
         return found
 
+    def bring(self, start: int, count: int) -> None:
+        """Make sure that the shards of these tokens are here and sound, so that `read` is quick.
+
+        Raises:
+            IntegrityError: a shard is missing or is not what the manifest says.
+        """
+        first = bisect_right(self._starts, start) - 1
+        last = bisect_right(self._starts, min(start + count, self.tokens) - 1) - 1
+        for number in range(first, last + 1):
+            self._map(number)
+
     def _map(self, number: int) -> npt.NDArray[np.unsignedinteger]:
         if number not in self._maps:
             shard = self._shards[number]

@@ -1,7 +1,6 @@
 """The units that this site claims, ahead of need so that training never waits for the store."""
 
 from collections.abc import Iterable
-from queue import SimpleQueue
 
 from archipel.ledger import Claim, Cover, Ledger
 from archipel.train.mailbox import ClaimKey
@@ -52,17 +51,16 @@ class Claims:
             self._holders[key] = claim.site
         return self._holders[key]
 
-    def provide(self, cover: Cover, work: "SimpleQueue[Claim]", reserve: int) -> None:
-        """Keep `reserve` units claimed ahead, as long as there are any."""
-        while work.qsize() < reserve:
-            claim = self._next(cover)
-            if claim is None:
-                return
-            work.put(claim)
+    def take(self, cover: Cover, count: int) -> list[Claim]:
+        """Claim up to `count` units, as long as there are any."""
+        found: list[Claim] = []
+        while len(found) < count and (claim := self._next(cover)):
+            found.append(claim)
         old = self.next_unit - _REMEMBERED
         for key in list(self._holders):  # a copy: jobs look holders up at the same time
             if key[0] < old and cover.is_covered(key[0]):
                 del self._holders[key]
+        return found
 
     def _next(self, cover: Cover) -> Claim | None:
         while self._resumed:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from archipel.errors import IntegrityError, RunError, StoreError
-from archipel.ledger import Commit, Heartbeat, Ledger
+from archipel.ledger import Claim, Commit, Heartbeat, Ledger
 from archipel.ledger.duty import merge_order
 from archipel.train.accounts import Accounts
 from archipel.train.chain import Chain, Desk, Identity
@@ -39,8 +39,14 @@ class Exchange:
         mailbox: Mailbox,
         claims: Claims,
         executor: Executor,
+        *,
+        bring: Callable[[Claim], None],
+        keep: Keep,
     ) -> None:
-        """`executor` runs the jobs that move or work on much data."""
+        """`executor` runs the jobs that move or work on much data.
+
+        `bring` fetches the tokens of a claim to this machine, `keep` writes the site's checkpoint.
+        """
         self.ledger = ledger
         self.spec = ledger.spec
         self.state = state
@@ -50,7 +56,8 @@ class Exchange:
         self.neighbours = Neighbours(ledger, who.site)
         self.metrics = Metrics(ledger, who.site, who.session)
         self.news = False  # whether others should hear of a change before the next heartbeat
-        self.keep: Keep | None = None  # writes this site's own checkpoint
+        self._bring = bring
+        self._keep = keep
         self._executor = executor
         self._accounts = Accounts(ledger.spec)
         desk = Desk(ledger, state, who, mailbox, claims, self.neighbours, self._accounts, executor)
@@ -58,6 +65,7 @@ class Exchange:
         self._tempo = Tempo(who.cores)
         self._sync_seconds = 0.0
         self._captures: deque[Capture] = deque()
+        self._preparing: list[tuple[Future[None], Claim]] = []
         self._chores: list[Future[None]] = []
         self._final: Future[None] | None = None
         self._ticks = 0
@@ -124,7 +132,7 @@ class Exchange:
         self.mailbox.wanted = frozenset(c.fragment for c in self._chains if c.is_wanted())
         self.mailbox.global_tokens = self._global_tokens()
         self._set_tempo(now)
-        self.claims.provide(self.state.cover, self.mailbox.work, self._reserve())
+        trouble = self._provide() or trouble
         self._checkpoint()
         self._finish()
         self.metrics.add(*drain(self.mailbox.metrics))
@@ -162,6 +170,31 @@ class Exchange:
         slowest = max(self._sync_seconds, *others, 0.0)
         step_seconds = self.mailbox.report.step_seconds
         self.mailbox.sync_steps = sync_steps(self.spec.sync_steps, slowest, step_seconds)
+
+    def _provide(self) -> StoreError | IntegrityError | None:
+        """Keep work in reserve for training, its tokens brought to this machine first.
+
+        What went wrong with the tokens of a claim: they are being fetched again.
+        """
+        trouble: StoreError | IntegrityError | None = None
+        waiting, self._preparing = self._preparing, []
+        for future, claim in waiting:
+            if not future.done():
+                self._preparing.append((future, claim))
+                continue
+            try:
+                future.result()
+                self.mailbox.work.put(claim)
+            except (StoreError, IntegrityError) as error:
+                trouble = error
+                self._prepare(claim)
+        held = self.mailbox.work.qsize() + len(self._preparing)
+        for claim in self.claims.take(self.state.cover, self._reserve() - held):
+            self._prepare(claim)
+        return trouble
+
+    def _prepare(self, claim: Claim) -> None:
+        self._preparing.append((self._executor.submit(self._bring, claim), claim))
 
     def _reserve(self) -> int:
         """Units to hold claimed ahead: enough to train on while cut off, few near the end."""
@@ -252,8 +285,8 @@ class Exchange:
     def _checkpoint(self) -> None:
         """Keep this site's own checkpoint when training has handed its optimiser's state over."""
         optimiser, self.mailbox.optimiser = self.mailbox.optimiser, None
-        if self.keep and optimiser is not None:
-            work = partial(self.keep, self.state.copy(), optimiser)
+        if optimiser is not None:
+            work = partial(self._keep, self.state.copy(), optimiser)
             self._chores.append(self._executor.submit(work))
 
     def _finish(self) -> None:

@@ -100,8 +100,17 @@ class _Session:
         cores = torch.get_num_threads()
         who = Identity(name, number, secrets.token_hex(8), _hardware(), cores)
         self._jobs = Jobs(self._mailbox)
-        self._exchange = Exchange(ledger, state, who, self._mailbox, claims, self._jobs)
-        self._exchange.keep = checkpoint.save
+        self._work = Work(self._spec, reader)
+        self._exchange = Exchange(
+            ledger,
+            state,
+            who,
+            self._mailbox,
+            claims,
+            self._jobs,
+            bring=self._work.bring,
+            keep=checkpoint.save,
+        )
         recall_contributions(ledger, self._exchange)
         model = new_model(run_config(self._spec), self._spec.seed)
         self._replica = Replica(model, fragments, self._spec.inner, options.inside)
@@ -110,7 +119,6 @@ class _Session:
             self._replica.load_optimiser_state(optimiser)
         self._steps_before = JOIN_WARMUP_STEPS if optimiser else 0
         self._base = list(state.applied)
-        self._work = Work(self._spec, reader)
         self._progress = Progress(self._spec.inner.batch_tokens)
         self._synced = [0] * self._spec.fragments  # the step of each fragment's last capture
         self._in_flight: set[int] = set()

@@ -1,9 +1,10 @@
 """Claims into batches: where each claim's tokens lie, and how far training has come in each.
 
-Knows nothing about models. Only the training thread touches it.
+Knows nothing about models. Only the training thread touches it, but for `bring`.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,7 +34,6 @@ class Work:
         self._trained: dict[ClaimKey, tuple[int, int]] = {}
         self._claim: Claim | None = None
         self._at = 0
-        self._orders: dict[int, np.ndarray] = {}
 
     @property
     def trained(self) -> dict[ClaimKey, tuple[int, int]]:
@@ -70,13 +70,25 @@ class Work:
         self._trained[batch.key] = (start, batch.stop)
         self._at = batch.stop
 
+    def bring(self, claim: Claim) -> None:
+        """Fetch a claim's tokens to this machine. Any thread may call this.
+
+        Raises:
+            StoreError: the store can't be reached.
+            IntegrityError: a shard is not what the manifest says.
+        """
+        self._reader.bring(self._offset(claim.unit), self._spec.unit_length(claim.unit) + 1)
+
     def _offset(self, unit: int) -> int:
         """The unit's first token in the corpus: each epoch has its own order.
 
         A document longer than a unit is thus spread over the epoch, not trained in one go.
         """
         epoch, place = divmod(unit, self._spec.epoch_units)
-        if epoch not in self._orders:
-            order = np.random.default_rng([self._spec.seed, epoch])
-            self._orders = {epoch: order.permutation(self._spec.epoch_units)}
-        return int(self._orders[epoch][place]) * self._spec.unit_tokens
+        order = _order(self._spec.seed, epoch, self._spec.epoch_units)
+        return int(order[place]) * self._spec.unit_tokens
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, units: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(units)
