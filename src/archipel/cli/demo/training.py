@@ -17,7 +17,7 @@ from archipel.cli.demo.stage import SITES, Stage, site_cores
 from archipel.cli.run.screen import run_screen
 from archipel.errors import RunError
 from archipel.ledger import Ledger
-from archipel.ledger.view import RunView, look
+from archipel.ledger.view import RunView, Watcher
 
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 10.0
@@ -106,11 +106,12 @@ def train(stage: Stage, ledger: Ledger) -> Story:
         RunError: a site ended with an error.
     """
     story = Story(started=time.time())
+    watcher = Watcher(ledger)
     live = Live(console=stage.console, auto_refresh=False) if stage.console.is_terminal else None
     next_line = time.monotonic()
     with _Sites(stage) as sites, live or nullcontext():
         while not sites.all_ended():
-            view = look(ledger, datetime.now(UTC))
+            view = watcher.look(datetime.now(UTC))
             _note_bytes(story, view)
             _stage_the_crash(sites, story, view)
             if live:
@@ -120,7 +121,7 @@ def train(stage: Stage, ledger: Ledger) -> Story:
                 next_line += _LINE_SECONDS
                 stage.say(_line(view, story))
             time.sleep(_LOOK_SECONDS)
-        _note_bytes(story, look(ledger, datetime.now(UTC)))
+        _note_bytes(story, watcher.look(datetime.now(UTC)))
     return story
 
 
