@@ -11,7 +11,7 @@ from archipel.ledger.audit import Audit, audit, read_commits
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
 from archipel.train.chain import Identity, Superseded
-from archipel.train.exchange import Exchange
+from archipel.train.exchange import Exchange, Machine
 from archipel.train.fragments import Fragment, Vector
 from archipel.train.join import find_claims, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
@@ -63,16 +63,8 @@ class PaperSite:
         session = next_session(ledger, name)
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
-        self.exchange = Exchange(
-            ledger,
-            state,
-            who,
-            self.mailbox,
-            claims,
-            Inline(),
-            bring=lambda claim: None,
-            keep=lambda state, optimiser: None,
-        )
+        machine = Machine(Inline(), lambda claim: None, lambda state, optimiser: None)
+        self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.exchange.beat("joining")
         self.local = [vector.copy() for vector in state.parameters]

@@ -1,4 +1,4 @@
-"""What goes on beside training: heartbeats, which nothing may hold up, the exchange and its jobs."""
+"""What goes on beside training: heartbeats, which nothing may hold up, the exchange, its jobs."""
 
 import logging
 import threading

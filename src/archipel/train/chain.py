@@ -1,7 +1,7 @@
 """One fragment's rounds, as a site sees them: its contribution, the commit, merge duty.
 
-Bulk work runs as jobs of an executor; `follow` starts them and takes in what they brought. It has no
-clock, no thread and no randomness of its own.
+Bulk work runs as jobs of an executor; `follow` starts them and takes in what they brought. It
+has no clock, no thread and no randomness of its own.
 """
 
 import copy

@@ -22,8 +22,8 @@ from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.state import GlobalState
 
-# A cycle is one round of every fragment. After so many, the commits weigh about as much as a snapshot
-# (64 bits a parameter): snapshots cost no more than the exchange, and joining is never far.
+# A cycle is one round of every fragment. After so many, the commits weigh about as much as a
+# snapshot (64 bits a parameter): snapshots cost no more than the exchange, and joining is near.
 _SNAPSHOT_CYCLES = {"none": 4, "int8": 8, "int4": 16, "sparse": 64}
 _TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
 

@@ -7,6 +7,7 @@ code runs against a real store and inside a simulation. Knows no models, only fl
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -25,7 +26,18 @@ from archipel.train.tempo import Counters, LinkRates, Tempo, sync_steps
 
 _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 
-Keep = Callable[[GlobalState, dict[str, np.ndarray]], None]
+
+@dataclass(frozen=True)
+class Machine:
+    """What the exchange needs of the machine that it runs on.
+
+    `executor` runs the jobs that move or work on much data, `bring` fetches a claim's tokens to
+    this machine, `keep` writes the site's own checkpoint.
+    """
+
+    executor: Executor
+    bring: Callable[[Claim], None]
+    keep: Callable[[GlobalState, dict[str, np.ndarray]], None]
 
 
 class Exchange:
@@ -38,15 +50,8 @@ class Exchange:
         who: Identity,
         mailbox: Mailbox,
         claims: Claims,
-        executor: Executor,
-        *,
-        bring: Callable[[Claim], None],
-        keep: Keep,
+        machine: Machine,
     ) -> None:
-        """`executor` runs the jobs that move or work on much data.
-
-        `bring` fetches the tokens of a claim to this machine, `keep` writes the site's checkpoint.
-        """
         self.ledger = ledger
         self.spec = ledger.spec
         self.state = state
@@ -56,11 +61,11 @@ class Exchange:
         self.neighbours = Neighbours(ledger, who.site)
         self.metrics = Metrics(ledger, who.site, who.session)
         self.news = False  # whether others should hear of a change before the next heartbeat
-        self._bring = bring
-        self._keep = keep
-        self._executor = executor
+        self._machine = machine
         self._accounts = Accounts(ledger.spec)
-        desk = Desk(ledger, state, who, mailbox, claims, self.neighbours, self._accounts, executor)
+        desk = Desk(
+            ledger, state, who, mailbox, claims, self.neighbours, self._accounts, machine.executor
+        )
         self._chains = [Chain(fragment, desk) for fragment in range(self.spec.fragments)]
         self._tempo = Tempo(who.cores)
         self._sync_seconds = 0.0
@@ -194,7 +199,7 @@ class Exchange:
         return trouble
 
     def _prepare(self, claim: Claim) -> None:
-        self._preparing.append((self._executor.submit(self._bring, claim), claim))
+        self._preparing.append((self._machine.executor.submit(self._machine.bring, claim), claim))
 
     def _reserve(self) -> int:
         """Units to hold claimed ahead: enough to train on while cut off, few near the end."""
@@ -262,7 +267,7 @@ class Exchange:
         last = fragment == self.spec.fragments - 1
         if last and (cycle + 1) % self.spec.snapshot_every_cycles == 0:
             work = partial(self._snapshot, self.state.copy(), final=False)
-            self._chores.append(self._executor.submit(work))
+            self._chores.append(self._machine.executor.submit(work))
 
     def _snapshot(self, state: GlobalState, *, final: bool) -> None:
         number = max(state.applied) + 1
@@ -286,8 +291,8 @@ class Exchange:
         """Keep this site's own checkpoint when training has handed its optimiser's state over."""
         optimiser, self.mailbox.optimiser = self.mailbox.optimiser, None
         if optimiser is not None:
-            work = partial(self._keep, self.state.copy(), optimiser)
-            self._chores.append(self._executor.submit(work))
+            work = partial(self._machine.keep, self.state.copy(), optimiser)
+            self._chores.append(self._machine.executor.submit(work))
 
     def _finish(self) -> None:
         """When all is trained and merged, put the final snapshot, or wait for it."""
@@ -307,7 +312,7 @@ class Exchange:
             return
         if merge_order(live, 0)[0] == self.who.site:
             work = partial(self._snapshot, self.state.copy(), final=True)
-            self._final = self._executor.submit(work)
+            self._final = self._machine.executor.submit(work)
             return
         manifest = self.ledger.snapshot(max(self.state.applied) + 1)
         if manifest and manifest.final:

@@ -22,7 +22,7 @@ from archipel.models.checkpoint import new_model
 from archipel.train.background import Background, Jobs
 from archipel.train.chain import Identity, Superseded
 from archipel.train.checkpoint import Checkpoint
-from archipel.train.exchange import Exchange
+from archipel.train.exchange import Exchange, Machine
 from archipel.train.inner import JOIN_WARMUP_STEPS, InsideOptions, learning_rate
 from archipel.train.join import (
     find_claims,
@@ -101,16 +101,8 @@ class _Session:
         who = Identity(name, number, secrets.token_hex(8), _hardware(), cores)
         self._jobs = Jobs(self._mailbox)
         self._work = Work(self._spec, reader)
-        self._exchange = Exchange(
-            ledger,
-            state,
-            who,
-            self._mailbox,
-            claims,
-            self._jobs,
-            bring=self._work.bring,
-            keep=checkpoint.save,
-        )
+        machine = Machine(self._jobs, self._work.bring, checkpoint.save)
+        self._exchange = Exchange(ledger, state, who, self._mailbox, claims, machine)
         recall_contributions(ledger, self._exchange)
         model = new_model(run_config(self._spec), self._spec.seed)
         self._replica = Replica(model, fragments, self._spec.inner, options.inside)
