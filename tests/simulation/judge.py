@@ -211,6 +211,20 @@ class Judge:
 
     # The end
 
+    def what_lacks(self) -> str:
+        """The units that no commit covers, and whose they are."""
+        found = []
+        for number in range(self.spec.units):
+            unit, length = self._units[number], self.spec.unit_length(number)
+            if unit.covered < length:
+                claim = self.ledger.claim(number, unit.generation)
+                holder = f"{claim.site} session {claim.session}" if claim else "nobody"
+                found.append(
+                    f"unit {number} at {unit.covered} of {length}, "
+                    f"generation {unit.generation} held by {holder}"
+                )
+        return "; ".join(found[:5]) or "nothing is uncovered"
+
     def check_end(self, sessions: list[PaperSession]) -> None:
         """The run is finished: everything is covered once, everybody has the same."""
         commits = read_commits(self.ledger)

@@ -13,7 +13,7 @@ import numpy as np
 from archipel.errors import ArchipelError, IntegrityError, StoreError
 from archipel.ledger import Ledger
 from archipel.train.chain import Identity, Superseded
-from archipel.train.exchange import Exchange
+from archipel.train.exchange import Exchange, Machine
 from archipel.train.fragments import Vector
 from archipel.train.join import find_claims, load_state, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
@@ -87,8 +87,8 @@ class PaperSession:
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, around.nonce)
         self.jobs = Pool(self.process, _JOBS, self.mailbox.look.set)
-        self.exchange = Exchange(ledger, state, who, self.mailbox, claims, self.jobs)
-        self.exchange.keep = around.disk.keep
+        machine = Machine(self.jobs, lambda claim: None, around.disk.keep)
+        self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.local: list[Vector] = [vector.copy() for vector in state.parameters]
         self.base = list(state.applied)

@@ -143,7 +143,9 @@ class World:
         deadline = self.plan.heals_at + _TAIL_SECONDS
         self.clock.run(deadline)
         if any(slot.processes for slot in self.slots):
-            raise Violation(f"not finished {_TAIL_SECONDS:.0f} s after the last fault")
+            raise Violation(
+                f"not finished {_TAIL_SECONDS:.0f} s after the last fault: {self.judge.what_lacks()}"
+            )
         self.judge.check_end(self.finished)
 
     def _heal(self) -> None:
