@@ -206,6 +206,7 @@ class Commit(Record):
     codec: str
     values: Count
     norms: tuple[float, ...] = ()  # of the pseudo-gradients in `merged`, as merge duty found them
+    payloads: tuple[Digest, ...] = ()  # SHA-256 of theirs, so that none is merged twice
     digest: Digest
 
 
