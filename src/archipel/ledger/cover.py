@@ -49,6 +49,20 @@ class Cover:
         below = min(self._below * self.spec.unit_tokens, self.spec.budget_tokens)
         return below + sum(state.covered for state in self._units.values())
 
+    @property
+    def reach(self) -> int:
+        """Every unit from this one on is as it was at the run's start."""
+        return max(self._below, 1 + max(self._units, default=-1))
+
+    def reopen(self) -> None:
+        """Take all claims back: each unit that was begun is free from its covered token on, under
+        the generation that it has.
+
+        For a record without claims, where commits of this cover are the last ones that count.
+        """
+        for unit in range(self._below, self.reach):
+            self._units.setdefault(unit, _Unit()).released = True
+
     def free(self) -> list[tuple[int, int, int]]:
         """Released units, each with the generation to claim and the token to start from."""
         return [

@@ -1,25 +1,26 @@
 """The run's objects by name: put and get of signed, checked records. Thin I/O, no decisions.
 
-run.json · members/<site>.json · eras/<n>.json
+run.json · members/<site>.json · eras/<era>.json
 sites/<site>.json · claims/<epoch>/<unit>.<generation>
 rounds/<round>/<site>.delta · rounds/<round>/commit · rounds/<round>/parts/<digest>
 snapshots/<n>/manifest.json · snapshots/<n>/parts/<digest> · metrics/<site>/<session>-<n>.jsonl
 
-After a rollback all but the first line lie below eras/<n>/.
+After a rollback all but the first line lie below eras/<era>/.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from archipel.errors import IntegrityError, RunError
 from archipel.files import sha256_bytes
+from archipel.ledger import eras, snapshots
 from archipel.ledger.duty import Sighting
 from archipel.ledger.frame import Frame
 from archipel.ledger.keys import Keys, Seal, public_key
 from archipel.ledger.members import MemberKeys
 from archipel.ledger.parts import INLINE_BYTES
-from archipel.ledger.planes import compress, expand
 from archipel.ledger.schema import (
     Claim,
     Commit,
@@ -27,7 +28,6 @@ from archipel.ledger.schema import (
     Era,
     Heartbeat,
     RunSpec,
-    SnapshotFile,
     SnapshotManifest,
 )
 from archipel.ledger.signed import SignedObjects, check_name
@@ -50,7 +50,8 @@ class Ledger:
         self.spec = spec
         self.seal = seal
         self.era = era
-        self._prefix = f"eras/{era.number:04d}/" if era else ""
+        self._root = SignedObjects(store, replace(seal, without=()), "")
+        self._prefix = eras.prefix(era)
         self._objects = SignedObjects(store, seal, self._prefix)
 
     @classmethod
@@ -71,21 +72,24 @@ class Ledger:
 
     @classmethod
     def open(cls, store: Objects, keys: Keys | None = None) -> "Ledger":
-        """Open an existing run; without `keys` to read only, checked by its members' keys.
+        """Open an existing run in its newest era; without `keys` to read only, checked by its
+        members' keys.
 
         Raises:
             RunError: there is no run, or it is of another format version.
             StoreError: the store can't be read.
         """
         spec, run = read_spec(store)
-        return cls(store, spec, Seal(run, keys or MemberKeys(store, run, spec.owner)))
+        return cls(store, spec, Seal(run, keys or MemberKeys(store, run, spec.owner))).newest()
 
     @classmethod
     def open_as(cls, store: Objects, name: str, private: str) -> "Ledger":
-        """Open an existing run as a member with its private key, or as its owner.
+        """Open an existing run in its newest era, as a member with its private key or as its
+        owner.
 
         Raises:
-            RunError: there is no run, or it doesn't know this name with this key.
+            RunError: there is no run, it doesn't know this name with this key, or its owner has
+                excluded it.
             StoreError: the store can't be read.
         """
         spec, run = read_spec(store)
@@ -95,7 +99,7 @@ class Ledger:
                 f"the run at {store.url} does not know {name!r} by this key: ask its owner for "
                 f"`archipel run invite {store.url} --name NAME`, with a name of your own"
             )
-        return cls(store, spec, Seal(run, keys))
+        return cls(store, spec, Seal(run, keys)).newest()
 
     @property
     def run(self) -> str:
@@ -106,6 +110,44 @@ class Ledger:
     def name(self) -> str:
         """The site as which this process signs; empty where it only reads."""
         return self.seal.signer
+
+    # Eras
+
+    @property
+    def era_number(self) -> int:
+        """How often the run was rolled back before what this ledger shows."""
+        return self.era.number if self.era else 0
+
+    def newer_era(self) -> Era | None:
+        """The era after this one, if the run's owner has rolled it back; one small GET."""
+        return eras.read_era(self._root, self.era_number + 1)
+
+    def eras(self) -> list[Era]:
+        """All rollbacks of the run, in order."""
+        return eras.read_eras(self._root)
+
+    def newest(self) -> "Ledger":
+        """The run in its newest era.
+
+        Raises:
+            RunError: its owner has excluded this site.
+        """
+        era = next(reversed(self.eras()), None)
+        if era and self.name in era.without:
+            raise RunError(
+                f"the run's owner goes on without {self.name!r} since era {era.number}"
+                + (f": {era.reason}" if era.reason else "")
+            )
+        return self.in_era(era)
+
+    def in_era(self, era: Era | None) -> "Ledger":
+        """The run as it was in this era; None: its first."""
+        seal = replace(self.seal, without=era.without if era else ())
+        return Ledger(self.store, self.spec, seal, era)
+
+    def put_era(self, era: Era) -> bool:
+        """Begin an era, as the owner; False where another one has begun under its number."""
+        return eras.put_era(self._root, era)
 
     # Sites
 
@@ -242,26 +284,13 @@ class Ledger:
 
     # Snapshots
 
-    def put_snapshot(
-        self, number: int, files: Mapping[str, bytes | memoryview], **facts: object
-    ) -> None:
+    def put_snapshot(self, number: int, files: snapshots.Files, **facts: object) -> None:
         """Put a snapshot's files, compressed, and last its manifest.
 
         `number` counts the commits that the snapshot includes; `facts` are the manifest's other
         fields. Interrupted, the same call goes on where it was.
         """
-        folder = f"snapshots/{number:08d}"
-        listed = {}
-        for name, data in files.items():
-            packed = compress(data)
-            listed[name] = SnapshotFile(
-                size_bytes=len(data),
-                sha256=sha256_bytes(data),
-                packed_bytes=len(packed),
-                parts=tuple(self._objects.put_parts(folder, packed)),
-            )
-        manifest = SnapshotManifest.model_validate({"files": listed, **facts})
-        self._objects.put_line(f"{folder}/manifest.json", manifest)
+        snapshots.put_snapshot(self._objects, number, files, facts)
 
     def snapshot_numbers(self) -> list[int]:
         """The complete snapshots, oldest first; a LIST, for joining, export and collection."""
@@ -270,7 +299,7 @@ class Ledger:
 
     def snapshot(self, number: int) -> SnapshotManifest | None:
         """A snapshot's manifest, or None."""
-        found = self._objects.line(f"snapshots/{number:08d}/manifest.json", SnapshotManifest)
+        found = self._objects.line(snapshots.manifest_key(number), SnapshotManifest)
         return found and found[0]
 
     def snapshot_file(
@@ -281,23 +310,12 @@ class Ledger:
         Raises:
             IntegrityError: it is missing, truncated or altered.
         """
-        folder = f"snapshots/{number:08d}"
-        file = manifest.files[name]
-        try:
-            packed = self._objects.get_parts(folder, file.parts, file.packed_bytes, cache)
-            data = expand(packed, f"{folder}: {name}")
-            if len(data) != file.size_bytes or sha256_bytes(data) != file.sha256:
-                raise IntegrityError(f"{folder}: {name} does not match its digest")
-        except IntegrityError as error:
-            raise IntegrityError(
-                f"{error}. Or delete the folder {folder} to fall back on the snapshot before it"
-            ) from error
-        return data
+        return snapshots.read_file(self._objects, number, manifest, name, cache)
 
     def delete_snapshot(self, number: int) -> None:
         """Delete a snapshot, its manifest first, so that what remains is never taken for whole."""
-        folder = f"snapshots/{number:08d}"
-        self._objects.delete([f"{folder}/manifest.json"])
+        folder = snapshots.folder(number)
+        self._objects.delete([snapshots.manifest_key(number)])
         self._objects.delete([f"{folder}/{name}" for name in self._objects.names(folder)])
 
     # Metrics

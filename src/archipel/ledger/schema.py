@@ -251,11 +251,13 @@ class Era(Record):
     """`eras/<n>.json`, signed by the owner: the run was rolled back and goes on from here.
 
     `rounds[f]` is the last round of fragment f that still counts; what came after it does not.
+    `snapshot` is the number of the era's first one.
     """
 
     number: int = Field(ge=1)
     rounds: tuple[int, ...]
-    without: tuple[Name, ...] = ()  # sites that may no longer take part
+    snapshot: Count
+    without: tuple[Name, ...] = ()  # all sites that may no longer take part, of earlier eras too
     reason: str = ""
 
 

@@ -135,7 +135,7 @@ def next_session(ledger: Ledger, site: str) -> int:
 def find_claims(ledger: Ledger, state: GlobalState, site: str, session: int) -> Claims:
     """This site's claims: all that is claimed is heard of, its own unfinished ones are resumed."""
     claimed = ledger.claims()
-    next_unit = 1 + max((unit for unit, _ in claimed), default=-1)
+    next_unit = max(state.cover.reach, *(unit + 1 for unit, _ in claimed), 0)
     claims = Claims(ledger, site, session, next_unit)
     undecided = _undecided_units(ledger, state, site)
     for unit, generation in claimed:

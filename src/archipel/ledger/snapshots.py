@@ -1,0 +1,60 @@
+"""Snapshots: files of fp32 values, compressed and in parts, below a manifest that is put last."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from archipel.errors import IntegrityError
+from archipel.files import sha256_bytes
+from archipel.ledger.planes import compress, expand
+from archipel.ledger.schema import SnapshotFile, SnapshotManifest
+from archipel.ledger.signed import SignedObjects
+
+Files = Mapping[str, bytes | memoryview]
+
+
+def manifest_key(number: int) -> str:
+    """Where a snapshot's manifest lies."""
+    return f"{folder(number)}/manifest.json"
+
+
+def folder(number: int) -> str:
+    """Where a snapshot lies."""
+    return f"snapshots/{number:08d}"
+
+
+def put_snapshot(
+    objects: SignedObjects, number: int, files: Files, facts: Mapping[str, object]
+) -> None:
+    """Put a snapshot's files and, last, its manifest; interrupted, the same call goes on."""
+    listed = {}
+    for name, data in files.items():
+        packed = compress(data)
+        listed[name] = SnapshotFile(
+            size_bytes=len(data),
+            sha256=sha256_bytes(data),
+            packed_bytes=len(packed),
+            parts=tuple(objects.put_parts(folder(number), packed)),
+        )
+    manifest = SnapshotManifest.model_validate({"files": listed, **facts})
+    objects.put_line(manifest_key(number), manifest)
+
+
+def read_file(
+    objects: SignedObjects, number: int, manifest: SnapshotManifest, name: str, cache: Path | None
+) -> bytes:
+    """One file of a snapshot; what the folder `cache` has of it is not fetched again.
+
+    Raises:
+        IntegrityError: it is missing, truncated or altered.
+    """
+    where, file = folder(number), manifest.files[name]
+    try:
+        packed = objects.get_parts(where, file.parts, file.packed_bytes, cache)
+        data = expand(packed, f"{where}: {name}")
+        if len(data) != file.size_bytes or sha256_bytes(data) != file.sha256:
+            raise IntegrityError(f"{where}: {name} does not match its digest")
+    except IntegrityError as error:
+        raise IntegrityError(
+            f"{error}. Or delete the folder {where} to fall back on the snapshot before it"
+        ) from error
+    return data
