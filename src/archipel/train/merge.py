@@ -5,26 +5,37 @@ Knows nothing about the store, clocks or who is on duty.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import numpy as np
+from functools import cached_property
 
 from archipel.errors import IntegrityError
+from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Contribution, Cover, Refusal, Release
 from archipel.train.fragments import Vector
+from archipel.train.guard import Candidate, refusals
 from archipel.train.state import GlobalState, Preview
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A contribution that fits the round; one of no tokens has no payload and no candidate."""
+
+    header: Contribution
+    payload: bytes | memoryview
+    candidate: Candidate | None
 
 
 @dataclass
 class Merge:
-    """A round under merge: what was taken in so far."""
+    """A round under merge: take contributions in, then see what is `merged`, then commit.
+
+    `cover` is the data cover as it stands at the round; the state's own may go on meanwhile.
+    """
 
     state: GlobalState
     round: int
     cover: Cover
-    merged: list[Contribution] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
-    _parts: list[tuple[int, bytes]] = field(default_factory=list)
-    _norms: list[float] = field(default_factory=list)
+    _taken: list[_Taken] = field(default_factory=list)
     _units: set[int] = field(default_factory=set)
 
     @property
@@ -32,19 +43,25 @@ class Merge:
         """The fragment that the round moves."""
         return self.round % self.state.spec.fragments
 
-    def take(self, header: Contribution, payload: bytes | memoryview) -> None:
-        """Take in one contribution, or refuse it with its reason."""
+    def take(
+        self, header: Contribution, payload: bytes | memoryview, put_at: float | None = None
+    ) -> None:
+        """Take in one contribution, or refuse it with its reason.
+
+        `put_at` is when the store says that it was put, in seconds, for who copied from whom.
+        """
+        candidate = None
         try:
             self._check(header)
-            values = self.state.codec.decode(payload, header.values)
+            if header.tokens:
+                values = self.state.codec.decode(payload, header.values)
+                digest = sha256_bytes(payload)
+                candidate = Candidate(header.site, header.tokens, digest, values, put_at)
         except IntegrityError as error:
             self.refuse(header.site, header.session, str(error))
             return
-        self.merged.append(header)
+        self._taken.append(_Taken(header, payload, candidate))
         self._units.update(piece.unit for piece in header.ranges)
-        self._norms.append(float(np.linalg.norm(values)))
-        if header.tokens:
-            self._parts.append((header.tokens, bytes(payload)))
 
     def refuse(self, site: str, session: int, reason: str) -> None:
         """Note a contribution that can't be merged."""
@@ -69,16 +86,35 @@ class Merge:
         if taken:
             raise IntegrityError(f"another site's contribution already holds unit {min(taken)}")
 
+    @property
+    def merged(self) -> list[Contribution]:
+        """What goes into the commit, once all is taken in: what the guard lets through."""
+        return [taken.header for taken in self._passed]
+
+    @cached_property
+    def _passed(self) -> list[_Taken]:
+        judged = [taken for taken in self._taken if taken.candidate]
+        found = refusals(
+            [taken.candidate for taken in judged if taken.candidate],
+            self.state.momentum[self.fragment],
+            self.state.history[self.fragment],
+        )
+        for index, reason in found.items():
+            self.refuse(judged[index].header.site, judged[index].header.session, reason)
+        out = {judged[index].header.site for index in found}
+        return [taken for taken in self._taken if taken.header.site not in out]
+
     def commit(self, by: str, releases: Iterable[Release], residual: Vector | None) -> "Outcome":
-        """The commit of what was taken in.
+        """The commit of what is `merged`.
 
         The update is the mean of the pseudo-gradients weighted by tokens, plus `residual`, the
         error of this fragment's commit before, where this site made that too.
         """
-        payload, left = b"", residual
+        parts = [(t.header.tokens, bytes(t.payload)) for t in self._passed if t.candidate]
         values = self.state.fragments[self.fragment].values
-        if self._parts:
-            payload, left = self.state.codec.combine(self._parts, residual, values)
+        payload, left = b"", residual
+        if parts:
+            payload, left = self.state.codec.combine(parts, residual, values)
         preview = self.state.preview(self.fragment, payload)
         commit = Commit(
             round=self.round,
@@ -89,7 +125,8 @@ class Merge:
             released=tuple(releases),
             codec=self.state.codec.name,
             values=values if payload else 0,
-            norms=tuple(self._norms),
+            norms=tuple(t.candidate.norm if t.candidate else 0.0 for t in self._passed),
+            payloads=tuple(sha256_bytes(t.payload) for t in self._passed),
             digest=preview.digest,
         )
         return Outcome(commit, payload, preview, left)

@@ -15,6 +15,7 @@ from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Cover, RunSpec, SnapshotManifest
 from archipel.train.codec import codec_named
 from archipel.train.fragments import Fragment, Vector, assemble
+from archipel.train.guard import History
 from archipel.train.outer import outer_step
 
 PARAMETERS = "parameters"  # kinds of a snapshot's files; the fragment's number follows a dot
@@ -31,7 +32,10 @@ class Preview:
 
 
 class GlobalState:
-    """What the commits so far amount to. `applied[f]` is the last round applied to fragment f."""
+    """What the commits so far amount to. `applied[f]` is the last round applied to fragment f.
+
+    `history` is what this process has seen of the commits, for the guard.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class GlobalState:
         self.momentum = [np.zeros_like(vector) for vector in parameters]
         self.applied = [index - spec.fragments for index in range(spec.fragments)]
         self.cover = Cover(spec)
+        self.history = [History() for _ in fragments]
 
     @classmethod
     def of_vectors(
@@ -108,12 +113,14 @@ class GlobalState:
         self.cover.apply(commit)
         self.parameters[fragment], self.momentum[fragment] = preview.parameters, preview.momentum
         self.applied[fragment] = commit.round
+        self.history[fragment] = self.history[fragment].after(commit)
 
     def copy(self) -> "GlobalState":
         """The state as it is now; the vectors are shared, since applying replaces them whole."""
         parameters, momentum = list(self.parameters), list(self.momentum)
         twin = GlobalState.of_vectors(self.spec, self.fragments, parameters, momentum)
         twin.applied, twin.cover = list(self.applied), deepcopy(self.cover)
+        twin.history = list(self.history)
         return twin
 
     def tensors(self) -> dict[str, np.ndarray]:

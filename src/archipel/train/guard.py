@@ -1,0 +1,249 @@
+"""The guard: which contributions to a round are not merged, and why. Pure.
+
+It knows vectors, not sites. Four things are refused: a payload that was merged before, a copy of
+another's, a vector out of all proportion, and one that is like nothing else while the others are
+like each other. What it measures, its thresholds and what it can't see: docs/decisions/0004.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from archipel.ledger import Commit
+from archipel.train.fragments import Vector
+
+_FEWEST_VALUES = 1_000  # in shorter vectors honest ones are alike, or unlike, by chance
+_COPY_COSINE = 0.999
+_TIMES_AS_LONG = 10.0
+_UNLIKE = 5.0  # standard deviations; a random vector exceeds them once in two million times
+_LIKE = 12.0
+_COMMITS = 64  # in whose proportion a contribution may be: more than a joining site's warm-up
+_FEW_COMMITS = 8
+_PAYLOADS = 512
+_BLOCK = 1 << 16
+_SMALLEST_NORM = 1e-30
+
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a pseudo-gradient's length is judged by: its L2 norm and the tokens that made it."""
+
+    norm: float
+    tokens: int
+
+    def expected(self, tokens: int, power: float) -> float:
+        """The norm to expect of so many tokens; never less than this one's, since what a codec
+        left over comes with the fewest tokens too."""
+        return float(self.norm * max(1.0, tokens / self.tokens) ** power)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A decoded contribution that trained on tokens; `payload` is its SHA-256.
+
+    `put_at` is when the store says it was put, in seconds; None: unknown.
+    """
+
+    site: str
+    tokens: int
+    payload: str
+    values: Vector
+    put_at: float | None = None
+
+    @cached_property
+    def norm(self) -> float:
+        """L2, in float64: the largest numbers that a codec lets through don't overflow."""
+        return norm(self.values)
+
+    @property
+    def size(self) -> Size:
+        """What its length is judged by."""
+        return Size(self.norm, self.tokens)
+
+
+@dataclass(frozen=True)
+class History:
+    """What the commits of one fragment say of its contributions."""
+
+    sizes: tuple[Size, ...] = ()  # of each of the last commits the median, the upper of two
+    payloads: tuple[str, ...] = ()  # SHA-256 of those merged last
+    fruitless: int = 0  # commits in a row that refused and merged nothing
+
+    def after(self, commit: Commit) -> "History":
+        """The history with one more commit."""
+        sizes = [
+            Size(norm, header.tokens)
+            for header, norm in zip(commit.merged, commit.norms, strict=False)
+            if header.tokens and _SMALLEST_NORM < norm < np.inf
+        ]
+        median = sorted(sizes, key=lambda size: size.norm)[len(sizes) // 2 :][:1]
+        payloads = tuple(
+            digest
+            for header, digest in zip(commit.merged, commit.payloads, strict=False)
+            if header.tokens
+        )
+        barren = commit.refused and not commit.values
+        return History(
+            sizes=(*self.sizes, *median)[-_COMMITS:],
+            payloads=(*self.payloads, *payloads)[-_PAYLOADS:],
+            fruitless=self.fruitless + 1 if barren else 0,
+        )
+
+
+def norm(values: Vector) -> float:
+    """The L2 norm in float64."""
+    blocks = (values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK))
+    return float(np.sqrt(sum(np.square(block, dtype=np.float64).sum() for block in blocks)))
+
+
+def refusals(candidates: Sequence[Candidate], momentum: Vector, history: History) -> dict[int, str]:
+    """Which of a round's candidates not to merge, each with its reason.
+
+    `momentum` is the fragment's outer momentum, zero before its first commit.
+    """
+    if len(momentum) < _FEWEST_VALUES:
+        return {}
+    found: dict[int, str] = {}
+    for check in (_replayed, _exploded, _alike):
+        standing = [index for index in range(len(candidates)) if index not in found]
+        for place, reason in check([candidates[i] for i in standing], momentum, history).items():
+            found[standing[place]] = reason
+    return found
+
+
+def _replayed(
+    candidates: Sequence[Candidate], momentum: Vector, history: History
+) -> dict[int, str]:
+    return {
+        index: "its payload was merged in an earlier round"
+        for index, candidate in enumerate(candidates)
+        if candidate.payload in history.payloads and candidate.norm > 0
+    }
+
+
+def _exploded(
+    candidates: Sequence[Candidate], momentum: Vector, history: History
+) -> dict[int, str]:
+    """Those out of proportion with the others in the round and with the commits before.
+
+    A commit that refused everything doubles what the history allows: whatever it is that changed,
+    a lone site goes on after a few rounds. While the history is short the momentum stands in.
+    """
+    length = norm(momentum)
+    found = {}
+    for index, candidate in enumerate(candidates):
+        others = [c.size for place, c in enumerate(candidates) if place != index and c.norm > 0]
+        usual = _usual(candidate.tokens, others, length, history)
+        if 0 < usual * _TIMES_AS_LONG < candidate.norm:
+            found[index] = (
+                f"its norm {candidate.norm:.3g} is {candidate.norm / usual:.0f} times what "
+                f"{candidate.tokens} tokens usually make: exploded"
+            )
+    return found
+
+
+def _usual(tokens: int, others: Sequence[Size], momentum: float, history: History) -> float:
+    """The norm to expect of so many tokens; 0 where nothing is known.
+
+    Steps add up between randomly (the root of their number) and in one direction; in the warm-up,
+    which is all that a run without history can be in, each is longer than the one before.
+    """
+    power = 0.5 if history.sizes else 2.0
+    peers = [size.expected(tokens, power) for size in others]
+    past = [size.expected(tokens, power) for size in history.sizes]
+    if len(past) < _FEW_COMMITS:
+        past.append(momentum)
+    return max(float(np.median(peers or [0.0])), max(past) * 2.0**history.fruitless)
+
+
+def _alike(candidates: Sequence[Candidate], momentum: Vector, history: History) -> dict[int, str]:
+    """Copies of another's, then those that are like nothing."""
+    if len(candidates) < 2:
+        return {}
+    likeness = Likeness([candidate.values for candidate in candidates], momentum)
+    found = _copied(candidates, likeness)
+    for index in range(len(candidates)):
+        others = [i for i in range(len(candidates)) if i != index and i not in found]
+        if index in found or not others:
+            continue
+        agreement = float(np.median([likeness.best(i, without=index) for i in others]))
+        own = likeness.best(index)
+        if own < _UNLIKE and agreement > _LIKE:
+            found[index] = (
+                f"it is like no other contribution nor the momentum ({own:.1f} standard "
+                f"deviations, the others {agreement:.0f}): random"
+            )
+    return found
+
+
+def _copied(candidates: Sequence[Candidate], likeness: "Likeness") -> dict[int, str]:
+    """Of two that are the same, the one that was put later; both, if nobody can tell."""
+    found = {}
+    for index, one in enumerate(candidates):
+        for place, other in enumerate(candidates):
+            cosine = likeness.cosines[index, place]
+            same = one.payload == other.payload or cosine > _COPY_COSINE
+            if place == index or not same or not one.norm > 0:
+                continue
+            if one.put_at is None or other.put_at is None or one.put_at >= other.put_at:
+                found[index] = f"it is a copy of {other.site}'s (cosine {cosine:.4f}): stolen"
+                break
+    return found
+
+
+class Likeness:
+    """How alike vectors are, in standard deviations of what random signs would give.
+
+    For vectors a and b the sum of aᵢbᵢ has the variance ∑ aᵢ²bᵢ² if the signs of one are random,
+    whatever their sizes: so one scale serves dense and sparse vectors. The last row is the
+    momentum.
+    """
+
+    def __init__(self, vectors: Sequence[Vector], momentum: Vector) -> None:
+        rows = [*vectors, momentum]
+        count, values = len(vectors), len(momentum)
+        scales = [_unit_scale(row) for row in rows]
+        dots = np.zeros((len(rows), len(rows)))
+        spread = np.zeros_like(dots)
+        rest_dots, rest_spread = np.zeros(count), np.zeros(count)
+        for start in range(0, values, _BLOCK):
+            block = np.stack(
+                [row[start : start + _BLOCK] * s for row, s in zip(rows, scales, strict=True)]
+            )
+            squares = block * block
+            dots += block @ block.T
+            spread += squares @ squares.T
+            products = block[:count] * (block[:count].sum(axis=0) - block[:count])
+            rest_dots += products.sum(axis=1, dtype=np.float64)
+            rest_spread += np.square(products, out=products).sum(axis=1, dtype=np.float64)
+        self.cosines: Matrix = dots / values
+        self._pairs = _deviations(dots, spread)
+        self._rest = _deviations(rest_dots, rest_spread)
+
+    def best(self, index: int, *, without: int | None = None) -> float:
+        """How far a vector's likeness with any other, their sum or the momentum is from chance.
+
+        `without` leaves one other out, and the sum, which it is part of.
+        """
+        others = [
+            abs(float(deviations))
+            for place, deviations in enumerate(self._pairs[index])
+            if place not in (index, without)
+        ]
+        return max(others) if without is not None else max(*others, abs(float(self._rest[index])))
+
+
+def _unit_scale(vector: Vector) -> np.float32:
+    """What makes a vector's mean square 1; 0 for nothing."""
+    length = norm(vector)
+    return np.float32(np.sqrt(len(vector)) / length if length > _SMALLEST_NORM else 0.0)
+
+
+def _deviations(dots: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    deviations = np.zeros_like(dots)
+    np.divide(dots, np.sqrt(spread), out=deviations, where=spread > 0)
+    return deviations
