@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 _CHUNK_BYTES = 64 << 10
+_END_SECONDS = 5.0
 
 Address = tuple[str, int]
 _Queue = asyncio.Queue[tuple[float, bytes]]
@@ -54,10 +55,8 @@ class Relay:
     async def _close(self) -> None:
         self._server.close()
         await self._reset()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if serving := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(serving, timeout=_END_SECONDS)  # each ends with its connection
 
     async def _reset(self) -> None:
         for writer in list(self._writers):

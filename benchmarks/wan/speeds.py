@@ -1,0 +1,53 @@
+"""Sites at speeds 1 : 2 : 4 by CPU quotas: together in one run, and each alone in its own."""
+
+import time
+from contextlib import ExitStack
+
+from archipel.ledger import Ledger
+from archipel.ledger.audit import read_commits
+from benchmarks.network.points import tokens_between
+from benchmarks.network.stage import Stage, points
+from benchmarks.wan.common import SETTLE_SECONDS, SITES, Figures, setting, working
+
+_SHARES = dict(zip(SITES[:3], (0.2, 0.4, 0.8), strict=True))
+
+
+def speeds(stage: Stage, seconds: float) -> Figures:
+    """The sum of the rates in one run over the sum of the solo rates, and who contributed.
+
+    The solo sites run side by side too, so that they share the machine as they do together.
+    """
+    together = stage.create("together", setting("int4"))
+    with working(stage, together, _SHARES):
+        since, until = _watch(seconds)
+    alone = {name: stage.create(f"alone-{name}", setting("int4")) for name in _SHARES}
+    with ExitStack() as stack:
+        for name, ledger in alone.items():
+            stack.enter_context(working(stage, ledger, {name: _SHARES[name]}))
+        solo_since, solo_until = _watch(seconds)
+    rates = {name: _rate(together, name, since, until) for name in _SHARES}
+    solo = {name: _rate(alone[name], name, solo_since, solo_until) for name in _SHARES}
+    merged = [header for commit in read_commits(together) for header in commit.merged]
+    contributions = [sum(h.site == name for h in merged if h.tokens) for name in _SHARES]
+    return {
+        "speeds_solo_tokens_per_second": round(sum(solo.values())),
+        "speeds_together_tokens_per_second": round(sum(rates.values())),
+        "speeds_ratio": round(sum(rates.values()) / sum(solo.values()), 3),
+        "speeds_slowest_share_of_tokens": round(min(rates.values()) / sum(rates.values()), 3),
+        "speeds_least_contributions": min(contributions),
+        "speeds_most_contributions": max(contributions),
+    }
+
+
+def _watch(seconds: float) -> tuple[float, float]:
+    """Let the sites work; the beginning and the end of the time that counts."""
+    time.sleep(SETTLE_SECONDS)
+    since = time.time()
+    time.sleep(seconds)
+    until = time.time()
+    time.sleep(SETTLE_SECONDS)  # the last metrics arrive
+    return since, until
+
+
+def _rate(ledger: Ledger, site: str, since: float, until: float) -> float:
+    return tokens_between(points(ledger, site), since, until) / (until - since)
