@@ -136,25 +136,46 @@ class _Stretch:
     local: slice
     vector: slice
 
+    @property
+    def size(self) -> int:
+        return int(self.vector.stop - self.vector.start)
+
 
 class ModelFragments:
     """A live model seen as fragments. Only the training thread touches it.
 
     Where its parameters are cut by rows into shards (FSDP2), it sees one shard of every fragment:
-    the values that `layout` lists, in that order.
+    some stretches of the fragment's vector, one after the other.
     """
 
     def __init__(
         self, model: nn.Module, fragments: Sequence[Fragment], *, shard: int = 0, shards: int = 1
     ) -> None:
         self._parameters = dict(model.named_parameters())
-        self._fragments = fragments
-        self._shards = shards
-        self._mine = [_stretches(fragment, shard, shards) for fragment in fragments]
+        self._stretches = [
+            [_stretches(fragment, each, shards) for each in range(shards)] for fragment in fragments
+        ]
+        self._mine = [of_shards[shard] for of_shards in self._stretches]
 
-    def layout(self, index: int, shard: int) -> list[slice]:
-        """Which values of a fragment's vector a shard holds."""
-        return [piece.vector for piece in _stretches(self._fragments[index], shard, self._shards)]
+    def sizes(self, index: int) -> list[int]:
+        """How many of a fragment's values each shard holds."""
+        return [sum(piece.size for piece in pieces) for pieces in self._stretches[index]]
+
+    def cut(self, index: int, vector: torch.Tensor) -> list[torch.Tensor]:
+        """A fragment's vector as the shards hold it."""
+        return [
+            torch.cat([vector[:0], *(vector[piece.vector] for piece in pieces)])
+            for pieces in self._stretches[index]
+        ]
+
+    def join(self, index: int, parts: Sequence[torch.Tensor]) -> Vector:
+        """The inverse of `cut`; an empty vector of no parts."""
+        vector = torch.empty(sum(len(part) for part in parts))
+        for part, pieces in zip(parts, self._stretches[index], strict=False):
+            sizes = [piece.size for piece in pieces]
+            for piece, values in zip(pieces, part.split(sizes), strict=True):
+                vector[piece.vector] = values
+        return np.asarray(vector.numpy())
 
     @torch.no_grad()
     def read(self, index: int) -> torch.Tensor:

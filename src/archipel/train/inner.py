@@ -4,18 +4,19 @@ Knows nothing about sites; the learning rate follows a count of tokens that is p
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
 from archipel.ledger import InnerSpec
+from archipel.train.group import Group
 from archipel.train.optimisers import Optimisers
-from archipel.train.work import Tokens
+from archipel.train.sharding import InsideOptions, lay_out
 
-_JOIN_WARMUP_STEPS = 50  # more than twice AdamW's longest memory at β₂ = 0.95
+JOIN_WARMUP_STEPS = 50  # more than twice AdamW's longest memory at β₂ = 0.95
 
 
 def learning_rate(spec: InnerSpec, *, tokens: int, budget_tokens: int, step: int) -> float:
@@ -24,57 +25,60 @@ def learning_rate(spec: InnerSpec, *, tokens: int, budget_tokens: int, step: int
     `step` counts this process's own steps: AdamW that has just started takes steps as large as the
     rate whatever the gradients, so a site that joins late warms up on its own too.
     """
-    started = min(1.0, (step + 1) / _JOIN_WARMUP_STEPS)
+    started = min(1.0, (step + 1) / JOIN_WARMUP_STEPS)
     if tokens < spec.warmup_tokens:
         return spec.learning_rate * min(started, (tokens + spec.batch_tokens) / spec.warmup_tokens)
     done = min(1.0, (tokens - spec.warmup_tokens) / max(1, budget_tokens - spec.warmup_tokens))
     return spec.learning_rate * started * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
 
-@dataclass(frozen=True)
-class InsideOptions:
-    """How a site lays out its own work. It changes speed and memory, and results by rounding only.
-
-    `micro_batch` is how many sequences a process takes in one forward pass (None: all of its own).
-    """
-
-    micro_batch: int | None = None
-    checkpoint_activations: bool = False
-    compile: bool = False
-    sharding: Literal["ddp", "fsdp"] = "ddp"
-    precision: Literal["bf16", "fp32"] = "bf16"  # of matrix products; parameters are always fp32
-
-
 class InnerOptimiser:
-    """A model with its optimiser, on one process."""
+    """A model with its optimiser. In a group, every process steps its own part of the batch."""
 
     def __init__(
         self,
         model: PreTrainedModel,
         spec: InnerSpec,
-        device: torch.device,
-        options: InsideOptions = InsideOptions(),
+        options: InsideOptions,
+        group: Group,
     ) -> None:
         self.model = model.train()
-        torch.nn.Module.to(model, device)  # transformers hides this method's types
         self._spec = spec
-        self._device = device
         self._options = options
+        self._group = group
+        self._forward = lay_out(model, options, group)
         self.optimisers = Optimisers(model, spec)
 
-    def step(self, x_BT: Tokens, y_BT: Tokens, learning_rate: float) -> float:
-        """One step on a batch; the mean loss in nats per token before it."""
-        x = torch.from_numpy(x_BT).to(self._device)
-        y = torch.from_numpy(y_BT).to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16):
-            logits_BTV = self.model(input_ids=x, use_cache=False).logits
-        loss = cross_entropy(logits_BTV.float().flatten(0, 1), y.flatten())
-        loss.backward()
+    def step(
+        self, x_BT: torch.Tensor, y_BT: torch.Tensor, learning_rate: float, *, targets: int
+    ) -> float:
+        """One step on a batch; the mean loss in nats per token before it, over all processes.
+
+        Targets of -100 are left out; `targets` counts the others in the whole group's batch. All
+        processes must have equally many sequences.
+        """
+        loss = torch.zeros((), device=self._group.device)
+        pieces = self._options.micro_batch or len(x_BT)
+        starts = range(0, len(x_BT), pieces)
+        for start in starts:
+            part = slice(start, start + pieces)
+            with self._sync(last=start == starts[-1]):
+                share = self._loss(x_BT[part], y_BT[part]) / targets
+                (share * self._group.size).backward()  # DDP and FSDP take the mean over processes
+            loss += share.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._spec.gradient_clip)
         self.optimisers.step(learning_rate)
-        return float(loss.detach())
+        return float(self._group.sum(loss))
 
+    def _loss(self, x_BT: torch.Tensor, y_BT: torch.Tensor) -> torch.Tensor:
+        device = self._group.device
+        with torch.autocast(device.type, torch.bfloat16, self._options.precision == "bf16"):
+            logits_BTV = self._forward(input_ids=x_BT.to(device), use_cache=False).logits
+        logits = logits_BTV.float().flatten(0, 1)
+        return cross_entropy(logits, y_BT.to(device).flatten(), ignore_index=-100, reduction="sum")
 
-def pick_device() -> torch.device:
-    """The accelerator, where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def _sync(self, *, last: bool) -> AbstractContextManager[None]:
+        """DDP sums gradients over processes in the last backward pass only."""
+        if last or not isinstance(self._forward, DistributedDataParallel):
+            return nullcontext()
+        return self._forward.no_sync()

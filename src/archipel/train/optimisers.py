@@ -10,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from archipel.ledger import InnerSpec
+from archipel.train.muon import Muon
 
 
 class Optimisers:
@@ -28,15 +29,8 @@ class Optimisers:
             torch.optim.AdamW(groups, lr=spec.learning_rate, betas=betas, fused=True)
         ]
         if hidden:
-            # Scaled to AdamW's usual step size, so that one learning rate serves both
-            # (Liu et al., arXiv 2502.16982, section 2.2).
-            muon = torch.optim.Muon(
-                [self._parameters[name] for name in self._parameters if name in hidden],
-                lr=spec.learning_rate,
-                weight_decay=spec.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self._all.append(muon)
+            matrices = [p for name, p in self._parameters.items() if name in hidden]
+            self._all.append(Muon(matrices, lr=spec.learning_rate, weight_decay=spec.weight_decay))
 
     def step(self, learning_rate: float) -> None:
         """Move the parameters by their gradients, and clear these."""
@@ -54,16 +48,14 @@ class Optimisers:
             for kind, value in self._state_of(parameter).items()
         }
 
-    def prepare(self) -> None:
-        """Make the state that a first step would make, without moving anything."""
-        for parameter in self._parameters.values():
-            parameter.grad = torch.zeros_like(parameter)
-        self.step(0.0)
-
-    def forget(self) -> None:
-        """Go back to how it was before the first step."""
+    def reset(self, *, used: bool) -> None:
+        """Forget everything; with `used`, then make the state that steps would have made."""
         for optimiser in self._all:
             optimiser.state.clear()
+        if used:  # a step that moves nothing
+            for parameter in self._parameters.values():
+                parameter.grad = torch.zeros_like(parameter)
+            self.step(0.0)
 
     def _state_of(self, parameter: torch.Tensor) -> dict[str, Any]:
         return next((one.state[parameter] for one in self._all if parameter in one.state), {})

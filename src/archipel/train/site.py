@@ -23,7 +23,7 @@ from archipel.train.background import Background, Jobs
 from archipel.train.chain import Identity, Superseded
 from archipel.train.checkpoint import Checkpoint
 from archipel.train.exchange import Exchange, Machine
-from archipel.train.inner import JOIN_WARMUP_STEPS, InsideOptions, learning_rate
+from archipel.train.inner import JOIN_WARMUP_STEPS, learning_rate
 from archipel.train.join import (
     find_claims,
     load_state,
@@ -35,6 +35,7 @@ from archipel.train.join import (
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.progress import Progress
 from archipel.train.replica import Replica
+from archipel.train.sharding import InsideOptions
 from archipel.train.work import Batch, Work
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from archipel.corpus import Manifest, Split, TokenReader, read_manifest
 from archipel.corpus.remote import fetch_from, open_remote
 from archipel.errors import ConfigError, RunError
 from archipel.ledger import Ledger
-from archipel.train.inner import InsideOptions
 from archipel.train.join import is_finished
+from archipel.train.sharding import InsideOptions
 from archipel.train.site import SiteOptions, run_site
 
 log = logging.getLogger(__name__)

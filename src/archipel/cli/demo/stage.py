@@ -23,7 +23,9 @@ from archipel.models.sizes import model_config
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.export import export_run
+from archipel.train.group import Group
 from archipel.train.inner import InnerOptimiser
+from archipel.train.sharding import InsideOptions
 
 SITES = ("athens", "bergen", "cadiz")
 CHAT_MODEL = "smollm2-135m"
@@ -125,15 +127,18 @@ def _tokens_per_second(corpus: Path) -> float:
         context=_SEQUENCE_TOKENS,
         end_of_text_id=manifest.end_of_text_id,
     )
-    inner = InnerOptimiser(new_model(size, 0), spec, torch.device("cpu"))
-    tokens = reader.read(0, spec.batch_tokens + 1)
+    alone = Group(torch.device("cpu"))
+    inner = InnerOptimiser(new_model(size, 0), spec, InsideOptions(), alone)
+    tokens = torch.from_numpy(reader.read(0, spec.batch_tokens + 1))
     shape = (_BATCH_SEQUENCES, _SEQUENCE_TOKENS)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     seconds = []
     for _ in range(_MEASURE_STEPS):
         started = time.monotonic()
-        inner.step(tokens[:-1].reshape(shape), tokens[1:].reshape(shape), 0.0)
+        inner.step(
+            tokens[:-1].reshape(shape), tokens[1:].reshape(shape), 0.0, targets=spec.batch_tokens
+        )
         seconds.append(time.monotonic() - started)
     torch.set_num_threads(threads)
     return spec.batch_tokens / sorted(seconds)[_MEASURE_STEPS // 2] * config.usable_cores()
