@@ -32,6 +32,7 @@ def document(view: RunView, url: str) -> dict[str, Any]:
         "budget_tokens": view.budget_tokens,
         "rounds": view.rounds,
         "tokens_per_second": _finite(view.tokens_per_second, 1),
+        "loss": _finite(view.loss, 4),
         "utilisation": _finite(view.utilisation, 4),
         "eta_seconds": _finite(view.eta_seconds, 0),
         "bytes_per_token": _finite(view.bytes_per_token, 3),

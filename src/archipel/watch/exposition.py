@@ -16,14 +16,22 @@ _SITE_GAUGES: tuple[tuple[str, str, _OfSite], ...] = (
     ("tokens_per_second", "Tokens a second now.", lambda s: s.tokens_per_second),
     ("loss", "Training loss, nats per token.", lambda s: s.heartbeat.loss),
     ("step", "Inner steps of its newest process.", lambda s: s.heartbeat.step),
-    ("busy_ratio", "Share of its time in inner steps.", lambda s: s.heartbeat.busy),
-    ("up_bytes_per_second", "Upload rate measured.", lambda s: s.heartbeat.up_bytes_per_second),
+    ("busy_ratio", "Share of its time in inner steps.", lambda s: s.heartbeat.busy or None),
+    (
+        "up_bytes_per_second",
+        "Upload rate measured.",
+        lambda s: s.heartbeat.up_bytes_per_second or None,
+    ),
     (
         "down_bytes_per_second",
         "Download rate measured.",
-        lambda s: s.heartbeat.down_bytes_per_second,
+        lambda s: s.heartbeat.down_bytes_per_second or None,
     ),
-    ("round_trip_seconds", "Round trip to the store.", lambda s: s.heartbeat.round_trip_seconds),
+    (
+        "round_trip_seconds",
+        "Round trip to the store.",
+        lambda s: s.heartbeat.round_trip_seconds or None,
+    ),
     ("merge_duty_fragments", "Fragments whose rounds it merges.", lambda s: len(s.duty)),
     ("last_heartbeat_timestamp_seconds", "By the store's clock.", lambda s: s.seen.timestamp()),
 )

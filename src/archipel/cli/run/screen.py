@@ -46,24 +46,23 @@ class _Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        yield from self._head()
+        yield from self._head(width)
         if len(self.view.curve) > 1:
             yield _curve(self.view, width)
         if self.view.sites:
             yield _sites(self.view, width)
         yield from self._below()
 
-    def _head(self) -> Iterator[RenderableType]:
+    def _head(self, width: int) -> Iterator[RenderableType]:
         view = self.view
         share = view.tokens / view.budget_tokens
         yield Text(_plain(self.title), style="bold", overflow="ellipsis", no_wrap=True)
         tokens = f"{amount(view.tokens)} of {amount(view.budget_tokens)} tokens ({share:.0%})"
         facts = [tokens, _plural(view.rounds, "round"), *_facts(view)]
-        unbroken = [fact.replace(" ", "\N{NO-BREAK SPACE}") for fact in facts]
         # A progress bar ends without a line break; padding gives it one.
         bar = ProgressBar(total=view.budget_tokens, completed=view.tokens)
         yield Padding(bar, 0)
-        yield Padding(Text("   ".join(unbroken)), (0, 0, 1, 0))
+        yield Padding(Text("\n".join(_lines(facts, width))), (0, 0, 1, 0))
 
     def _below(self) -> Iterator[RenderableType]:
         view = self.view
@@ -102,6 +101,18 @@ def _facts(view: RunView) -> Iterator[str]:
         yield f"{view.hours:.3g} site-hours"
     if view.cost:
         yield f"cost {view.cost:.2f}"
+
+
+def _lines(facts: list[str], width: int) -> Iterator[str]:
+    """The facts, as many on a line as fit; none is broken."""
+    line = ""
+    for fact in facts:
+        longer = f"{line}   {fact}" if line else fact
+        if line and len(longer) > width:
+            yield line
+            longer = fact
+        line = longer
+    yield line
 
 
 def _curve(view: RunView, width: int) -> RenderableType:
