@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from archipel.errors import RunError
-from archipel.ledger import Contribution, InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.audit import Audit, audit, read_commits
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
 from archipel.train.chain import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
-from archipel.train.fragments import Fragment, Vector
+from archipel.train.fragments import Fragment
 from archipel.train.join import find_claims, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
-from archipel.train.merge import Merge
 from archipel.train.state import GlobalState, digest
 from tests.ledger.fake_keys import FakeKeys
 from tests.train.inline import Inline
@@ -279,66 +278,3 @@ def test_a_damaged_contribution_is_refused_by_name(ledger: Ledger) -> None:
     assert [refusal.site for refusal in commit[0].refused] == ["c"]
     found = outcome(ledger)
     assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
-
-
-def test_merge_duty_refuses_what_does_not_fit() -> None:
-    def header(**changes: object) -> dict[str, object]:
-        return {
-            "site": "a",
-            "session": 0,
-            "round": 0,
-            "base": -3,
-            "tokens": 10,
-            "ranges": [{"unit": 0, "generation": 0, "start": 0, "stop": 10}],
-            "loss": 1.0,
-            "codec": "int8",
-            "values": 300,
-            **changes,
-        }
-
-    state = initial_state()
-    payload = state.codec.encode(np.ones(300, np.float32))
-    nan = np.frombuffer(payload, np.uint8).copy()
-    nan[:4] = 255
-    merge = Merge(state, 0, state.cover)
-    for changes, data, reason in (
-        ({"base": -6}, payload, "builds on round -6"),
-        ({"codec": "none"}, payload, "'none'"),
-        ({"values": 299}, payload, "299 values"),
-        ({"tokens": 5}, payload, "5 tokens"),
-        ({}, payload[:-1], "bytes instead of"),
-        ({}, nan.tobytes(), "not finite"),
-    ):
-        merge.take(type_of(header(**changes)), data)
-        assert reason in merge.refused[-1].reason
-    merge.take(type_of(header()), payload)
-    merge.take(type_of(header(site="b")), payload)
-    assert "already holds unit 0" in merge.refused[-1].reason
-    assert [taken.site for taken in merge.merged] == ["a"]
-
-
-def type_of(value: dict[str, object]) -> Contribution:
-    return Contribution.model_validate(value)
-
-
-def test_merging_weighs_by_tokens() -> None:
-    state = initial_state()
-    merge = Merge(state, 0, state.cover)
-    for site, unit, tokens, value in (("a", 0, 30, 1.0), ("b", 3, 10, 5.0)):
-        values: Vector = np.full(300, value, np.float32)
-        contribution = Contribution(
-            site=site,
-            session=0,
-            round=0,
-            base=-3,
-            tokens=tokens,
-            ranges=[{"unit": unit, "generation": 0, "start": 0, "stop": tokens}],  # type: ignore[arg-type]
-            loss=1.0,
-            codec="int8",
-            values=300,
-        )
-        merge.take(contribution, state.codec.encode(values))
-    outcome = merge.commit("a", [], None)
-    assert np.allclose(state.codec.decode(outcome.payload, 300), 2.0, atol=0.02)
-    state.advance(outcome.commit, outcome.preview)
-    assert np.allclose(state.parameters[0], -2.0 * 0.7 * 1.5, atol=0.03)
