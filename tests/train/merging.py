@@ -49,7 +49,7 @@ def spec(codec: str, momentum: float = 0.5) -> RunSpec:
 
 
 def header(
-    state: GlobalState, site: str, unit: int, tokens: int, **changes: object
+    state: GlobalState, site: str, unit: int, tokens: int, /, **changes: object
 ) -> Contribution:
     """A contribution that fits the state's next round."""
     fields = {
