@@ -10,6 +10,7 @@ from archipel.errors import IntegrityError
 from archipel.ledger.keys import OWNER
 from archipel.ledger.schema import Era
 from archipel.ledger.signed import SignedObjects
+from archipel.ledger.snapshots import Snapshot, put_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,19 @@ def read_eras(root: SignedObjects) -> list[Era]:
     return eras
 
 
-def put_era(root: SignedObjects, era: Era) -> bool:
-    """Begin an era; False where another one began under its number."""
+def begin(root: SignedObjects, objects: SignedObjects, era: Era, first: Snapshot) -> bool:
+    """Begin an era: put its first snapshot and then, which makes it count, its record.
+
+    What an interrupted attempt left below its prefix is deleted first. False where another era has
+    begun under this number.
+
+    Raises:
+        StoreError: the store can't be read or written; call again, nothing has happened.
+    """
+    if read_era(root, era.number):
+        return False
+    objects.delete(objects.names(""))
+    put_snapshot(objects, first)
     return root.put_line_if_absent(_key(era.number), era)
 
 

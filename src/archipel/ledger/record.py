@@ -9,7 +9,7 @@ After a rollback all but the first line lie below eras/<era>/.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from archipel.ledger.schema import (
     SnapshotManifest,
 )
 from archipel.ledger.signed import SignedObjects, check_name
+from archipel.ledger.snapshots import Snapshot
 from archipel.store import Objects
 
 _CLAIM = re.compile(r"(\d{5,})/(\d{8,})\.(\d+)")
@@ -145,9 +146,20 @@ class Ledger:
         seal = replace(self.seal, without=era.without if era else ())
         return Ledger(self.store, self.spec, seal, era)
 
-    def put_era(self, era: Era) -> bool:
-        """Begin an era, as the owner; False where another one has begun under its number."""
-        return eras.put_era(self._root, era)
+    def begin_era(self, era: Era, first: Snapshot) -> "Ledger":
+        """Begin the era after this one, as the owner: from here on only it counts.
+
+        Raises:
+            RunError: another era has begun under its number.
+            StoreError: the store can't be read or written; nothing has happened then.
+        """
+        begun = self.in_era(era)
+        if not eras.begin(self._root, begun._objects, era, first):
+            raise RunError(
+                f"somebody else has rolled back the run at {self.store.url} just now: look at it "
+                "with `archipel run audit`, then decide again"
+            )
+        return begun
 
     # Sites
 
@@ -284,13 +296,15 @@ class Ledger:
 
     # Snapshots
 
-    def put_snapshot(self, number: int, files: snapshots.Files, **facts: object) -> None:
+    def put_snapshot(
+        self, number: int, files: Mapping[str, bytes | memoryview], **facts: object
+    ) -> None:
         """Put a snapshot's files, compressed, and last its manifest.
 
         `number` counts the commits that the snapshot includes; `facts` are the manifest's other
         fields. Interrupted, the same call goes on where it was.
         """
-        snapshots.put_snapshot(self._objects, number, files, facts)
+        snapshots.put_snapshot(self._objects, Snapshot(number, files, facts))
 
     def snapshot_numbers(self) -> list[int]:
         """The complete snapshots, oldest first; a LIST, for joining, export and collection."""

@@ -250,13 +250,13 @@ class Member(Record):
 class Era(Record):
     """`eras/<n>.json`, signed by the owner: the run was rolled back and goes on from here.
 
-    `rounds[f]` is the last round of fragment f that still counts; what came after it does not.
-    `snapshot` is the number of the era's first one.
+    It goes on from era `parent`, where `rounds[f]` is the last round of fragment f that still
+    counts; what came after it does not.
     """
 
     number: int = Field(ge=1)
+    parent: Count
     rounds: tuple[int, ...]
-    snapshot: Count
     without: tuple[Name, ...] = ()  # all sites that may no longer take part, of earlier eras too
     reason: str = ""
 

@@ -27,8 +27,8 @@ class SignedObjects:
 
     def names(self, folder: str) -> list[str]:
         """What lies below a folder, without its name, sorted; a LIST."""
-        start = len(self._prefix) + len(folder) + 1
-        return [info.key[start:] for info in self._store.list(self._prefix + folder)]
+        path = (self._prefix + folder).rstrip("/")
+        return [info.key[len(path) + 1 :] for info in self._store.list(path)]
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; one that is already gone is no error."""

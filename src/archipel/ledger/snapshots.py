@@ -1,6 +1,7 @@
 """Snapshots: files of fp32 values, compressed and in parts, below a manifest that is put last."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from archipel.errors import IntegrityError
@@ -8,8 +9,6 @@ from archipel.files import sha256_bytes
 from archipel.ledger.planes import compress, expand
 from archipel.ledger.schema import SnapshotFile, SnapshotManifest
 from archipel.ledger.signed import SignedObjects
-
-Files = Mapping[str, bytes | memoryview]
 
 
 def manifest_key(number: int) -> str:
@@ -22,21 +21,29 @@ def folder(number: int) -> str:
     return f"snapshots/{number:08d}"
 
 
-def put_snapshot(
-    objects: SignedObjects, number: int, files: Files, facts: Mapping[str, object]
-) -> None:
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot to be put: `number` counts the commits that it includes, `facts` are its
+    manifest's fields but for the list of files."""
+
+    number: int
+    files: Mapping[str, bytes | memoryview]
+    facts: Mapping[str, object]
+
+
+def put_snapshot(objects: SignedObjects, snapshot: Snapshot) -> None:
     """Put a snapshot's files and, last, its manifest; interrupted, the same call goes on."""
-    listed = {}
-    for name, data in files.items():
+    where, listed = folder(snapshot.number), {}
+    for name, data in snapshot.files.items():
         packed = compress(data)
         listed[name] = SnapshotFile(
             size_bytes=len(data),
             sha256=sha256_bytes(data),
             packed_bytes=len(packed),
-            parts=tuple(objects.put_parts(folder(number), packed)),
+            parts=tuple(objects.put_parts(where, packed)),
         )
-    manifest = SnapshotManifest.model_validate({"files": listed, **facts})
-    objects.put_line(manifest_key(number), manifest)
+    manifest = SnapshotManifest.model_validate({"files": listed, **snapshot.facts})
+    objects.put_line(manifest_key(snapshot.number), manifest)
 
 
 def read_file(

@@ -1,11 +1,9 @@
 """Creating a run: spec, corpus and initial parameters, put where every site finds them."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from transformers import PreTrainedModel
 
 from archipel import config
@@ -20,7 +18,7 @@ from archipel.models.sizes import has_weights, model_config
 from archipel.store import Store
 from archipel.train.codec import codec_named
 from archipel.train.fragments import split
-from archipel.train.state import GlobalState
+from archipel.train.state import GlobalState, digest_of_all
 
 # A cycle is one round of every fragment. After so many, the commits weigh about as much as a
 # snapshot (64 bits a parameter): snapshots cost no more than the exchange, and joining is near.
@@ -65,7 +63,7 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
-    initial_digest = _digest(tensors)
+    initial_digest = digest_of_all(tensors)
     ledger = create_as_owner(
         store,
         Keyring(config.keys_folder()),
@@ -146,12 +144,3 @@ def _plain(model: PreTrainedModel) -> dict[str, object]:
     for key in ("transformers_version", "_name_or_path", "architectures", "dtype"):
         config.pop(key, None)
     return {**config, "model_type": model.config.model_type}
-
-
-def _digest(tensors: dict[str, np.ndarray]) -> str:
-    """SHA-256 of all parameters by name, as little-endian fp32."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].astype("<f4", copy=False).tobytes())
-    return digest.hexdigest()

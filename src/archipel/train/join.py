@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -53,6 +54,11 @@ def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
         IntegrityError: a file of the snapshot is truncated or altered.
         RunError: there is no such snapshot.
     """
+    return read_snapshot(ledger, number, run_fragments(ledger.spec))
+
+
+def read_snapshot(ledger: Ledger, number: int, fragments: Sequence[Fragment]) -> GlobalState:
+    """As `load_snapshot`, with the run's fragments at hand."""
     manifest = ledger.snapshot(number)
     if manifest is None:
         raise RunError(f"{ledger.store.url} has no complete snapshot {number}")
@@ -60,7 +66,7 @@ def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
     with ThreadPoolExecutor(_FETCHES) as pool:
         data = pool.map(lambda n: ledger.snapshot_file(number, manifest, n, cache), manifest.files)
         files = dict(zip(manifest.files, data, strict=True))
-    state = GlobalState.from_snapshot(ledger.spec, run_fragments(ledger.spec), manifest, files)
+    state = GlobalState.from_snapshot(ledger.spec, fragments, manifest, files)
     shutil.rmtree(cache, ignore_errors=True)  # it has served; another join's is only made again
     return state
 

@@ -1,4 +1,4 @@
-"""`archipel run`: create, invite, watch, audit and export runs. One file a verb."""
+"""`archipel run`: create, invite, watch, audit, roll back and export runs. One file a verb."""
 
 import typer
 
@@ -6,8 +6,11 @@ from archipel.cli.run.audit import audit
 from archipel.cli.run.create import create
 from archipel.cli.run.export import export
 from archipel.cli.run.invite import invite
+from archipel.cli.run.rollback import rollback
 from archipel.cli.run.watch import watch
 
-app = typer.Typer(help="Create, invite, watch, audit and export runs.", no_args_is_help=True)
-for verb in (create, invite, watch, audit, export):
+app = typer.Typer(
+    help="Create, invite, watch, audit, roll back and export runs.", no_args_is_help=True
+)
+for verb in (create, invite, watch, audit, rollback, export):
     app.command()(verb)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import typer
 
-from archipel.cli.arguments import RUN_URL
+from archipel.cli.arguments import RUN_URL, token_count
 
 Optimiser = Literal["adamw", "muon"]
 
@@ -49,7 +49,7 @@ def create(
 
     options = RunOptions(
         model=model,
-        tokens=_count(tokens),
+        tokens=token_count(tokens) if tokens else None,
         seed=seed,
         fragments=fragments,
         sync_steps=_steps(sync),
@@ -67,7 +67,8 @@ def create(
     spec = create_run(Store(url), corpus, options).spec
     typer.echo(
         f"run at {url}: {spec.budget_tokens:,} tokens in {spec.units:,} units, {spec.fragments} "
-        f"fragments, H = {spec.sync_steps or 'auto'}\non this machine: archipel site join {url} --name NAME\n"
+        f"fragments, H = {spec.sync_steps or 'auto'}\n"
+        f"on this machine: archipel site join {url} --name NAME\n"
         f"for a site elsewhere: archipel run invite {url} --name NAME"
     )
 
@@ -81,20 +82,3 @@ def _steps(sync: str) -> int | None:
     if not sync.isdecimal() or int(sync) < 1:
         raise ConfigError(f"--sync {sync!r} is neither a number of steps nor `auto`")
     return int(sync)
-
-
-def _count(text: str | None) -> int | None:
-    """A number with an optional k, M or B behind it."""
-    from archipel.errors import ConfigError
-
-    if text is None:
-        return None
-    scale = {"k": 10**3, "m": 10**6, "b": 10**9}.get(text[-1:].lower(), 1)
-    digits = text if scale == 1 else text[:-1]
-    try:
-        count = int(float(digits.replace("_", "")) * scale)
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise ConfigError(f"{text!r} is not a number of tokens: write it as 500k, 80M or 2B")
-    return count
