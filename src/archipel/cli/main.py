@@ -35,10 +35,11 @@ def options(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log details to standard error."),
+    log_json: bool = typer.Option(False, "--log-json", help="Log lines as JSON objects."),
 ) -> None:
     from archipel import log
 
-    log.setup(verbose)
+    log.setup(verbose, as_json=log_json)
 
 
 app.add_typer(corpus.app, name="corpus")

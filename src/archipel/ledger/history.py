@@ -44,6 +44,7 @@ class TrainingPoint(_Point):
     tokens_per_second: float = Field(ge=0, le=1e15)
     bytes_out: _Amount = 0
     bytes_in: _Amount = 0
+    sync_steps: _Amount = 0
 
 
 class CommitPoint(_Point):
@@ -136,7 +137,9 @@ class History:
         self.rounds: dict[int, Round] = {}
         self.contributed: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
+        self.sync_steps = 0  # H as the newest metrics have it
         self.unreadable = 0
+        self._newest = 0.0
 
     def take(self, piece: Piece) -> None:
         """Fold a piece in."""
@@ -185,6 +188,8 @@ class History:
         process.first = min(process.first or point.time, point.time)
         process.last = max(process.last or point.time, point.time)
         process.note(point)
+        if point.time >= self._newest:
+            self._newest, self.sync_steps = point.time, point.sync_steps
         self.curve.add(
             piece.site,
             tokens=point.global_tokens,

@@ -15,7 +15,7 @@ from archipel.ledger.curve import CurvePoint
 from archipel.ledger.duty import Sighting, alive, merge_order
 from archipel.ledger.history import History, MetricsReader, Round
 from archipel.ledger.record import Ledger
-from archipel.ledger.schema import Heartbeat, RunSpec
+from archipel.ledger.schema import Era, Heartbeat, RunSpec
 
 _ROUNDS_SHOWN = 60
 _REFUSALS_SHOWN = 20
@@ -88,6 +88,8 @@ class RunView:
     recent: tuple[Round, ...] = ()
     refusals: tuple[RefusalView, ...] = ()  # newest first
     diverged: tuple[int, ...] = ()
+    sync_steps: int = 0  # H as it is now, 0 where no metrics say so
+    era: Era | None = None
     pieces_behind: int = 0
     unreadable: tuple[str, ...] = ()
 
@@ -184,6 +186,7 @@ def view(
         recent=tuple(known[-_ROUNDS_SHOWN:]),
         refusals=tuple(refusals[:_REFUSALS_SHOWN]),
         diverged=tuple(history.diverged()),
+        sync_steps=spec.sync_steps or history.sync_steps,
     )
 
 
@@ -214,13 +217,16 @@ class Watcher:
     """Looks at one run again and again, and remembers what it has read."""
 
     def __init__(self, ledger: Ledger, prices: Prices | None = None) -> None:
-        self.ledger = ledger
         self._prices = prices or Prices()
+        self._unreadable: list[str] = []
+        self._begin(ledger)
+
+    def _begin(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._history = History(ledger.spec)
         self._metrics = MetricsReader(ledger)
         self._sightings: dict[str, Sighting] = {}
         self._missed: Counter[int] = Counter()
-        self._unreadable: list[str] = []
 
     def look(self, now: datetime) -> RunView:
         """Read what is new: a heartbeat and a piece of metrics or so of each site.
@@ -229,6 +235,9 @@ class Watcher:
             StoreError: the store can't be read just now; nothing is lost, look again.
         """
         self._unreadable = []
+        newest = self.ledger.newest()
+        if newest.era != self.ledger.era:  # rolled back: what counts begins anew
+            self._begin(newest)
         for name in self.ledger.site_names():
             with self._noted():
                 if seen := self.ledger.sighting(name):
@@ -245,6 +254,7 @@ class Watcher:
             view(self.ledger.spec, self._sightings, self._history, now=now, prices=self._prices),
             unreadable=tuple(self._unreadable),
             pieces_behind=self._metrics.behind,
+            era=self.ledger.era,
         )
 
     @contextmanager

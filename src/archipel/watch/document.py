@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from archipel.ledger.curve import CurvePoint
 from archipel.ledger.history import Round
+from archipel.ledger.schema import Era
 from archipel.ledger.view import RunView, SiteView
 
 _CURVES_OF_SITES = 8  # beyond these a drawing shows nothing, and the document only grows
@@ -26,7 +27,8 @@ def document(view: RunView, url: str) -> dict[str, Any]:
         "model": str(spec.model.get("model_type", "")),
         "codec": spec.codec,
         "fragments": spec.fragments,
-        "sync_steps": spec.sync_steps,
+        "sync_steps": view.sync_steps or None,
+        "sync_by_link": spec.sync_steps is None,
         "heartbeat_seconds": spec.heartbeat_seconds,
         "tokens": view.tokens,
         "budget_tokens": view.budget_tokens,
@@ -42,6 +44,7 @@ def document(view: RunView, url: str) -> dict[str, Any]:
         "sites": [_site(site, with_curve=with_curves) for site in view.sites],
         "recent": [_round(found, spec.fragments) for found in view.recent],
         "refusals": [asdict(refusal) for refusal in view.refusals],
+        "rolled_back": _rolled_back(view.era),
         "diverged": list(view.diverged),
         "unreadable": list(view.unreadable),
         "pieces_behind": view.pieces_behind,
@@ -94,6 +97,13 @@ def _round(found: Round, fragments: int) -> dict[str, Any]:
         "late": list(found.late),
         "refused": [{"site": site, "reason": reason} for site, reason in found.refused],
     }
+
+
+def _rolled_back(era: Era | None) -> dict[str, Any] | None:
+    """The last rollback, after which all else here begins anew."""
+    if era is None:
+        return None
+    return {"era": era.number, "without": list(era.without), "reason": era.reason}
 
 
 def _curve(points: tuple[CurvePoint, ...]) -> list[list[float]]:

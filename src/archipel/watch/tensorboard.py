@@ -55,7 +55,7 @@ class _State(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     run: str
-    era: int
+    era: int = 0
     read: dict[str, Place] = {}
     sizes: dict[str, int] = {}
     stretches: dict[int, _Stretch] = {}
@@ -72,12 +72,19 @@ class EventFiles:
             ConfigError: the folder holds another run's files, or can't be written.
         """
         self._folder = folder
-        self._spec = ledger.spec
-        self._state = self._load(ledger)
-        self._reader = MetricsReader(ledger, in_order=True, after=self._state.read)
         self._files: dict[str, Any] = {}
+        self._state = self._load(ledger)
+        self._begin(ledger)
         with _errors(folder):
             self._cut_back()
+
+    def _begin(self, ledger: Ledger) -> None:
+        """Read this era of the run; after a rollback its metrics begin anew, its curves go back."""
+        self._ledger = ledger
+        era = ledger.era.number if ledger.era else 0
+        if self._state.era != era:
+            self._state = _State(run=ledger.run, era=era, sizes=self._state.sizes)
+        self._reader = MetricsReader(ledger, in_order=True, after=self._state.read)
 
     def write(self, view: RunView) -> None:
         """Write all that the run's metrics hold by now.
@@ -86,6 +93,9 @@ class EventFiles:
             StoreError: the run can't be read just now; call again.
             ConfigError: the folder can't be written.
         """
+        newest = self._ledger.newest()
+        if newest.era != self._ledger.era:
+            self._begin(newest)
         sessions = {site.heartbeat.site: site.heartbeat.session for site in view.sites}
         while pieces := self._reader.read(sessions):
             with _errors(self._folder):
@@ -107,17 +117,14 @@ class EventFiles:
 
     def _load(self, ledger: Ledger) -> _State:
         path = self._folder / _STATE
-        era = ledger.era.number if ledger.era else 0
         if not path.exists():
-            return _State(run=ledger.run, era=era)
+            return _State(run=ledger.run)
         try:
             state = _State.model_validate_json(path.read_bytes())
         except (ValidationError, OSError) as error:
             raise ConfigError(f"can't read {path}: delete it and the folders beside it") from error
         if state.run != ledger.run:
             raise ConfigError(f"{self._folder} holds another run's curves: choose another folder")
-        if state.era != era:  # rolled back: its metrics begin anew, the curves go back
-            state = _State(run=state.run, era=era, sizes=state.sizes)
         return state
 
     def _cut_back(self) -> None:
@@ -148,7 +155,9 @@ class EventFiles:
 
     @property
     def _stretch_tokens(self) -> int:
-        return max(self._spec.inner.batch_tokens, self._spec.budget_tokens // _STRETCHES)
+        return max(
+            self._ledger.spec.inner.batch_tokens, self._ledger.spec.budget_tokens // _STRETCHES
+        )
 
     def _close_stretches(self, *, everything: bool) -> None:
         """Write the means of the stretches that no metrics will reach any more."""
@@ -157,7 +166,7 @@ class EventFiles:
         for number in sorted(n for n in stretches if n <= upto):
             found = stretches.pop(number)
             step = (number + 1) * self._stretch_tokens
-            step = min(step, self._spec.budget_tokens)
+            step = min(step, self._ledger.spec.budget_tokens)
             self._put("run", step, found.time / found.points, found.scalars())
             self._state.closed = number
 

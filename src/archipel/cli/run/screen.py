@@ -71,6 +71,9 @@ class _Screen:
             yield Text.assemble(
                 ("refused ", "bold red"), f"{refusal.site} in round {refusal.round}: {reason}"
             )
+        if view.era:
+            without = f" without {', '.join(view.era.without)}" if view.era.without else ""
+            yield Text(_plain(f"rolled back{without}; all this is since: {view.era.reason}"))
         if view.diverged:
             rounds = ", ".join(map(str, view.diverged[:10]))
             yield Text(f"sites disagree on the parameters after rounds {rounds}", style="bold red")
@@ -91,6 +94,8 @@ class _Screen:
 def _facts(view: RunView) -> Iterator[str]:
     if view.tokens_per_second:
         yield f"{amount(view.tokens_per_second)} tokens/s"
+    if view.spec.sync_steps is None and view.sync_steps:
+        yield f"H {view.sync_steps}"
     if view.utilisation:
         yield f"{view.utilisation:.0%} busy"
     if view.bytes_per_token is not None:

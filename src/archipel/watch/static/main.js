@@ -53,8 +53,8 @@ function draw(found) {
   const share = run.tokens / run.budget_tokens;
   document.title = `${Math.floor(100 * share)} % · ${run.url} · Archipel`;
   $("#url").textContent = run.url;
-  const h = run.sync_steps ? `H = ${run.sync_steps}` : "H by the link";
-  $("#facts").textContent = `${run.model} · ${run.fragments} fragments · ${run.codec} · ${h}`;
+  const h = run.sync_steps ? [`H\u00a0=\u00a0${run.sync_steps}${run.sync_by_link ? " by the links" : ""}`] : [];
+  $("#facts").textContent = [run.model, `${run.fragments} fragments`, run.codec, ...h].join(" · ");
   setText($("#state"), states[run.state]);
   $("#state").className = `pill ${run.state}`;
   $("#done").textContent = `${amount(run.tokens)} of ${amount(run.budget_tokens)} tokens`;
@@ -97,6 +97,11 @@ function drawWarnings() {
   const said = [...run.unreadable];
   if (run.diverged.length) {
     said.unshift(`Sites disagree on the parameters after rounds ${run.diverged.join(", ")}.`);
+  }
+  if (run.rolled_back) {
+    const { without, reason } = run.rolled_back;
+    const gone = without.length ? ` without ${without.join(", ")}` : "";
+    said.unshift(`Rolled back${gone}${reason ? `: ${reason}` : ""}. What is shown counts from there.`);
   }
   const boxes = said.map((text) => element("p", { className: "banner quiet" }, [text]));
   if (run.pieces_behind) {
