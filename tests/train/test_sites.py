@@ -5,9 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,62 +16,12 @@ from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.store import Store
 from archipel.train.join import load_state
+from tests.train.processes import MODEL, Site, archipel, audited, create, merged_sessions, wait_for
 
 pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers"),
 ]
-
-MODEL = {
-    "model_type": "llama",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "tie_word_embeddings": True,
-}
-
-
-def archipel(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archipel", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def wait_for(happened: Callable[[], object], processes: list["Site"], seconds: float = 90) -> None:
-    """Poll the ledger until something is in it; fail when a process ends with an error first."""
-    end = time.monotonic() + seconds
-    while not happened():
-        for site in processes:
-            assert site.process.poll() in (None, 0), site.log.read_text(encoding="utf-8")
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
-
-
-class Site:
-    """One `archipel site join` process."""
-
-    def __init__(self, run: Path | str, name: str) -> None:
-        self.log = Path(run).parent / f"{name}.log"
-        command = [sys.executable, "-m", "archipel", "site", "join", str(run)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--name", name, "--threads", "1"], stdout=log, stderr=log
-            )
-
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small corpus of real text: the standard library's json and email packages."""
-    folder = tmp_path_factory.mktemp("corpus") / "corpus"
-    inputs = [Path(json.__file__).parent, Path(json.__file__).parent.parent / "email"]
-    done = archipel("corpus", "build", *inputs, "-o", folder, "--vocab-size", 512)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +36,6 @@ def run(created: Path, tmp_path: Path) -> Path:
     return shutil.copytree(created, tmp_path / "run")
 
 
-def create(run: Path | str, corpus: Path, *, tokens: int) -> Path | str:
-    config = corpus.parent / "config.json"
-    config.write_text(json.dumps(MODEL), encoding="utf-8")
-    words = ["--model", config, "--tokens", tokens, "--batch", 4]
-    words += ["--sequence", 64, "--sync", 8, "--heartbeat", 0.5, "--learning-rate", 3e-3]
-    done = archipel("run", "create", run, "--corpus", corpus, *words)
-    assert done.returncode == 0, done.stderr
-    return run
-
-
 @pytest.fixture
 def sites(run: Path) -> Iterator[list[Site]]:
     """Three sites that have begun; none outlives the test."""
@@ -107,18 +45,6 @@ def sites(run: Path) -> Iterator[list[Site]]:
         if site.process.poll() is None:
             site.process.kill()
             site.process.wait()
-
-
-def merged_sessions(run: Path | str) -> set[tuple[str, int]]:
-    commits = read_commits(Ledger.open(Store(str(run))))
-    return {(header.site, header.session) for commit in commits for header in commit.merged}
-
-
-def audited(run: Path | str) -> dict[str, object]:
-    done = archipel("run", "audit", run, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    figures: dict[str, object] = json.loads(done.stdout)
-    return figures
 
 
 def test_a_site_killed_and_one_lost_for_good_cost_no_token(run: Path, sites: list[Site]) -> None:
