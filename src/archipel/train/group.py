@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from archipel.errors import RunError
+
 _PATIENCE = timedelta(minutes=10)  # with a process that is silent in the midst of an operation
 _IDLE = timedelta(days=365)  # rank 0 may have no work for as long as the store is away
 _COMMAND_WORDS = 4
@@ -34,7 +36,7 @@ class Group:
 
     def tell(self, *words: int) -> None:
         """On rank 0: send a command of up to four whole numbers to the others."""
-        if self.size > 1:
+        if self.rank == 0 and self.size > 1:
             padded = [*words, *[0] * (_COMMAND_WORDS - len(words))]
             dist.broadcast(torch.tensor(padded), src=0, group=self.control)
 
@@ -103,8 +105,29 @@ def _exchange(operations: list[dist.P2POp]) -> None:
 
 
 @contextmanager
+def peers_needed() -> Iterator[None]:
+    """Say it clearly when another process is gone.
+
+    Raises:
+        RunError: it has ended, or was silent for too long.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise RunError(
+            "another process of this site has ended or does not answer: look for its own message, "
+            f"then start the site again ({str(error).partition('. ')[0]})"
+        ) from error
+
+
+@contextmanager
 def open_group() -> Iterator[Group]:
-    """The group that torchrun started this process in; without torchrun, this process alone."""
+    """The group that torchrun started this process in; without torchrun, this process alone.
+
+    Left without an error, rank 0 lets the others go; after an error they hear of its end.
+    """
     device = pick_device()
     if not dist.is_torchelastic_launched():
         yield Group(device)
@@ -115,5 +138,7 @@ def open_group() -> Iterator[Group]:
     backends = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backends, timeout=_PATIENCE)
     control = dist.new_group(backend="gloo", timeout=_IDLE)
-    yield Group(device, dist.get_rank(), dist.get_world_size(), control)
-    dist.destroy_process_group()  # after an error, the process ends and others hear of it by that
+    group = Group(device, dist.get_rank(), dist.get_world_size(), control)
+    yield group
+    group.tell(0)
+    dist.destroy_process_group()

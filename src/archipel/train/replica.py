@@ -4,7 +4,8 @@ One process, or under torchrun several: rank 0 leads, and each call tells the ot
 Knows nothing about rounds, claims or the store.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 
 import numpy as np
@@ -15,7 +16,7 @@ from transformers import PreTrainedModel
 from archipel.errors import ConfigError, IntegrityError
 from archipel.ledger import InnerSpec
 from archipel.train.fragments import Fragment, ModelFragments, Vector
-from archipel.train.group import Group, pick_device
+from archipel.train.group import Group, peers_needed, pick_device
 from archipel.train.inner import InnerOptimiser
 from archipel.train.sharding import InsideOptions
 from archipel.train.work import Tokens
@@ -24,19 +25,22 @@ _NO_TARGET = -100  # what cross_entropy leaves out
 
 
 class _Do(IntEnum):
-    STEP = 1
-    CAPTURE = 2
-    WRITE = 3
-    SAVE_OPTIMISER = 4
-    RESET_OPTIMISER = 5
-    LOAD_OPTIMISER = 6
-    CLOSE = 7
+    LEAVE = 0
+    MAKE = 1
+    STEP = 2
+    CAPTURE = 3
+    WRITE = 4
+    SAVE_OPTIMISER = 5
+    RESET_OPTIMISER = 6
+    LOAD_OPTIMISER = 7
+    CLOSE = 8
 
 
 class Replica:
     """The model with its optimiser. Only the training thread touches it.
 
-    All processes make it in the same way; rank 0 calls the other methods, the rest `follow`.
+    In a group, rank 0 makes it and calls its methods; the other ranks do the same in `follow`.
+    Any method raises RunError when another process of the group has ended.
     """
 
     def __init__(
@@ -60,8 +64,10 @@ class Replica:
             )
         self._fragments = fragments
         self._group = group
-        self._inner = InnerOptimiser(model, spec, options, group)
+        self._whole = True  # as far as this process knows, the group is
         self._shards = group.size if options.sharding == "fsdp" else 1
+        with self._lead(_Do.MAKE):
+            self._inner = InnerOptimiser(model, spec, options, group)
         self._live = ModelFragments(
             model, fragments, shard=group.rank if self._shards > 1 else 0, shards=self._shards
         )
@@ -69,31 +75,33 @@ class Replica:
     def step(self, x_BT: Tokens, y_BT: Tokens, learning_rate: float) -> float:
         """One inner step on a batch, int64 [sequences, tokens]; the mean loss before it."""
         sequences, tokens = x_BT.shape
-        self._group.tell(_Do.STEP, sequences, tokens, _bits(learning_rate))
-        return self._step(np.stack([x_BT, y_BT]), sequences, tokens, learning_rate)
+        with self._lead(_Do.STEP, sequences, tokens, _bits(learning_rate)):
+            return self._step(np.stack([x_BT, y_BT]), sequences, tokens, learning_rate)
 
     def capture(self, fragment: int) -> Vector:
         """A copy of one fragment's parameters as they are now."""
-        if self._shards > 1:
-            self._group.tell(_Do.CAPTURE, fragment)
-        return self._capture(fragment)
+        if self._shards == 1:
+            return self._capture(fragment)
+        with self._lead(_Do.CAPTURE, fragment):
+            return self._capture(fragment)
 
     def add(self, fragment: int, correction: Vector) -> None:
         """Add a correction to one fragment's parameters."""
-        self._group.tell(_Do.WRITE, fragment, True)
-        self._write(fragment, torch.from_numpy(correction), add=True)
+        with self._lead(_Do.WRITE, fragment, True):
+            self._write(fragment, torch.from_numpy(correction), add=True)
 
     def load(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Set all parameters, by name."""
         for index, fragment in enumerate(self._fragments):
-            self._group.tell(_Do.WRITE, index, False)
-            self._write(index, torch.from_numpy(fragment.flatten(tensors)), add=False)
+            with self._lead(_Do.WRITE, index, False):
+                self._write(index, torch.from_numpy(fragment.flatten(tensors)), add=False)
 
     def optimiser_state(self) -> dict[str, np.ndarray]:
         """What the optimiser remembers, by kind and parameter: empty before the first step."""
-        if self._shards > 1:
-            self._group.tell(_Do.SAVE_OPTIMISER)
-        return dict(self._optimiser_state())
+        if self._shards == 1:
+            return dict(self._optimiser_state())
+        with self._lead(_Do.SAVE_OPTIMISER):
+            return dict(self._optimiser_state())
 
     def load_optimiser_state(self, tensors: Mapping[str, np.ndarray]) -> None:
         """Put back what `optimiser_state` gave.
@@ -110,15 +118,27 @@ class Replica:
                 f"optimiser ({len(expected)} tensors): remove it to start the optimiser afresh"
             )
         if tensors:
-            self._group.tell(_Do.LOAD_OPTIMISER)
-            self._load_optimiser(tensors)
+            with self._lead(_Do.LOAD_OPTIMISER):
+                self._load_optimiser(tensors)
 
     def close(self) -> None:
-        """Let the other processes of the site go."""
-        self._group.tell(_Do.CLOSE)
+        """Let the other processes of the site go, unless one of them has failed."""
+        if self._whole:
+            self._group.tell(_Do.CLOSE)
 
-    def follow(self) -> None:
-        """On the other ranks: do as rank 0 does, until it closes."""
+    @contextmanager
+    def _lead(self, what: _Do, *words: int) -> Iterator[None]:
+        """Tell the others what this process does now."""
+        try:
+            with peers_needed():
+                self._group.tell(what, *words)
+                yield
+        except BaseException:
+            self._whole = False  # the others may be anywhere in it
+            raise
+
+    def _follow(self) -> None:
+        """Do as rank 0 does, until it closes."""
         while True:
             what, *words = self._group.hear()
             match what:
@@ -130,8 +150,7 @@ class Replica:
                 case _Do.WRITE:
                     self._write(words[0], None, add=bool(words[1]))
                 case _Do.SAVE_OPTIMISER:
-                    for _ in self._optimiser_state():
-                        pass
+                    dict(self._optimiser_state())
                 case _Do.RESET_OPTIMISER:
                     self._inner.optimisers.reset(used=bool(words[0]))
                 case _Do.LOAD_OPTIMISER:
@@ -179,8 +198,8 @@ class Replica:
                 yield name, np.array(whole.cpu().numpy())
 
     def _reset_optimiser(self, *, used: bool) -> None:
-        self._group.tell(_Do.RESET_OPTIMISER, used)
-        self._inner.optimisers.reset(used=used)
+        with self._lead(_Do.RESET_OPTIMISER, used):
+            self._inner.optimisers.reset(used=used)
 
     def _load_optimiser(self, tensors: Mapping[str, np.ndarray]) -> None:
         for name, value in self._inner.optimisers.state().items():
@@ -188,6 +207,17 @@ class Replica:
             if self._group.rank == 0:
                 whole = torch.from_numpy(tensors[name])
             self._group.spread(whole.to(self._group.device), value)
+
+
+def follow(group: Group, make: Callable[[], Replica]) -> None:
+    """On ranks above 0: make each replica that rank 0 makes and do as it does, until it leaves.
+
+    Raises:
+        RunError: another process of the group has ended.
+    """
+    with peers_needed():
+        while group.hear()[0] == _Do.MAKE:
+            make()._follow()
 
 
 def _bits(number: float) -> int:
