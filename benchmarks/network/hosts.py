@@ -13,9 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from archipel.errors import ConfigError
 from benchmarks.network.relay import Relay
+from tests.faulty_proxy import FaultyProxy
 
 _CPU = Path("/sys/fs/cgroup/cpu")
 _CPU_PERIOD_US = 20_000
@@ -61,24 +63,32 @@ def run(*words: object) -> str:
 class Network:
     """The sites' namespaces, joined to one S3 store that listens on this host's loopback."""
 
-    def __init__(self, sites: Sequence[str], log: Path) -> None:
-        """Plan a network for these sites; the S3 server's output goes to `log`."""
+    def __init__(self, sites: Sequence[str], log: Path, *, faulty: bool = False) -> None:
+        """Plan a network for these sites; the S3 server's output goes to `log`.
+
+        `faulty` puts a proxy before the store, for the sites, that can break replies.
+        """
         need_root()
         self.sites = tuple(sites)
         self._log = log
         self._prefix = f"ar{os.getpid()}"
         self._subnet = f"10.{100 + os.getpid() % 100}"
         self._port = _free_port()
+        self.proxy = FaultyProxy(self.endpoint) if faulty else None
         self._relays: dict[str, Relay] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._store())
+            store = ("127.0.0.1", self._port)
+            if self.proxy:
+                parts = urlsplit(stack.enter_context(self.proxy).url)
+                store = (parts.hostname or "", parts.port or 0)
             for site in self.sites:
                 stack.callback(self._remove, site)
                 self._add(site)
-                relay = Relay((self._address(site), _PORT), ("127.0.0.1", self._port))
+                relay = Relay((self._address(site), _PORT), store)
                 self._relays[site] = stack.enter_context(relay)
             self._stack = stack.pop_all()
         return self

@@ -23,34 +23,43 @@ def interrupt_on_terminate() -> None:
 class Site:
     """One site of a run: started, signalled and started again under the same name."""
 
-    def __init__(self, network: Network, name: str, folder: Path, corpus: Path) -> None:
-        """A site whose home and log lie in `folder`; nothing runs yet."""
+    def __init__(self, network: Network, token: str, name: str, folder: Path) -> None:
+        """A site whose home and log lie in `folder`, beside the corpus; nothing runs yet."""
         self.name = name
         self.home = folder / f"home-{name}"
         self.log = folder / f"{name}.log"
         self._network = network
-        self._corpus = corpus
+        self._token = token
+        self._corpus = folder / "corpus"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, url: str, *more: object, processor_share: float | None = None) -> None:
-        """Join the run at `url`."""
-        self._process = self.spawn(url, *more)
-        self._network.limit(self.name, processor_share, self._process.pid)
+    def start(self, **environment: str) -> None:
+        """Join the run, with as much CPU as there is."""
+        self._process = self.spawn(**environment)
+        self._network.limit(self.name, None, self._process.pid)
 
-    def spawn(self, url: str, *more: object) -> subprocess.Popen[bytes]:
+    def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
         """A process that joins as this site, which the caller has to end."""
-        words = [sys.executable, "-m", "archipel", "site", "join", url, "--name", self.name]
-        words += ["--corpus", str(self._corpus), "--threads", "1", *map(str, more)]
+        command = [sys.executable, "-m", "archipel", "site", "join"]
+        command += ["--corpus", str(self._corpus), "--threads", "1"]
         own = {"ARCHIPEL_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        own |= {"ARCHIPEL_TOKEN": self._token, **environment}
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                self._network.command(self.name, *words),
+                self._network.command(self.name, *command),
                 env={**os.environ, **self._network.environment(self.name), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 process_group=0,
             )
+
+    def displace(self) -> subprocess.Popen[bytes]:
+        """Start a second process under the name; returns the first, which has to end by itself."""
+        assert self._process
+        older = self._process
+        self.start()
+        return older
 
     def limit(self, processor_share: float | None) -> None:
         """Change the process's share of a core."""
@@ -78,10 +87,13 @@ class Site:
         if self._process:
             self._process.wait()
 
-    def end(self, seconds: float = 60.0) -> None:
-        """SIGINT: it hands in what it trained and says goodbye; killed when it takes too long."""
+    def interrupt(self) -> None:
+        """Ctrl-C: it hands in what it trained and says goodbye."""
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGINT)
+
+    def end(self, seconds: float = 60.0) -> None:
+        """Wait for its end; killed when that takes too long."""
         if self._process:
             try:
                 self._process.wait(seconds)

@@ -33,7 +33,7 @@ class Setting:
     batch: int
     sequence: int
     tokens: int
-    options: dict[str, object]  # --codec, --sync-steps and so on, without the dashes
+    options: dict[str, object]  # --codec, --sync and so on, without the dashes
 
     def model(self) -> dict[str, object]:
         """The model's config.json."""
@@ -93,9 +93,11 @@ class Stage:
         self.archipel("run", "create", url, *words)
         return Ledger.open(Store(url))
 
-    def site(self, name: str) -> Site:
-        """A site on this network that has not been started."""
-        return Site(self.network, name, self.folder, self.corpus)
+    def site(self, ledger: Ledger, name: str) -> Site:
+        """A site of the run, invited, that has not been started; it has a home of its own."""
+        endpoint = f"AWS_ENDPOINT_URL={self.network.environment(name)['AWS_ENDPOINT_URL']}"
+        words = ("run", "invite", ledger.store.url, "--name", name, "--option", endpoint)
+        return Site(self.network, self.archipel(*words).strip(), name, self.folder)
 
 
 def beats(ledger: Ledger, sites: Iterable[str]) -> dict[str, Heartbeat]:

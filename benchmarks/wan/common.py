@@ -25,7 +25,7 @@ def setting(codec: str) -> Setting:
         batch=1,
         sequence=64,
         tokens=100_000_000,
-        options={"codec": codec, "sync-steps": 30, "fragments": 4, "heartbeat": 1},
+        options={"codec": codec, "sync": 30, "fragments": 4, "heartbeat": 1},
     )
 
 
@@ -37,11 +37,11 @@ def equal_shares() -> dict[str, float]:
 @contextmanager
 def working(stage: Stage, ledger: Ledger, shares: dict[str, float]) -> Iterator[list[Site]]:
     """These sites at work in a run; they get all the CPU that there is until each has begun."""
-    sites = [stage.site(name) for name in shares]
+    sites = [stage.site(ledger, name) for name in shares]
     try:
         for site in sites:
             stage.network.shape(site.name, Link())
-            site.start(ledger.store.url)
+            site.start()
         wait_until("all sites train", all_train(ledger, sites), sites, _START_SECONDS)
         for site in sites:
             site.limit(shares[site.name])

@@ -9,6 +9,7 @@ from statistics import mean, median
 
 from archipel.ledger import Contribution, Ledger
 from archipel.ledger.audit import read_commits
+from archipel.train.join import run_fragments
 from benchmarks.network import Link
 from benchmarks.network.points import Point, tokens_between
 from benchmarks.network.stage import Stage, beats, points
@@ -120,10 +121,7 @@ def _figures(
 
 
 def _parameters(ledger: Ledger) -> int:
-    """Parameters of the run's model, from what its first snapshot weighs in fp32."""
-    manifest = ledger.snapshot(0)
-    assert manifest is not None
-    return manifest.files["parameters.safetensors"].size_bytes // 4
+    return sum(fragment.values for fragment in run_fragments(ledger.spec))
 
 
 def _ring_bytes_per_token(ledger: Ledger) -> float:

@@ -6,9 +6,10 @@ from itertools import pairwise
 from statistics import median
 
 from archipel.ledger import Heartbeat, Ledger
-from archipel.ledger.duty import grace_seconds, merge_order
+from archipel.ledger.duty import grace_seconds
 from benchmarks.network import Site
 from benchmarks.network.points import Point, longest_pause
+from benchmarks.network.rounds import just_opened, on_duty
 from benchmarks.network.stage import Stage, beats, points, wait_until
 from benchmarks.wan.common import (
     SETTLE_SECONDS,
@@ -23,7 +24,6 @@ from benchmarks.wan.common import (
 
 _WATCH_SECONDS = 20.0  # before and after the kill
 _WAIT_SECONDS = 120.0
-_POLL_SECONDS = 0.02
 
 
 def kills(stage: Stage, times: int) -> Figures:
@@ -73,7 +73,7 @@ def _come_back(stage: Stage, ledger: Ledger, victim: Site, session: int) -> Figu
     """Start the site that was killed again, and watch until it contributes."""
     received = stage.network.bytes(victim.name)[1]
     began = time.monotonic()
-    victim.start(ledger.store.url)
+    victim.start()
     joined = _moment(ledger, victim, lambda beat: beat.session > session)
     training = _moment(ledger, victim, lambda beat: beat.session > session and beat.step > 0)
     downloaded = stage.network.bytes(victim.name)[1] - received
@@ -114,45 +114,19 @@ def _kill_on_duty(ledger: Ledger, sites: Sequence[Site]) -> tuple[float, float]:
     heartbeats measured it.
     """
     names = [site.name for site in sites]
-    round_, by = _just_opened(ledger, names)
+    round_ = just_opened(ledger, names, _WAIT_SECONDS)
     opened = time.monotonic()
-    victim = next(
-        s for s in sites if s.name == merge_order(names, round_ % ledger.spec.fragments)[0]
-    )
+    victim = next(site for site in sites if site.name == on_duty(ledger, names, round_))
     victim.kill()
     live = [beat for name, beat in beats(ledger, names).items() if name != victim.name]
     grace = grace_seconds(live, ledger.spec.heartbeat_seconds)
     others = [site for site in sites if site is not victim]
-    wait_until(f"commit {round_}, opened by {by}", lambda: bool(ledger.commit(round_)), others, 300)
+    decided = f"a commit of round {round_}, whose merge duty was killed"
+    wait_until(decided, lambda: bool(ledger.commit_header(round_)), others, _WAIT_SECONDS)
     seconds = time.monotonic() - opened
     session = beats(ledger, [victim.name])[victim.name].session
-    victim.start(ledger.store.url)
+    victim.start()
     _moment(ledger, victim, lambda beat: beat.session > session and _sent(beat))
     victim.limit(SHARE)
     time.sleep(SETTLE_SECONDS)
     return seconds, grace
-
-
-def _just_opened(ledger: Ledger, names: Sequence[str]) -> tuple[int, str]:
-    """The next round that a site other than its merge duty opens, and that site."""
-    known = _open_rounds(ledger, names).keys()
-    end = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < end:
-        for round_, by in _open_rounds(ledger, names).items():
-            first = merge_order(names, round_ % ledger.spec.fragments)[0]
-            if round_ not in known and first != by and not ledger.commit(round_):
-                return round_, by
-        time.sleep(_POLL_SECONDS)
-    raise TimeoutError(f"no round opened in {_WAIT_SECONDS:.0f} s")
-
-
-def _open_rounds(ledger: Ledger, names: Sequence[str]) -> dict[int, str]:
-    """Rounds that a site has contributed to and nobody has applied, each with such a site."""
-    found = beats(ledger, names).values()
-    applied = {f: max(b.applied.get(f, -1) for b in found) for f in range(ledger.spec.fragments)}
-    return {
-        round_: beat.site
-        for beat in found
-        for fragment, round_ in beat.contributed.items()
-        if round_ > applied[fragment]
-    }

@@ -1,0 +1,226 @@
+"""The faults themselves, done to sites, links and the store of one run."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from archipel.errors import ArchipelError
+from archipel.ledger import Ledger
+from benchmarks.chaos.poison import Mallory, Outcome
+from benchmarks.chaos.schedule import Fault
+from benchmarks.network import Network, Site
+from benchmarks.network.hosts import run
+from benchmarks.network.rounds import just_opened, on_duty
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+_OFF_BY = "-5h"
+_ROUND_SECONDS = 60.0
+_OLDER_ENDS_SECONDS = 60.0
+_POISON = "poison: "
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """A stretch of time in which these sites could not take part; wall-clock seconds."""
+
+    kind: str
+    sites: tuple[str, ...]
+    since: float
+    until: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """A fault as it came about; `trouble` says what went otherwise than it should."""
+
+    kind: str
+    site: str
+    since: float
+    until: float
+    poison: Outcome | None
+    trouble: str
+
+
+class Acts:
+    """Everything that can be done to a run's sites. Faults run in threads and may overlap."""
+
+    def __init__(self, network: Network, sites: Sequence[Site], ledger: Ledger) -> None:
+        """Invite the hostile member; nothing is done yet."""
+        assert network.proxy
+        self.disturbances: list[Disturbance] = []
+        self.done: list[Done] = []
+        self.stop = threading.Event()
+        self._network = network
+        self._sites = {site.name: site for site in sites}
+        self._ledger = ledger
+        self._proxy = network.proxy
+        self._mallory = Mallory(ledger.store.url, list(self._sites), ledger.spec.seed)
+        self._poisoning = threading.Lock()
+        self._down: set[str] = set()  # sites whose processes a fault has taken, and will start
+        self._acts: dict[str, Callable[[Fault], str | None]] = {
+            "kill": self._kill,
+            "kill all": self._kill_all,
+            "kill on merge duty": self._kill_on_merge_duty,
+            "freeze": self._freeze,
+            "wrong clock": self._wrong_clock,
+            "same name": self._same_name,
+            "full disk": self._full_disk,
+            "cut": self._cut,
+            "slow store": self._slow_store,
+            "store down": self._store_down,
+            "errors": self._errors,
+            "truncated replies": self._truncated_replies,
+            "lost replies": self._lost_replies,
+        }
+
+    def act(self, fault: Fault) -> None:
+        """Do one fault to its end; what goes wrong with it is noted, not raised."""
+        since, outcome, site, trouble = time.time(), None, fault.site, ""
+        try:
+            if fault.kind.startswith(_POISON):
+                with self._poisoning:
+                    outcome = self._mallory.attack(fault.kind.removeprefix(_POISON))
+            else:
+                site = self._acts[fault.kind](fault) or site
+        except ArchipelError as error:
+            trouble = str(error)
+        self.done.append(Done(fault.kind, site, since, time.time(), outcome, trouble))
+
+    def is_down(self, site: str) -> bool:
+        """Whether a fault has ended the site's process and will start it again."""
+        return site in self._down
+
+    def restart(self, site: str, **environment: str) -> None:
+        """Start a site again; it gets its share of the CPU back once it trains."""
+        self._sites[site].start(**environment)
+        self._down.discard(site)
+
+    @contextmanager
+    def _disturbing(self, kind: str, *names: str) -> Iterator[None]:
+        """Note that these sites can't take part meanwhile."""
+        since = time.time()
+        self.disturbances.append(Disturbance(kind, names, since, float("inf")))
+        try:
+            yield
+        finally:
+            self.disturbances.remove(Disturbance(kind, names, since, float("inf")))
+            self.disturbances.append(Disturbance(kind, names, since, time.time()))
+
+    # Processes
+
+    def _kill(self, fault: Fault) -> None:
+        self._kill_and_restart(fault, fault.site)
+
+    def _kill_and_restart(self, fault: Fault, *names: str) -> None:
+        with self._disturbing(fault.kind, *names):
+            self._down.update(names)
+            for name in names:
+                self._sites[name].kill()
+            self.stop.wait(fault.seconds)
+            for name in names:
+                self.restart(name)
+
+    def _kill_all(self, fault: Fault) -> None:
+        self._kill_and_restart(fault, *self._sites)
+
+    def _kill_on_merge_duty(self, fault: Fault) -> str:
+        names = [name for name, site in self._sites.items() if site.running]
+        name = on_duty(self._ledger, names, just_opened(self._ledger, names, _ROUND_SECONDS))
+        self._kill_and_restart(fault, name)
+        return name
+
+    def _freeze(self, fault: Fault) -> None:
+        site = self._sites[fault.site]
+        with self._disturbing(fault.kind, fault.site):
+            site.signal(signal.SIGSTOP)
+            self.stop.wait(fault.seconds)
+            site.signal(signal.SIGCONT)
+
+    def _wrong_clock(self, fault: Fault) -> None:
+        """Its clock is hours off from a restart on; put right by another."""
+        site = self._sites[fault.site]
+        wrong = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": _OFF_BY, "DONT_FAKE_MONOTONIC": "1"}
+        for environment, seconds in ((wrong, fault.seconds), ({}, 0.0)):
+            with self._disturbing(fault.kind, fault.site):
+                self._down.add(fault.site)
+                site.kill()
+                self.restart(fault.site, **environment)
+            self.stop.wait(seconds)
+
+    def _same_name(self, fault: Fault) -> None:
+        """A second process joins under the name: the first has to end by itself."""
+        site = self._sites[fault.site]
+        with self._disturbing(fault.kind, fault.site):
+            self._down.add(fault.site)
+            older = site.displace()
+            end = time.monotonic() + _OLDER_ENDS_SECONDS
+            while older.poll() is None and time.monotonic() < end and not self.stop.is_set():
+                time.sleep(0.1)
+            self._down.discard(fault.site)
+        if older.poll() is None:
+            older.kill()
+            older.wait()
+            raise ArchipelError(f"the older {fault.site} did not end within a minute")
+
+    def _full_disk(self, fault: Fault) -> None:
+        """The site's home has no room left; it goes on training, so this is no disturbance."""
+        ballast = self._sites[fault.site].home / "ballast"
+        try:
+            with ballast.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1 << 16))
+        except OSError:
+            self.stop.wait(fault.seconds)
+        finally:
+            ballast.unlink(missing_ok=True)
+
+    # Links and the store
+
+    def _cut(self, fault: Fault) -> None:
+        with self._disturbing(fault.kind, fault.site):
+            self._network.cut(fault.site, True)
+            self.stop.wait(fault.seconds)
+            self._network.cut(fault.site, False)
+
+    def _slow_store(self, fault: Fault) -> None:
+        self._with_faults(fault, {"delay_seconds": 0.5}, {"delay_seconds": 0.0})
+
+    def _store_down(self, fault: Fault) -> None:
+        with self._disturbing(fault.kind, *self._sites):
+            self._with_faults(fault, {"cut": "refuse"}, {"cut": ""})
+
+    def _errors(self, fault: Fault) -> None:
+        self._with_faults(fault, {"errors": 0.3}, {"errors": 0.0})
+
+    def _truncated_replies(self, fault: Fault) -> None:
+        self._with_faults(fault, {"truncate": 0.2}, {"truncate": 0.0})
+
+    def _lost_replies(self, fault: Fault) -> None:
+        self._with_faults(fault, {"lose_reply": 0.2}, {"lose_reply": 0.0})
+
+    def _with_faults(
+        self, fault: Fault, during: dict[str, object], after: dict[str, object]
+    ) -> None:
+        self._proxy.set(**during)
+        self.stop.wait(fault.seconds)
+        self._proxy.set(**after)
+
+
+def available(kinds: Sequence[str]) -> list[str]:
+    """The kinds that can be done on this machine: a wrong clock needs libfaketime."""
+    return [kind for kind in kinds if kind != "wrong clock" or FAKETIME.exists()]
+
+
+@contextmanager
+def small_disks(sites: Sequence[Site], megabytes: int) -> Iterator[None]:
+    """Homes of the sites that are small disks of their own."""
+    with ExitStack() as stack:
+        for site in sites:
+            site.home.mkdir()
+            run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "archipel-chaos", site.home)
+            stack.callback(run, "umount", "--lazy", site.home)
+        yield
