@@ -52,7 +52,7 @@ class Run:
 @pytest.fixture
 def run(s3_bucket: str, proxy: FaultyProxy, corpus: Path, tmp_path: Path) -> Iterator[Run]:
     run = Run(f"{s3_bucket}/run", proxy.url, tmp_path)
-    create(run.url, corpus, tokens=240_000)
+    create(run.url, corpus, tokens=320_000)
     yield run
     for site in run.sites.values():
         if site.process.poll() is None:
@@ -65,11 +65,11 @@ def test_faults_one_after_the_other_cost_no_token(run: Run, proxy: FaultyProxy) 
     run.until(("a", 0), ("b", 0), ("c", 0))
 
     proxy.set(errors=0.2, truncate=0.2, lose_reply=0.2, at_most=60)
-    run.until_more(8)
+    run.until_more(4)
     proxy.set(errors=0.0, truncate=0.0, lose_reply=0.0)
 
     run.sites["c"].process.send_signal(signal.SIGSTOP)
-    run.until_more(8)
+    run.until_more(4)
     run.sites["c"].process.send_signal(signal.SIGCONT)
 
     proxy.set(cut="refuse")

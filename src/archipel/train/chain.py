@@ -350,6 +350,7 @@ class Chain:
                 found.append((unit, generation))
             else:
                 neighbours.see(holder)  # it joined since the last LIST: not gone, but new
+                live = neighbours.alive()
         return found
 
     def _releases(self, duty: _Duty, merged: list[Contribution]) -> list[Release]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from archipel.errors import IntegrityError, StoreError
 from archipel.ledger import Claim, Cover, Ledger
 from archipel.train.mailbox import ClaimKey
 
@@ -54,8 +55,12 @@ class Claims:
     def take(self, cover: Cover, count: int) -> list[Claim]:
         """Claim up to `count` units, as long as there are any."""
         found: list[Claim] = []
-        while len(found) < count and (claim := self._next(cover)):
-            found.append(claim)
+        try:
+            while len(found) < count and (claim := self._next(cover)):
+                found.append(claim)
+        except (StoreError, IntegrityError):
+            self._resumed += found  # they are this site's: the next call gives them
+            raise
         old = self.next_unit - _REMEMBERED
         for key in list(self._holders):  # a copy: jobs look holders up at the same time
             if key[0] < old and cover.is_covered(key[0]):
@@ -78,15 +83,29 @@ class Claims:
             self.next_unit += 1
             if claim:
                 return claim
+        return self._forgotten(cover)
+
+    def _forgotten(self, cover: Cover) -> Claim | None:
+        """A claim of this site's that it doesn't know of: the reply to it was lost, or it arrived
+        after this session had joined."""
+        for unit in cover.open_units(self.next_unit):
+            generation, start = cover.position(unit)
+            key = (unit, generation)
+            if key not in self.held and self.holder(unit, generation) == self._site:
+                self.held.add(key)
+                return self._claim(unit, generation, start)
         return None
 
     def _try(self, unit: int, generation: int, start: int) -> Claim | None:
-        claim = Claim(
-            site=self._site, session=self._session, unit=unit, generation=generation, start=start
-        )
+        claim = self._claim(unit, generation, start)
         if self._ledger.put_claim(claim):
             self._holders[(unit, generation)] = self._site
             self.held.add((unit, generation))
             return claim
         self.holder(unit, generation)
         return None
+
+    def _claim(self, unit: int, generation: int, start: int) -> Claim:
+        return Claim(
+            site=self._site, session=self._session, unit=unit, generation=generation, start=start
+        )

@@ -24,8 +24,11 @@ class Neighbours:
     def look(self) -> None:
         """Read the heartbeats of the sites that are known, and now and then look for new ones."""
         listing = self._looks % _LIST_EVERY == 0
-        for site in self._ledger.site_names() if listing else list(self._sightings):
-            self.see(site)
+        names = self._ledger.site_names() if listing else list(self._sightings)
+        self.see(self._site)  # first: the others are judged by its time, so theirs must be as new
+        for site in names:
+            if site != self._site:
+                self.see(site)
         self._looks += 1
 
     def see(self, site: str) -> None:
