@@ -6,8 +6,9 @@ Written apart from `Cover`, so that a fault there shows here.
 from collections import defaultdict
 from dataclasses import dataclass
 
+from archipel.errors import IntegrityError
 from archipel.ledger.record import Ledger
-from archipel.ledger.schema import Commit, RunSpec
+from archipel.ledger.schema import Commit, Era, RunSpec
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,52 @@ class Audit:
     merged_by: dict[str, int]  # commits put, by site
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """What of an era counts: of fragment f, the rounds after `start[f]` up to `stop[f]`; None: to
+    the end."""
+
+    ledger: Ledger
+    start: tuple[int, ...]
+    stop: tuple[int, ...] | None
+
+    def goes_to(self, round_: int) -> bool:
+        """Whether a round counts that is not before the start."""
+        return self.stop is None or round_ <= self.stop[round_ % len(self.stop)]
+
+
+def stretches(ledger: Ledger) -> list[Stretch]:
+    """The run's history as it counts: the eras that the newest one goes back to, in order.
+
+    Raises:
+        IntegrityError: the eras don't follow each other.
+    """
+    count = ledger.spec.fragments
+    eras = {era.number: era for era in ledger.eras()}
+    line: list[Era] = []
+    number = max(eras, default=0)
+    while number:
+        line.insert(0, eras[number])
+        if len(line[0].rounds) != count or line[0].parent >= number:
+            raise IntegrityError(
+                f"era {number} is not one of this run's: its record makes no sense"
+            )
+        number = line[0].parent
+    starts = [tuple(range(-count, 0)), *(era.rounds for era in line)]
+    stops = [*starts[1:], None]
+    ledgers = [ledger.in_era(None), *(ledger.in_era(era) for era in line)]
+    return [Stretch(*each) for each in zip(ledgers, starts, stops, strict=True)]
+
+
 def read_commits(ledger: Ledger) -> list[Commit]:
-    """All commits of the run, fragment by fragment, each chain in order."""
+    """All commits that count, fragment by fragment and era by era, each chain in order."""
     commits = []
     for fragment in range(ledger.spec.fragments):
-        round_ = fragment
-        while found := ledger.commit(round_):
-            commits.append(found[0])
-            round_ += ledger.spec.fragments
+        for stretch in stretches(ledger):
+            round_ = stretch.start[fragment] + ledger.spec.fragments
+            while stretch.goes_to(round_) and (found := stretch.ledger.commit_header(round_)):
+                commits.append(found)
+                round_ += ledger.spec.fragments
     return commits
 
 

@@ -35,6 +35,7 @@ from archipel.ledger.snapshots import Snapshot
 from archipel.store import Objects
 
 _CLAIM = re.compile(r"(\d{5,})/(\d{8,})\.(\d+)")
+_ROUND = re.compile(r"(\d{8,})/(?:commit|([^/]+)\.delta)")
 _MANIFEST = re.compile(r"(\d{8,})/manifest\.json")
 _METRICS = re.compile(r"(\d{4,})-(\d{6,})\.jsonl")
 
@@ -281,6 +282,15 @@ class Ledger:
             check_name(key, header.by, frame.signer)
             _check_round(key, round_, header.round)
         return found
+
+    def rounds(self) -> tuple[list[int], list[tuple[int, str]]]:
+        """The rounds that are decided, and every contribution still there as (round, site); a
+        LIST, for the audit."""
+        found = [
+            match for name in self._objects.names("rounds") if (match := _ROUND.fullmatch(name))
+        ]
+        decided = [int(match[1]) for match in found if match[2] is None]
+        return decided, [(int(match[1]), match[2]) for match in found if match[2]]
 
     def delete_contributions(self, rounds: Iterable[int]) -> None:
         """Delete the contributions of decided rounds; their commits stay, with their parts."""

@@ -1,4 +1,4 @@
-"""Snapshots: files of fp32 values, compressed and in parts, below a manifest that is put last."""
+"""Snapshots: files of fp32 vectors, compressed and in parts, below a manifest that is put last."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ from archipel.files import sha256_bytes
 from archipel.ledger.planes import compress, expand
 from archipel.ledger.schema import SnapshotFile, SnapshotManifest
 from archipel.ledger.signed import SignedObjects
+
+PARAMETERS = "parameters"  # kinds of a snapshot's files; the fragment's number follows a dot
+MOMENTUM = "momentum"
 
 
 def manifest_key(number: int) -> str:

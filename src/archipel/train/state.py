@@ -14,13 +14,11 @@ import numpy as np
 from archipel.errors import IntegrityError
 from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Cover, RunSpec, SnapshotManifest
+from archipel.ledger.snapshots import MOMENTUM, PARAMETERS
 from archipel.train.codec import codec_named
 from archipel.train.fragments import Fragment, Vector, assemble
 from archipel.train.guard import History
 from archipel.train.outer import outer_step
-
-PARAMETERS = "parameters"  # kinds of a snapshot's files; the fragment's number follows a dot
-MOMENTUM = "momentum"
 
 
 @dataclass(frozen=True)
