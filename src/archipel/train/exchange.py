@@ -24,6 +24,7 @@ from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
 from archipel.train.tempo import Counters, LinkRates, Tempo, sync_steps
 
+_ERA_EVERY = 8  # looks at the run between two for a rollback
 _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 
 
@@ -162,6 +163,8 @@ class Exchange:
             )
         self.claims.hear(beat.next_unit for beat in self.neighbours.beats())
         self._ticks += 1
+        if self._ticks % _ERA_EVERY == 0 and (era := self.ledger.newer_era()):
+            raise Superseded(f"the run was rolled back: {era.reason or 'no reason given'}")
 
     def _set_tempo(self, now: float) -> None:
         store, count = self.ledger.store, self.spec.fragments

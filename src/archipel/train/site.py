@@ -63,14 +63,15 @@ def run_site(
     A store that can't be reached is tried again, at the start too: the run is known to exist.
 
     Raises:
-        RunError: another process has taken the name, or the loss is not finite.
+        RunError: another process has taken the name, the loss is not finite, or the run's owner
+            goes on without this site.
         IntegrityError: the run's record or this site's state is not what it should be.
     """
     wait = 0.0
     while not stop.is_set():
         began = time.monotonic()
         try:
-            _Session(ledger, name, reader, options).run(stop)
+            _Session(ledger.newest(), name, reader, options).run(stop)
             end = "what it trained is handed in" if stop.is_set() else "the run is finished"
             log.info("%s ends: %s", name, end)
             return
@@ -91,7 +92,7 @@ class _Session:
     ) -> None:
         self._spec = ledger.spec
         self._mailbox = Mailbox()
-        checkpoint = Checkpoint(options.folder)
+        checkpoint = Checkpoint(options.folder / f"era-{ledger.era_number}")
         fragments = run_fragments(self._spec)
         local = checkpoint.load(self._spec, fragments)
         state, optimiser = load_state(ledger, local[0] if local else None), local and local[1]
