@@ -5,6 +5,7 @@ in place of `archipel.store.Store`; each of its requests may be lost, late, doub
 and every one lets other tasks run.
 """
 
+from bisect import bisect, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,7 @@ class Bucket:
 
     def __init__(self, clock: Clock, witness: Witness, resolution_seconds: float) -> None:
         self.objects: dict[str, Object] = {}
+        self._sorted: list[str] = []
         self._clock = clock
         self._witness = witness
         self._resolution = resolution_seconds
@@ -45,6 +47,8 @@ class Bucket:
 
     def put(self, key: str, data: bytes, by: "Client") -> None:
         old = self.objects.get(key)
+        if old is None:
+            insort(self._sorted, key)
         self.objects[key] = Object(data, self._time())
         self._witness.written(key, old.data if old else None, data, by)
 
@@ -55,15 +59,15 @@ class Bucket:
         return True
 
     def list(self, prefix: str) -> list[ObjectInfo]:
-        folder = prefix + "/"
-        return [
-            ObjectInfo(key, len(found.data), found.modified)
-            for key, found in sorted(self.objects.items())
-            if key.startswith(folder)
-        ]
+        start = bisect(self._sorted, prefix + "/")
+        stop = bisect(self._sorted, prefix + "0")  # the character after the slash
+        keys = self._sorted[start:stop]
+        found = [(key, self.objects[key]) for key in keys]
+        return [ObjectInfo(key, len(held.data), held.modified) for key, held in found]
 
     def delete(self, key: str, by: "Client") -> None:
         if self.objects.pop(key, None):
+            self._sorted.pop(bisect(self._sorted, key) - 1)
             self._witness.deleted(key, by)
 
 

@@ -245,7 +245,9 @@ class _Promise(Future[Any]):
 class Pool(Executor):
     """`ThreadPoolExecutor` for the tasks of one process."""
 
-    def __init__(self, process: Process, workers: int, after: Callable[[], None]) -> None:
+    def __init__(
+        self, process: Process, workers: int, after: Callable[[], None] = lambda: None
+    ) -> None:
         """`after` is called whenever a job has ended."""
         self._process = process
         self._idle = workers

@@ -101,6 +101,7 @@ class Plan:
     snapshot_every_cycles: int
     dead_after: float
     resolution: float
+    inline_bytes: int  # longer payloads travel in parts
     sites: tuple[SitePlan, ...]
     noise: Noise
     blows: tuple[Blow, ...]
@@ -126,7 +127,7 @@ def draw_plan(random: Random) -> Plan:
         "some": tuple(random.sample(kinds, 3)),
         "all": kinds,
     }[mix]
-    span = random.uniform(15.0, 45.0) if some else 0.0
+    span = random.uniform(10.0, 35.0) if some else 0.0
     faults = _Faults(random, len(sites), span, some)
     unit_steps = random.randint(1, 4)
     return Plan(
@@ -134,13 +135,14 @@ def draw_plan(random: Random) -> Plan:
         values=random.randint(4, 8),
         codec=random.choice(("none", "none", "none", "int8")),
         momentum=random.choice((0.0, 0.5, 0.9)),
-        units=random.randint(12, 40),
+        units=random.randint(8, 28),
         unit_steps=unit_steps,
         last_unit_steps=random.randint(1, unit_steps),
         sync_steps=random.choice((0, 1, 3, 6, 10)),
         snapshot_every_cycles=random.choice((1, 2, 4)),
         dead_after=random.choice((5.0, 8.0, 12.0)),
         resolution=random.choice((0.0, 0.0, 1.0)),
+        inline_bytes=random.choice((8, 1000, 1000, 1000)),
         sites=sites,
         noise=faults.noise(),
         blows=faults.blows(),
@@ -152,7 +154,7 @@ def draw_plan(random: Random) -> Plan:
 
 
 def _draw_sites(random: Random) -> tuple[SitePlan, ...]:
-    count = random.choice((1, 2, 2, 3, 3, 3, 4, 5))
+    count = random.choice((1, 2, 2, 2, 3, 3, 3, 3, 4, 5))
     pace = random.choice((0.2, 0.4, 0.6)) * count / 2
     equal = random.random() < 0.4
     wrong = random.random() < 0.5
@@ -160,7 +162,7 @@ def _draw_sites(random: Random) -> tuple[SitePlan, ...]:
     return tuple(
         SitePlan(
             name=name,
-            start=0.0 if random.random() < 0.6 else random.uniform(0.0, 15.0),
+            start=0.0 if random.random() < 0.6 else random.uniform(0.0, 12.0),
             step_seconds=pace * (1.0 if equal else random.choice((1.0, 2.0, 4.0)) / 2),
             clock_rate=random.uniform(0.8, 1.25) if wrong else 1.0,
             clock_offset=random.uniform(-1e5, 1e5) if wrong else 0.0,

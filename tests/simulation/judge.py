@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from archipel.ledger import Commit, Contribution, Ledger, RunSpec
+from archipel.ledger import Commit, Contribution, Ledger, Release, RunSpec
 from archipel.ledger.audit import audit, read_commits
 from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture
@@ -63,6 +63,8 @@ class Judge:
             lambda: np.zeros(start.fragments[0].values, np.float32)
         )  # of each session and fragment: what commits hold
         self._believed: dict[int, list[int]] = {}
+        self._beats: dict[str, float] = {}  # when each site's heartbeat was last written
+        self._silent: set[str] = set()  # sites that have been silent for long, or said goodbye
 
     # The bucket's changes
 
@@ -74,6 +76,8 @@ class Judge:
             self._committed(int(key.split("/")[1]))
         elif key.endswith(".delta"):
             self._contributed(key, by)
+        elif key.startswith("sites/"):
+            self._beaten(key.split("/")[1].removesuffix(".json"), by.process.clock.now)
         elif key.endswith("manifest.json"):
             self._snapshot(int(key.split("/")[1]))
 
@@ -85,6 +89,14 @@ class Judge:
             if round_ > self._chains[round_ % self.spec.fragments].last:
                 raise Violation(f"{by.process.name} deleted {key} before the round's commit")
 
+    def _beaten(self, site: str, now: float) -> None:
+        """A site that never was silent for long must not be taken for dead."""
+        sighting = self.ledger.sighting(site)
+        left = sighting is None or sighting.heartbeat.state == "left"
+        if left or now - self._beats.get(site, now) > self.spec.dead_after_seconds - 1:
+            self._silent.add(site)
+        self._beats[site] = now
+
     def _contributed(self, key: str, by: Client) -> None:
         round_, site = int(key.split("/")[1]), by.process.name
         found = self.ledger.contribution(round_, site)
@@ -93,7 +105,7 @@ class Judge:
         header, payload = found
         if self._exact and header.tokens:
             sent = self._start.codec.decode(payload, header.values)
-            if not np.allclose(sent, self._amount(header), atol=0.1):
+            if not _is_near(sent, self._amount(header)):
                 raise Violation(
                     f"{key} says {sent}, its ranges amount to {self._amount(header)}: {header}"
                 )
@@ -124,8 +136,18 @@ class Judge:
             unit = self._units[release.unit]
             if (release.generation, release.at) != (unit.generation, unit.covered):
                 raise Violation(f"commit {round_} releases {release}, but {unit}")
+            self._check_gone(release)
             unit.generation += 1
         self._move(chain, commit, payload)
+
+    def _check_gone(self, release: Release) -> None:
+        claim = self.ledger.claim(release.unit, release.generation)
+        if claim is None:
+            raise Violation(f"{release} was never claimed")
+        last = self._beats.get(claim.site, 0.0)
+        silent = self.commit_times[-1] - last > self.spec.dead_after_seconds - 1
+        if not silent and claim.site not in self._silent:
+            raise Violation(f"{claim.site} lost {release}, but never was silent")
 
     def _merged(self, header: Contribution, commit: Commit) -> None:
         where = f"commit {commit.round} merged {header.site}"
@@ -159,7 +181,7 @@ class Judge:
             update = self._start.codec.decode_commit(payload, commit.values)
             if self._exact:
                 parts = [header.tokens * self._amount(header) for header in commit.merged]
-                if not np.allclose(update, sum(parts) / np.float32(tokens), atol=0.1):
+                if not _is_near(update, sum(parts) / np.float32(tokens)):
                     raise Violation(f"commit {commit.round} moves by {update}, not by {parts}")
             parameters, momentum = outer_step(self.spec.outer, parameters, momentum, update)
         if digest(parameters) != commit.digest:
@@ -203,7 +225,7 @@ class Judge:
         chain = self._chains[capture.fragment]
         held = chain.traces.get((session.number, capture.base), np.float32(0))
         expected = chain.parameters[capture.base] + session.traces - held
-        if not np.allclose(capture.values, expected, atol=0.1):
+        if not _is_near(capture.values, expected):
             raise Violation(
                 f"{session.process.name}: fragment {capture.fragment} at {capture.base} is "
                 f"{capture.values}, should be {expected}"
@@ -250,3 +272,8 @@ class Judge:
     def _check_same(self, state: GlobalState, replay: GlobalState, whose: str) -> None:
         if state.cover.to_json() != replay.cover.to_json():
             raise Violation(f"{whose} believes {state.cover}, the commits say {replay.cover}")
+
+
+def _is_near(found: Vector, expected: Vector) -> bool:
+    """Whether two vectors differ by rounding at most: a token lost or doubled makes 1 and more."""
+    return bool(np.abs(found - expected).max() < 0.1)

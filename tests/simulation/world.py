@@ -1,8 +1,7 @@
 """One simulated run: a plan, a store, sites that come and go, and the verdict."""
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -12,17 +11,17 @@ import numpy as np
 from archipel.errors import ArchipelError, StoreError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.keys import OWNER
-from archipel.train import join
 from archipel.train.chain import Superseded
 from archipel.train.fragments import Fragment
 from archipel.train.join import is_finished
 from archipel.train.state import GlobalState
 from tests.ledger.fake_keys import FakeKeys
 from tests.simulation.bucket import Bucket, Client, Link
-from tests.simulation.clock import Clock, Event, Pool, Process
+from tests.simulation.clock import Clock, Event, Process
 from tests.simulation.faults import Blow, Plan, SitePlan, Weather, draw_plan
 from tests.simulation.judge import Judge, Violation
 from tests.simulation.paper import Disk, PaperSession, Surroundings
+from tests.simulation.stand_ins import stand_ins
 
 _SEQUENCE_TOKENS = 4
 _TAIL_SECONDS = 400.0  # after the last fault, by when the run must be finished
@@ -42,7 +41,7 @@ class Verdict:
 def simulate(seed: int, trace: Callable[[str], None] | None = None) -> Verdict:
     """Run one seed to its end. `trace` gets a line for all that happens."""
     world = World(seed, trace)
-    with _paper_joining(world):
+    with stand_ins(world.clock, world.fragments, world.plan.inline_bytes):
         try:
             world.run()
             violation = None
@@ -60,22 +59,6 @@ def simulate(seed: int, trace: Callable[[str], None] | None = None) -> Verdict:
         operations=world.weather.operations,
         commits=world.judge.commits,
     )
-
-
-@contextmanager
-def _paper_joining(world: "World") -> Iterator[None]:
-    """Joining asks the model for its fragments, and fetches in threads; neither exists here."""
-    real = join.run_fragments, join.ThreadPoolExecutor
-    join.run_fragments = lambda spec: world.fragments
-    join.ThreadPoolExecutor = _pool_for(world.clock)  # type: ignore[assignment, misc]
-    try:
-        yield
-    finally:
-        join.run_fragments, join.ThreadPoolExecutor = real  # type: ignore[misc]
-
-
-def _pool_for(clock: Clock) -> Callable[[int], Pool]:
-    return lambda workers: Pool(clock.running, workers, lambda: None)
 
 
 def run_spec(plan: Plan) -> RunSpec:
@@ -126,8 +109,7 @@ class World:
         self.say = trace or (lambda line: None)
         direct = _Direct(self.bucket)
         self.judge.ledger = Ledger.create(direct, self.spec, FakeKeys(OWNER))
-        facts = start.snapshot_facts()
-        self.judge.ledger.put_snapshot(0, start.snapshot_files(), final=False, **facts)
+        self._start = start
 
     def run(self) -> None:
         """Let it all happen.
@@ -135,6 +117,8 @@ class World:
         Raises:
             Violation: an invariant is broken.
         """
+        files, facts = self._start.snapshot_files(), self._start.snapshot_facts()
+        self.judge.ledger.put_snapshot(0, files, final=False, **facts)
         for slot in self.slots:
             self.clock.at(slot.plan.start, slot.start_if_away)
         for blow in self.plan.blows:
@@ -150,13 +134,16 @@ class World:
 
     def _heal(self) -> None:
         """The faults are over: some of those that are gone come back, one at least."""
-        gone = [slot for slot in self.slots if slot.plan.start <= self.clock.now]
-        away = [slot for slot in gone if not slot.processes]
-        if len(away) == len(self.slots) and not any(slot.plan.returns for slot in away):
-            away[0].start_if_away()
-        for slot in away:
-            if slot.plan.returns:
+        for slot in self.slots:
+            if slot.plan.returns and slot.plan.start <= self.clock.now:
                 slot.start_if_away()
+        self.gone()
+
+    def gone(self) -> None:
+        """A site's process has ended: once the faults are over, somebody must be there."""
+        healed = self.clock.now >= self.plan.heals_at
+        if healed and not self.finished and not any(slot.processes for slot in self.slots):
+            self.clock.after(1.0, self.slots[0].start_if_away)
 
     def close(self) -> None:
         """Throw away what still runs."""
@@ -198,6 +185,7 @@ class Slot:
         self.world.say(f"{self.world.clock.now:.4f} {self.plan.name} killed")
         if process.away_seconds is not None:
             self._start_in(process.away_seconds)
+        self.world.gone()
 
     def _start_in(self, seconds: float) -> None:
         self.world.clock.after(seconds, self.start_if_away)
@@ -221,6 +209,7 @@ class Slot:
         self.world.say(f"{self.world.clock.now:.4f} {self.plan.name} {outcome}")
         process.alive = False
         self.processes.remove(process)
+        self.world.gone()
 
     def _session(self, process: Process) -> bool:
         """One session; whether another must follow."""
