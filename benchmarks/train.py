@@ -20,8 +20,8 @@ from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
-from archipel.train.inner import InsideOptions
 from archipel.train.join import run_config
+from archipel.train.sharding import InsideOptions
 from archipel.train.site import SiteOptions, run_site
 
 _WARM_SECONDS = 3.0

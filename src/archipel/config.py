@@ -3,6 +3,7 @@
 ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
 ARCHIPEL_TOKEN     what `archipel run invite` printed, for `archipel site join`
+RANK, LOCAL_WORLD_SIZE   set by torchrun in the processes of one site
 """
 
 import os
@@ -55,6 +56,16 @@ def store_allows_http() -> bool:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def torchrun_rank() -> int:
+    """This process's rank among those that torchrun started; 0 without it."""
+    return int(os.environ.get("RANK") or 0)
+
+
+def torchrun_local_processes() -> int:
+    """How many processes torchrun started on this machine; 1 without it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
 
 
 def child_environment(**extra: str) -> dict[str, str]:

@@ -1,12 +1,18 @@
 """`archipel site`: take part in a run."""
 
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from archipel.ledger import Ledger
+    from archipel.store import Store
+
+Sharding = Literal["ddp", "fsdp"]
 
 app = typer.Typer(help="Take part in a run.", no_args_is_help=True)
 
@@ -34,47 +40,89 @@ def join(
     ),
     threads: int | None = typer.Option(None, min=1, help="CPU threads (default: all it may use)."),
     cores: str | None = typer.Option(None, help="CPU cores to stay on, as in 0,1."),
+    sharding: Sharding = typer.Option(
+        "ddp", help="Under torchrun: the whole model in each process, or FSDP2's shards."
+    ),
+    micro_batch: int | None = typer.Option(
+        None, min=1, help="Sequences in a forward pass; the gradients add up (default: all)."
+    ),
+    checkpoint_activations: bool = typer.Option(
+        False, help="Compute activations again in the backward pass: less memory, more time."
+    ),
+    compile: bool = typer.Option(False, help="Compile the model with torch.compile."),
+    up_limit: float | None = typer.Option(
+        None, min=0.01, help="Mbit/s that bulk data may take on the way to the store."
+    ),
+    down_limit: float | None = typer.Option(
+        None, min=0.01, help="Mbit/s that bulk data may take on the way from the store."
+    ),
 ) -> None:
     """Train in a run as one site. The same command again goes on after a stop or a crash.
 
     With the token that the run's owner made, nothing else is needed. With URL and --name, this
     machine must hold the site's key (it has joined with a token before) or the owner's.
 
+    A site of several GPUs: torchrun --nproc-per-node 8 -m archipel site join … --sharding fsdp
+
     Example: archipel site join s3://models/first --name paris
     """
-    import signal
-    import threading
+    from functools import partial
 
-    from archipel.errors import ConfigError
+    from archipel.store import Store
 
-    ledger = _open(url, name, token)
+    limits = {"up_limit": up_limit, "down_limit": down_limit}
+    rates = {key: mbits * 125_000 for key, mbits in limits.items() if mbits}
+    ledger = _open(url, name, token, partial(Store, **rates))
 
-    from archipel.train.start import Place, start_site  # torch takes seconds to load
+    from archipel.train.sharding import InsideOptions  # torch takes seconds to load
+    from archipel.train.start import Place, start_site
+
+    inside = InsideOptions(
+        micro_batch=micro_batch,
+        checkpoint_activations=checkpoint_activations,
+        compile=compile,
+        sharding=sharding,
+    )
+    place = Place(corpus=corpus, threads=threads, cores=_numbers(cores), inside=inside)
+    start_site(ledger, ledger.name, _stopped_by_signals(), place)
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Set by the first Ctrl-C or SIGTERM; a second one ends the process at once."""
+    from archipel import config
 
     stop = threading.Event()
 
     def end(number: int, frame: object) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
-        typer.echo("ending: handing in what was trained (again to end at once)", err=True)
+        if config.torchrun_rank() == 0:
+            typer.echo("ending: handing in what was trained (again to end at once)", err=True)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
+    return stop
+
+
+def _numbers(cores: str | None) -> set[int] | None:
+    from archipel.errors import ConfigError
+
     try:
-        chosen = {int(core) for core in cores.split(",")} if cores else None
+        return {int(core) for core in cores.split(",")} if cores else None
     except ValueError as error:
         raise ConfigError(f"--cores {cores!r} is not a list of numbers: write it as 0,1") from error
-    start_site(ledger, ledger.name, stop, Place(corpus=corpus, threads=threads, cores=chosen))
 
 
-def _open(url: str | None, name: str | None, token: str | None) -> "Ledger":
-    """The run with this site's key."""
+def _open(
+    url: str | None, name: str | None, token: str | None, store: "Callable[[str], Store]"
+) -> "Ledger":
+    """The run with this site's key; in a process above rank 0, which only follows, without."""
     from archipel import config
     from archipel.errors import ConfigError
+    from archipel.ledger import Ledger
     from archipel.ledger.invite import Token, accept, open_as_site
     from archipel.ledger.keyring import Keyring
-    from archipel.store import Store
 
     keyring = Keyring(config.keys_folder())
     if token is None and not (url and name):
@@ -85,10 +133,14 @@ def _open(url: str | None, name: str | None, token: str | None) -> "Ledger":
             if given not in (None, meant):
                 raise ConfigError(f"the token is for {meant}, not for {given}: leave {given} out")
         config.set_store_options(invitation.options)
-        return accept(Store(invitation.url), keyring, invitation)
+        if config.torchrun_rank():
+            return Ledger.open(store(invitation.url))
+        return accept(store(invitation.url), keyring, invitation)
     if not url or not name:
         raise ConfigError(
             "nothing says which run to join and as which site: give a URL and --name, or --token "
             "(or ARCHIPEL_TOKEN) with what `archipel run invite` printed"
         )
-    return open_as_site(Store(url), keyring, name)
+    if config.torchrun_rank():
+        return Ledger.open(store(url))
+    return open_as_site(store(url), keyring, name)

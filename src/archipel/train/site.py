@@ -17,12 +17,13 @@ import torch
 
 from archipel.corpus import TokenReader
 from archipel.errors import RunError, StoreError
-from archipel.ledger import Ledger
+from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
 from archipel.train.background import Background, Jobs
 from archipel.train.chain import Identity, Superseded
 from archipel.train.checkpoint import Checkpoint
 from archipel.train.exchange import Exchange, Machine
+from archipel.train.group import Group
 from archipel.train.inner import JOIN_WARMUP_STEPS, learning_rate
 from archipel.train.join import (
     find_claims,
@@ -53,6 +54,7 @@ class SiteOptions:
 
     folder: Path  # where it keeps its checkpoint
     inside: InsideOptions
+    group: Group | None = None  # of the site's processes, if it has several
 
 
 def run_site(
@@ -84,6 +86,12 @@ def run_site(
         stop.wait(wait)
 
 
+def new_replica(spec: RunSpec, inside: InsideOptions, group: Group | None) -> Replica:
+    """The run's model, ready to be loaded and trained."""
+    model = new_model(run_config(spec), spec.seed)
+    return Replica(model, run_fragments(spec), spec.inner, inside, group)
+
+
 class _Session:
     """From joining to leaving."""
 
@@ -106,8 +114,7 @@ class _Session:
         machine = Machine(self._jobs, self._work.bring, checkpoint.save)
         self._exchange = Exchange(ledger, state, who, self._mailbox, claims, machine)
         recall_contributions(ledger, self._exchange)
-        model = new_model(run_config(self._spec), self._spec.seed)
-        self._replica = Replica(model, fragments, self._spec.inner, options.inside)
+        self._replica = new_replica(self._spec, options.inside, options.group)
         self._replica.load(state.tensors())
         if optimiser:
             self._replica.load_optimiser_state(optimiser)

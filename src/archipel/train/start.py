@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,9 +14,11 @@ from archipel.corpus import Manifest, Split, TokenReader, read_manifest
 from archipel.corpus.remote import fetch_from, open_remote
 from archipel.errors import ConfigError, RunError
 from archipel.ledger import Ledger
+from archipel.train.group import open_group
 from archipel.train.join import is_finished
+from archipel.train.replica import follow
 from archipel.train.sharding import InsideOptions
-from archipel.train.site import SiteOptions, run_site
+from archipel.train.site import SiteOptions, new_replica, run_site
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +36,23 @@ class Place:
 def start_site(ledger: Ledger, name: str, stop: threading.Event, place: Place) -> None:
     """Train as site `name` until the run is finished or `stop` is set.
 
+    Under torchrun every process of the site calls this; those above rank 0 follow rank 0, and need
+    the run to read only.
+
     Raises:
-        ConfigError: the cores don't exist, or the name can't be one.
-        RunError: the local corpus is not the run's.
+        ConfigError: the cores don't exist, or there are more processes than sequences in a batch.
+        RunError: the local corpus is not the run's, or another process of the site has ended.
     """
     _take_cores(place.cores, place.threads)
-    if is_finished(ledger):
-        log.info("the run at %s is finished: nothing to train", ledger.store.url)
-        return
-    reader = open_corpus(ledger, place.corpus, "train")
-    folder = config.home() / "sites" / ledger.run / name
-    run_site(ledger, name, reader, stop, SiteOptions(folder, place.inside))
+    with open_group() as group:
+        if group.rank:
+            follow(group, partial(new_replica, ledger.spec, place.inside, group))
+        elif is_finished(ledger):
+            log.info("the run at %s is finished: nothing to train", ledger.store.url)
+        else:
+            reader = open_corpus(ledger, place.corpus, "train")
+            folder = config.home() / "sites" / ledger.run / name
+            run_site(ledger, name, reader, stop, SiteOptions(folder, place.inside, group))
 
 
 def open_corpus(ledger: Ledger, corpus: Path | None, split: Split) -> TokenReader:
@@ -84,4 +93,5 @@ def _take_cores(cores: set[int] | None, threads: int | None) -> None:
                 f"can't stay on the cores {sorted(cores)}: this machine offers "
                 f"{config.usable_cores()}"
             ) from error
-    torch.set_num_threads(threads or config.usable_cores())
+    share = config.usable_cores() // config.torchrun_local_processes()
+    torch.set_num_threads(threads or max(1, share))
