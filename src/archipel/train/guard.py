@@ -22,7 +22,7 @@ _LIKE = 12.0
 _COMMITS = 64  # in whose proportion a contribution may be: more than a joining site's warm-up
 _FEW_COMMITS = 8
 _PAYLOADS = 512
-_BLOCK = 1 << 16
+_BLOCK = 1 << 14  # values of each vector at a time: together they stay in a core's cache
 _SMALLEST_NORM = 1e-30
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -164,7 +164,7 @@ def _alike(candidates: Sequence[Candidate], momentum: Vector, history: History) 
     """Copies of another's, then those that are like nothing."""
     if len(candidates) < 2:
         return {}
-    likeness = Likeness([candidate.values for candidate in candidates], momentum)
+    likeness = Likeness(candidates, momentum)
     found = _copied(candidates, likeness)
     for index in range(len(candidates)):
         others = [i for i in range(len(candidates)) if i != index and i not in found]
@@ -203,13 +203,17 @@ class Likeness:
     momentum.
     """
 
-    def __init__(self, vectors: Sequence[Vector], momentum: Vector) -> None:
-        rows = [*vectors, momentum]
-        count, values = len(vectors), len(momentum)
-        scales = [_unit_scale(row) for row in rows]
+    def __init__(self, candidates: Sequence[Candidate], momentum: Vector) -> None:
+        count, values = len(candidates), len(momentum)
+        rows = [*(candidate.values for candidate in candidates), momentum]
+        lengths = [*(candidate.norm for candidate in candidates), norm(momentum)]
+        scales = [  # to a mean square of 1
+            np.float32(np.sqrt(values) / length if length > _SMALLEST_NORM else 0.0)
+            for length in lengths
+        ]
         dots = np.zeros((len(rows), len(rows)))
         spread = np.zeros_like(dots)
-        rest_dots, rest_spread = np.zeros(count), np.zeros(count)
+        rest_spread = np.zeros(count)
         for start in range(0, values, _BLOCK):
             block = np.stack(
                 [row[start : start + _BLOCK] * s for row, s in zip(rows, scales, strict=True)]
@@ -217,11 +221,12 @@ class Likeness:
             squares = block * block
             dots += block @ block.T
             spread += squares @ squares.T
-            products = block[:count] * (block[:count].sum(axis=0) - block[:count])
-            rest_dots += products.sum(axis=1, dtype=np.float64)
-            rest_spread += np.square(products, out=products).sum(axis=1, dtype=np.float64)
+            products = block[:count].sum(axis=0) - block[:count]
+            products *= block[:count]
+            rest_spread += np.einsum("ij,ij->i", products, products)
         self.cosines: Matrix = dots / values
         self._pairs = _deviations(dots, spread)
+        rest_dots = dots[:count, :count].sum(axis=1) - dots.diagonal()[:count]
         self._rest = _deviations(rest_dots, rest_spread)
 
     def best(self, index: int, *, without: int | None = None) -> float:
@@ -235,12 +240,6 @@ class Likeness:
             if place not in (index, without)
         ]
         return max(others) if without is not None else max(*others, abs(float(self._rest[index])))
-
-
-def _unit_scale(vector: Vector) -> np.float32:
-    """What makes a vector's mean square 1; 0 for nothing."""
-    length = norm(vector)
-    return np.float32(np.sqrt(len(vector)) / length if length > _SMALLEST_NORM else 0.0)
 
 
 def _deviations(dots: np.ndarray, spread: np.ndarray) -> np.ndarray:
