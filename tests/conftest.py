@@ -1,15 +1,28 @@
 """Shared by all tests: system packages that are missing skip here, and fail under CI."""
 
+import base64
+import hashlib
+import hmac
 import os
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+AZURITE = Path(__file__).resolve().parents[1] / ".venv/azurite/node_modules/.bin/azurite-blob"
+# Azurite's account and key are the same everywhere, by its documentation.
+AZURE_ACCOUNT = "devstoreaccount1"
+AZURE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 
 
 def missing(what: str) -> None:
@@ -64,3 +77,47 @@ def s3_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(key, value)
     boto3.client("s3", region_name="us-east-1", endpoint_url=s3_endpoint).create_bucket(Bucket=name)
     return f"s3://{name}"
+
+
+@pytest.fixture(scope="session")
+def azure_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Azure Blob server on loopback, Azurite; yields its URL."""
+    if not AZURITE.exists():
+        missing("azurite (scripts/system-packages)")
+    command = [AZURITE, "--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence"]
+    with subprocess.Popen(
+        [*command, "--skipApiVersionCheck", "--disableTelemetry", "--silent"],
+        cwd=tmp_path_factory.mktemp("azurite"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while "successfully listens on " not in said:
+            said = process.stdout.readline()
+            assert said, "azurite ended before it listened"
+        yield said.split("successfully listens on ")[1].strip()
+        process.terminate()
+
+
+@pytest.fixture
+def azure_container(azure_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty container, and the environment in which Azure clients find it; its URL."""
+    name = f"container-{uuid.uuid4().hex[:12]}"
+    for key, value in {
+        "AZURE_STORAGE_ACCOUNT_NAME": AZURE_ACCOUNT,
+        "AZURE_STORAGE_ACCOUNT_KEY": AZURE_KEY,
+        "AZURE_STORAGE_ENDPOINT": f"{azure_endpoint}/{AZURE_ACCOUNT}",
+        "AZURE_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(key, value)
+    headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
+    # Shared Key: the verb, eleven standard headers (none sent), these two, the resource, the query.
+    listed = "".join(f"{key}:{value}\n" for key, value in headers.items())
+    resource = f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{name}\nrestype:container"
+    text = "PUT" + 12 * "\n" + listed + resource
+    digest = hmac.digest(base64.b64decode(AZURE_KEY), text.encode(), hashlib.sha256)
+    headers["Authorization"] = f"SharedKey {AZURE_ACCOUNT}:{base64.b64encode(digest).decode()}"
+    url = f"{azure_endpoint}/{AZURE_ACCOUNT}/{name}?restype=container"
+    httpx.put(url, headers=headers).raise_for_status()
+    return f"az://{name}"

@@ -1,7 +1,7 @@
 """When the next part may go, and how fast the link is. Pure: knows bytes, and times passed in.
 
-A *part* is a piece of something large. Several may be under way at once and share the link, so
-rates are taken over the time in which at least one was: the *busy* time.
+A *part* is a piece of something large. Several may be under way at once and share the link. A
+*stretch* is a time in which at least one is: the link is given a pause, and measured, by stretches.
 """
 
 import math
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 # The share of the time that parts leave the link alone, so that its queues drain.
 FREE_SHARE = 0.1
-# With several workers there would never be a pause: after so long no part starts before one.
-STRETCH_SECONDS = 2.0
+# With several workers a stretch would have no end: after so long no part joins it.
+STRETCH_SECONDS = 4.0
 # A part that takes so many times as long as the ones under way should is stuck: others go on.
 _STUCK_FACTOR = 3
-# Rates are those of the last few parts: quick to follow a link that changes, steady enough.
+# Rates are those of the last stretches that make so many parts: quick to follow a link that
+# changes, and steady enough.
 _PARTS_MEASURED = 8
 _ROUND_TRIPS_KEPT = 32
 
@@ -32,69 +33,77 @@ class Link:
     round_trip_seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Stretch:
+    parts: int
+    size_bytes: int
+    seconds: float
+
+
 class Lane:
     """One direction of the link. All times are seconds of one monotonic clock.
 
-    A busy stretch is followed by a pause, FREE_SHARE of both together. A stretch ends when no part
-    is under way; after STRETCH_SECONDS no part joins it, unless one that is under way got stuck.
+    A stretch is followed by a pause, FREE_SHARE of both together. STRETCH_SECONDS after it began no
+    part joins a stretch, unless one that is under way got stuck.
     """
 
     def __init__(self, limit_bytes_per_second: float = 0.0) -> None:
         """`limit_bytes_per_second` caps the average rate; 0.0 is no cap."""
         self._limit = limit_bytes_per_second
         self._active = 0
-        self._busy_since = 0.0
-        self._stretch_since = 0.0
-        self._free_at = -math.inf
-        self._paid_until = -math.inf
-        self._busy_before = 0.0
-        # Busy time and bytes moved so far, at the end of each of the last parts.
-        self._marks = deque([(0.0, 0)], maxlen=_PARTS_MEASURED + 1)
+        self._began = self._open_since = 0.0
+        self._free_at = self._paid_until = -math.inf
+        self._moved = _Stretch(0, 0, 0.0)
+        self._last: deque[_Stretch] = deque()
 
     def wait_seconds(self, now: float) -> float:
         """How long until a part may start if none ends before; 0.0 is now."""
-        if not self._active:
-            return max(0.0, self._free_at - now, self._paid_until - now)
-        stretch_ends = self._stretch_since + STRETCH_SECONDS
-        if now >= stretch_ends:
-            stuck_at = stretch_ends + _STUCK_FACTOR * self._active * self._seconds_per_part
-            return max(0.0, stuck_at - now, self._paid_until - now)
-        return max(0.0, self._paid_until - now)
+        opens_at = self._free_at
+        if self._active and now >= self._open_since + STRETCH_SECONDS:
+            expected = self._active * self._seconds_per_part
+            opens_at = self._open_since + STRETCH_SECONDS + _STUCK_FACTOR * expected
+        return max(0.0, opens_at - now, self._paid_until - now)
 
     def start(self, now: float) -> None:
         """A part starts."""
         if not self._active:
-            self._busy_since = self._stretch_since = now
-        elif now >= self._stretch_since + STRETCH_SECONDS:
-            self._stretch_since = now
+            self._began = self._open_since = now
+        elif now >= self._open_since + STRETCH_SECONDS:
+            self._open_since = now
         self._active += 1
 
     def finish(self, now: float, size_bytes: int | None) -> None:
         """A part has ended after moving `size_bytes`; None where it failed."""
         self._active -= 1
-        busy = now - self._busy_since
         if size_bytes is not None:
-            self._marks.append((self._busy_before + busy, self._marks[-1][1] + size_bytes))
+            # Only up to here: what fails afterwards says nothing of the link's rate.
+            self._moved = _Stretch(
+                self._moved.parts + 1, self._moved.size_bytes + size_bytes, now - self._began
+            )
             if self._limit:
-                since = max(self._paid_until, self._busy_since)
+                since = max(self._paid_until, self._began)
                 self._paid_until = since + size_bytes / self._limit
         if not self._active:
-            # What failed since the last part that got through says nothing of the link's rate.
-            self._busy_before = self._marks[-1][0]
-            stretch = now - self._stretch_since
-            self._free_at = now + stretch * FREE_SHARE / (1 - FREE_SHARE)
+            self._free_at = now + (now - self._began) * FREE_SHARE / (1 - FREE_SHARE)
+            if self._moved.parts:
+                self._keep()
+
+    def _keep(self) -> None:
+        self._last.append(self._moved)
+        self._moved = _Stretch(0, 0, 0.0)
+        while sum(each.parts for each in self._last) - self._last[0].parts >= _PARTS_MEASURED:
+            self._last.popleft()
 
     @property
     def bytes_per_second(self) -> float:
-        """The rate of the last parts together; 0.0 before the first."""
-        (busy_first, bytes_first), (busy_last, bytes_last) = self._marks[0], self._marks[-1]
-        busy = busy_last - busy_first
-        return (bytes_last - bytes_first) / busy if busy > 0 else 0.0
+        """The rate of the last parts together; 0.0 before the first stretch has ended."""
+        seconds = sum(each.seconds for each in self._last)
+        return sum(each.size_bytes for each in self._last) / seconds if seconds > 0 else 0.0
 
     @property
     def _seconds_per_part(self) -> float:
-        parts = len(self._marks) - 1
-        return (self._marks[-1][0] - self._marks[0][0]) / parts if parts else 0.0
+        parts = sum(each.parts for each in self._last)
+        return sum(each.seconds for each in self._last) / parts if parts else 0.0
 
 
 class RoundTrips:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from archipel.store.pace import Lane, Link, RoundTrips
 
-# A part that may go waits so long for small operations to end: a dead link may hold one up for a
-# time-out, and a busy site has one under way nearly always.
-PATIENCE_SECONDS = 2.0
+# A part that may go waits no longer than this for small operations to end, a few round trips: a
+# dead link holds one up for a time-out, and a busy site has one under way nearly always.
+PATIENCE_SECONDS = 0.5
 
 
 @dataclass
