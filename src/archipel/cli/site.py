@@ -70,9 +70,8 @@ def join(
 
     from archipel.store import Store
 
-    limits = {"up_limit": up_limit, "down_limit": down_limit}
-    rates = {key: mbits * 125_000 for key, mbits in limits.items() if mbits}
-    ledger = _open(url, name, token, partial(Store, **rates))
+    up, down = ((mbits or 0.0) * 125_000 for mbits in (up_limit, down_limit))
+    ledger = _open(url, name, token, partial(Store, up_limit=up, down_limit=down))
 
     from archipel.train.sharding import InsideOptions  # torch takes seconds to load
     from archipel.train.start import Place, start_site
