@@ -1,5 +1,6 @@
 """A run as one sees it from outside, over a real record in a folder."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_looking_again_reads_only_what_is_new(run: PaperRun) -> None:
         run.metrics("paris", point(100 * number + 100))
     ledger = run.open()
     watcher = Watcher(ledger)
-    assert len(look(watcher).curve) == 100
+    assert len(look(watcher).sites[0].curve) == 100
     bytes_before = ledger.store.bytes_in
     look(watcher)
     heartbeat_bytes = (Path(run.url) / "sites/paris.json").stat().st_size
@@ -109,7 +110,7 @@ def test_looking_again_reads_only_what_is_new(run: PaperRun) -> None:
     run.metrics("paris", point(20_000))
     run.beat("paris", session=2)
     run.metrics("paris", point(30_000), session=2)
-    assert [p.tokens for p in look(watcher).curve][-3:] == [10_000, 20_000, 30_000]
+    assert [p.tokens for p in look(watcher).sites[0].curve][-3:] == [10_000, 20_000, 30_000]
 
 
 def test_a_long_run_is_seen_at_once_and_read_in_full_later(run: PaperRun) -> None:
@@ -120,10 +121,10 @@ def test_a_long_run_is_seen_at_once_and_read_in_full_later(run: PaperRun) -> Non
     watcher = Watcher(run.open())
     first = look(watcher)
     assert first.pieces_behind > 500
-    assert len(first.curve) > 150
+    assert len(first.sites[0].curve) > 150
     assert [found.number for found in first.recent] == list(range(940, 1_000))
-    gaps = [b.tokens - a.tokens for a, b in zip(first.curve, first.curve[1:], strict=False)]
-    assert max(gaps) < 20_000
+    at = [p.tokens for p in first.sites[0].curve]
+    assert max(b - a for a, b in itertools.pairwise(at)) < 20_000
     run.metrics("paris", point(999_999))
     views = [look(watcher)]
     while views[-1].pieces_behind:
@@ -131,8 +132,8 @@ def test_a_long_run_is_seen_at_once_and_read_in_full_later(run: PaperRun) -> Non
         assert len(views) < 30
     whole = look(Watcher(run.open()))
     assert views[-1].sites[0].contributed == 1_000
-    assert views[0].curve[-1].tokens == pytest.approx(999_999, abs=2_000)
-    assert len(whole.curve) <= len(views[-1].curve) <= 512
+    assert views[0].sites[0].curve[-1].tokens == pytest.approx(999_999, abs=2_000)
+    assert len(whole.sites[0].curve) <= len(views[-1].sites[0].curve) <= 512
 
 
 def test_a_watcher_that_slept_for_long_catches_up(run: PaperRun) -> None:

@@ -6,6 +6,7 @@ Knows nothing about where its points come from.
 from dataclasses import dataclass
 
 _STRETCHES = 512
+_STRETCHES_OF_ALL = 100  # longer ones, so that each has points of every site
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,13 @@ class Curve:
         return _points(self._sums.get(site, {}))
 
     def of_all(self) -> tuple[CurvePoint, ...]:
-        """The curve of all sites together."""
+        """The curve of all sites together, smoother."""
+        newest = max((max(sums) for sums in self._sums.values()), default=0)
+        length = newest // _STRETCHES_OF_ALL + 1
         whole: dict[int, _Sum] = {}
         for sums in self._sums.values():
             for index, found in sums.items():
-                whole.setdefault(index, _Sum()).add(found)
+                whole.setdefault(index // length, _Sum()).add(found)
         return _points(whole)
 
     def _double(self) -> None:

@@ -299,6 +299,6 @@ def spread(pieces: Sequence[_T], count: int) -> list[_T]:
     some of the others, so that they show the whole."""
     newest = pieces[-(count // 2) :]
     older = pieces[: -(count // 2)]
-    step = max(1, len(older) // (count // 2))
+    step = max(1, -(-len(older) // (count // 2)))
     rest = [piece for index, piece in enumerate(older) if index % step]
     return [*newest, *older[::step], *reversed(rest)]

@@ -227,6 +227,7 @@ class Watcher:
         self._metrics = MetricsReader(ledger)
         self._sightings: dict[str, Sighting] = {}
         self._missed: Counter[int] = Counter()
+        self._asked: set[int] = set()
 
     def look(self, now: datetime) -> RunView:
         """Read what is new: a heartbeat and a piece of metrics or so of each site.
@@ -239,7 +240,7 @@ class Watcher:
         if newest.era != self.ledger.era:  # rolled back: what counts begins anew
             self._begin(newest)
         for name in self.ledger.site_names():
-            with self._noted():
+            with self._noted(f"heartbeat of {name}"):
                 if seen := self.ledger.sighting(name):
                     self._sightings[name] = seen
                     self._history.hear(seen.heartbeat)
@@ -258,12 +259,12 @@ class Watcher:
         )
 
     @contextmanager
-    def _noted(self) -> Iterator[None]:
+    def _noted(self, what: str) -> Iterator[None]:
         """One bad object must not blind the screen: it is shown beside what can be read."""
         try:
             yield
         except IntegrityError as error:
-            self._unreadable.append(str(error))
+            self._unreadable.append(f"{what}: {error}")
 
     def _read_commits(self) -> None:
         """Read the headers of commits of which no metrics tell: their committers were killed."""
@@ -272,13 +273,14 @@ class Watcher:
         known = self._history.rounds
         for number in range(max(0, newest - _ROUNDS_SHOWN + 1), newest + 1):
             told = number in known and known[number].merged is not None
-            if told or number > applied[number % len(applied)]:
+            if told or number in self._asked or number > applied[number % len(applied)]:
                 continue
             self._missed[number] += 1
-            if self._missed[number] % _LOOKS_FOR_METRICS == 0:
-                with self._noted():
+            if self._missed[number] >= _LOOKS_FOR_METRICS:
+                with self._noted(f"commit of round {number}"):
                     if commit := self.ledger.commit_header(number):
                         self._history.decide(commit)
+                self._asked.add(number)
 
 
 def _applied(spec: RunSpec, beats: Sequence[Heartbeat]) -> list[int]:

@@ -61,6 +61,7 @@ def shown_url(url: str) -> str:
 
 def _site(site: SiteView, *, with_curve: bool) -> dict[str, Any]:
     beat = site.heartbeat
+    now = 0 if site.state in ("gone", "left") else 1  # what it last said of its speed is past
     return {
         "name": beat.site,
         "state": site.state,
@@ -70,10 +71,10 @@ def _site(site: SiteView, *, with_curve: bool) -> dict[str, Any]:
         "step": beat.step,
         "loss": _finite(beat.loss, 4),
         "tokens_per_second": _finite(site.tokens_per_second, 1),
-        "busy": _finite(beat.busy, 4) or None,
-        "up_bytes_per_second": _finite(beat.up_bytes_per_second, 0) or None,
-        "down_bytes_per_second": _finite(beat.down_bytes_per_second, 0) or None,
-        "round_trip_seconds": _finite(beat.round_trip_seconds, 4) or None,
+        "busy": _finite(now * beat.busy, 4) or None,
+        "up_bytes_per_second": _finite(now * beat.up_bytes_per_second, 0) or None,
+        "down_bytes_per_second": _finite(now * beat.down_bytes_per_second, 0) or None,
+        "round_trip_seconds": _finite(now * beat.round_trip_seconds, 4) or None,
         "trained_tokens": site.trained_tokens,
         "bytes_out": site.bytes_out,
         "bytes_in": site.bytes_in,
