@@ -28,7 +28,9 @@ def both() -> Traffic:
     return Traffic(time.monotonic, Lane(), Lane())
 
 
-def part_of(both: Traffic, started: threading.Event, size_bytes: int = 1) -> Callable[[], None]:
+def part_of(
+    both: Traffic, started: threading.Event, size_bytes: int = 20_000
+) -> Callable[[], None]:
     def move() -> None:
         with both.part(both.up) as moved:
             started.set()
@@ -84,6 +86,16 @@ def test_a_store_measures_its_link_in_both_directions() -> None:
     assert min(link.up_bytes_per_second, link.down_bytes_per_second) > 100_000
     assert 0 < link.round_trip_seconds < 1
     assert (store.bytes_out, store.bytes_in) == (800_001, 800_000)
+
+
+def test_the_link_is_measured_without_parts_too() -> None:
+    store = Store("memory:///")
+    store.put("beat", bytes(1000))
+    assert store.get("beat") == bytes(1000)
+    assert (store.link.up_bytes_per_second, store.link.down_bytes_per_second) == (0.0, 0.0)
+    store.put("frame", bytes(50_000))
+    assert store.get("frame") == bytes(50_000)
+    assert min(store.link.up_bytes_per_second, store.link.down_bytes_per_second) > 100_000
 
 
 def test_limits_of_a_store_cap_its_parts_but_not_its_small_operations() -> None:

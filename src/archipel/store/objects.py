@@ -16,7 +16,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from archipel.errors import ConfigError, StoreError
 from archipel.store.clients import Clients
-from archipel.store.pace import Lane, Link
+from archipel.store.pace import MEASURED_BYTES, Lane, Link
 from archipel.store.traffic import Traffic
 
 # What `put` and `put_if_absent` write that is larger goes like a part.
@@ -187,12 +187,13 @@ class Store:
         Raises:
             StoreError: the store can't be reached or refuses.
         """
-        with self._errors("read", key), self._traffic.small():
+        with self._errors("read", key), self._traffic.small(self._traffic.down) as moved:
             try:
                 found = obstore.get(self._clients.small(), key)
                 data = bytes(found.bytes())
             except FileNotFoundError:
                 return None
+            moved.size_bytes = len(data)
         self._count(in_=len(data))
         return Object(data, found.meta["last_modified"])
 
@@ -249,9 +250,11 @@ class Store:
         if len(data) > _SMALL_BYTES:
             self._write_part(key, data, mode)
             return
-        with self._traffic.small():
+        lane = self._traffic.up if len(data) >= MEASURED_BYTES else None
+        with self._traffic.small(lane) as moved:
             client = self._clients.small(write=True)
             obstore.put(client, key, data, mode=mode, use_multipart=False)
+            moved.size_bytes = len(data)
         self._count(out=len(data))
 
     def _write_part(self, key: str, data: bytes, mode: Literal["create", "overwrite"]) -> None:

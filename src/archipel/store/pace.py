@@ -1,7 +1,7 @@
 """When the next part may go, and how fast the link is. Pure: knows bytes, and times passed in.
 
-A *part* is a piece of something large. Several may be under way at once and share the link. A
-*stretch* is a time in which at least one is: the link is given a pause, and measured, by stretches.
+A *part* is a piece of something large. Several transfers may be under way at once and share the
+link: a *stretch* is a time in which at least one is. Pauses and rates go by stretches.
 """
 
 import math
@@ -14,9 +14,11 @@ FREE_SHARE = 0.1
 STRETCH_SECONDS = 4.0
 # A part that takes so many times as long as the ones under way should is stuck: others go on.
 _STUCK_FACTOR = 3
-# Rates are those of the last stretches that make so many parts: quick to follow a link that
+# What is shorter tells of the round trip, not of the rate.
+MEASURED_BYTES = 16 << 10
+# Rates are those of the last stretches that make so many transfers: quick to follow a link that
 # changes, and steady enough.
-_PARTS_MEASURED = 8
+_TRANSFERS_MEASURED = 8
 _ROUND_TRIPS_KEPT = 32
 
 
@@ -24,8 +26,8 @@ _ROUND_TRIPS_KEPT = 32
 class Link:
     """A site's link to the store as measured; 0.0 is unknown.
 
-    The rates are those of parts, latency and the store's own time included. The round trip is that
-    of the quickest of the last small operations.
+    The rates are those of the last transfers of 16 KiB and more, the store's own time included and
+    the round trip not. The round trip is that of the quickest of the last small operations.
     """
 
     up_bytes_per_second: float = 0.0
@@ -35,26 +37,72 @@ class Link:
 
 @dataclass(frozen=True)
 class _Stretch:
-    parts: int
-    size_bytes: int
-    seconds: float
+    transfers: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+
+
+class Meter:
+    """The rate in one direction. All times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._active = 0
+        self._began = 0.0
+        self._moved = _Stretch()
+        self._last: deque[_Stretch] = deque()
+
+    def start(self, now: float) -> None:
+        """A transfer starts."""
+        if not self._active:
+            self._began = now
+        self._active += 1
+
+    def finish(self, now: float, size_bytes: int | None) -> None:
+        """A transfer has ended after moving `size_bytes`; None where it failed."""
+        self._active -= 1
+        if size_bytes is not None and size_bytes >= MEASURED_BYTES:
+            # Only up to here: what fails afterwards says nothing of the rate.
+            moved = self._moved
+            self._moved = _Stretch(
+                moved.transfers + 1, moved.size_bytes + size_bytes, now - self._began
+            )
+        if not self._active and self._moved.transfers:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._last.append(self._moved)
+        self._moved = _Stretch()
+        transfers = sum(each.transfers for each in self._last)
+        while transfers - self._last[0].transfers >= _TRANSFERS_MEASURED:
+            transfers -= self._last.popleft().transfers
+
+    def bytes_per_second(self, round_trip_seconds: float) -> float:
+        """The rate of the last stretches without a round trip each; 0.0 before the first has ended.
+
+        A round trip that is most of a stretch is taken off in part: what remains would be noise.
+        """
+        seconds = sum(
+            max(each.seconds - round_trip_seconds, each.seconds / 4) for each in self._last
+        )
+        return sum(each.size_bytes for each in self._last) / seconds if seconds > 0 else 0.0
 
 
 class Lane:
-    """One direction of the link. All times are seconds of one monotonic clock.
+    """One direction of the link: when parts go. All times are seconds of one monotonic clock.
 
-    A stretch is followed by a pause, FREE_SHARE of both together. STRETCH_SECONDS after it began no
-    part joins a stretch, unless one that is under way got stuck.
+    A stretch of parts is followed by a pause, FREE_SHARE of both together. STRETCH_SECONDS after it
+    began no part joins a stretch, unless one that is under way got stuck.
     """
 
     def __init__(self, limit_bytes_per_second: float = 0.0) -> None:
         """`limit_bytes_per_second` caps the average rate; 0.0 is no cap."""
+        self.meter = Meter()
         self._limit = limit_bytes_per_second
         self._active = 0
+        self._parts = 0
         self._began = self._open_since = 0.0
         self._free_at = self._paid_until = -math.inf
-        self._moved = _Stretch(0, 0, 0.0)
-        self._last: deque[_Stretch] = deque()
+        self._seconds_per_part = 0.0
 
     def wait_seconds(self, now: float) -> float:
         """How long until a part may start if none ends before; 0.0 is now."""
@@ -66,44 +114,25 @@ class Lane:
 
     def start(self, now: float) -> None:
         """A part starts."""
+        self.meter.start(now)
         if not self._active:
             self._began = self._open_since = now
+            self._parts = 0
         elif now >= self._open_since + STRETCH_SECONDS:
             self._open_since = now
         self._active += 1
+        self._parts += 1
 
     def finish(self, now: float, size_bytes: int | None) -> None:
         """A part has ended after moving `size_bytes`; None where it failed."""
+        self.meter.finish(now, size_bytes)
         self._active -= 1
-        if size_bytes is not None:
-            # Only up to here: what fails afterwards says nothing of the link's rate.
-            self._moved = _Stretch(
-                self._moved.parts + 1, self._moved.size_bytes + size_bytes, now - self._began
-            )
-            if self._limit:
-                since = max(self._paid_until, self._began)
-                self._paid_until = since + size_bytes / self._limit
+        if self._limit and size_bytes is not None:
+            self._paid_until = max(self._paid_until, self._began) + size_bytes / self._limit
         if not self._active:
-            self._free_at = now + (now - self._began) * FREE_SHARE / (1 - FREE_SHARE)
-            if self._moved.parts:
-                self._keep()
-
-    def _keep(self) -> None:
-        self._last.append(self._moved)
-        self._moved = _Stretch(0, 0, 0.0)
-        while sum(each.parts for each in self._last) - self._last[0].parts >= _PARTS_MEASURED:
-            self._last.popleft()
-
-    @property
-    def bytes_per_second(self) -> float:
-        """The rate of the last parts together; 0.0 before the first stretch has ended."""
-        seconds = sum(each.seconds for each in self._last)
-        return sum(each.size_bytes for each in self._last) / seconds if seconds > 0 else 0.0
-
-    @property
-    def _seconds_per_part(self) -> float:
-        parts = sum(each.parts for each in self._last)
-        return sum(each.seconds for each in self._last) / parts if parts else 0.0
+            stretch = now - self._began
+            self._free_at = now + stretch * FREE_SHARE / (1 - FREE_SHARE)
+            self._seconds_per_part = stretch / self._parts
 
 
 class RoundTrips:

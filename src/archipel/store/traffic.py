@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 0.5
 
 @dataclass
 class Moved:
-    """What a part moved; None until it has, and where it failed."""
+    """What an operation moved; None until it has, and where it failed."""
 
     size_bytes: int | None = None
 
@@ -31,19 +31,26 @@ class Traffic:
         self._round_trips = RoundTrips()
 
     @contextmanager
-    def small(self) -> Iterator[None]:
-        """Around a small operation: it goes at once, and no part starts while it lasts."""
+    def small(self, lane: Lane | None = None) -> Iterator[Moved]:
+        """Around a small operation: it goes at once, and no part starts while it lasts.
+
+        Measures what it moves by `lane`.
+        """
+        moved = Moved()
+        began = ended = self._clock()
         with self._changed:
             self._small += 1
-        began = self._clock()
-        ended = None
+            if lane:
+                lane.meter.start(began)
         try:
-            yield
+            yield moved
             ended = self._clock()
         finally:
             with self._changed:
                 self._small -= 1
-                if ended is not None:
+                if lane:
+                    lane.meter.finish(self._clock(), moved.size_bytes)
+                if ended > began:
                     self._round_trips.add(ended - began)
                 if not self._small:
                     self._changed.notify_all()
@@ -79,6 +86,6 @@ class Traffic:
     def link(self) -> Link:
         """The link as measured."""
         with self._changed:
-            return Link(
-                self.up.bytes_per_second, self.down.bytes_per_second, self._round_trips.seconds
-            )
+            trip = self._round_trips.seconds
+            up, down = self.up.meter, self.down.meter
+            return Link(up.bytes_per_second(trip), down.bytes_per_second(trip), trip)
