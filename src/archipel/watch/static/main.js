@@ -230,7 +230,7 @@ function drawReading() {
   if (!cursor) return;
   if (reading === null) {
     cursor.replaceChildren();
-    $("#reading").textContent = "Loss in nats per token, on a logarithmic scale.";
+    setText($("#reading"), "Loss in nats per token, on a logarithmic scale.");
     return;
   }
   const at = nearest(lines.at(-1).points, reading * scales.end);
@@ -245,7 +245,7 @@ function drawReading() {
     words.unshift(`${name} ${point.loss.toFixed(3)}`);
   }
   cursor.replaceChildren(...marks);
-  $("#reading").textContent = `${amount(at.tokens)} tokens, ${duration(at.time)}: ${words.join(" · ")}`;
+  setText($("#reading"), `${amount(at.tokens)} tokens, ${duration(at.time)}: ${words.join(" · ")}`);
 }
 
 function nearest(points, x) {
@@ -290,7 +290,7 @@ for (const input of document.querySelectorAll("input[name=axis]")) {
 // Sites
 
 const columns = [
-  ["Site", (site, index) => [element("i", { className: `dot s${index % palette}` }), site.name]],
+  ["Site", siteName],
   ["State", (site) => [element("span", { className: `state ${site.state}` }, [site.state])]],
   ["Tokens/s", (site) => [site.tokens_per_second ? amount(site.tokens_per_second) : "–"], "number"],
   ["Loss", (site) => [site.loss === null ? "–" : site.loss.toFixed(3)], "number"],
@@ -318,16 +318,25 @@ function drawSites() {
         made.classList.toggle("nothing", made.textContent === "–");
         return made;
       });
-      const row = element("tr", { title: [site.hardware, `step ${site.step}`].filter(Boolean).join(", ") }, cells);
+      const row = element("tr", {}, cells);
       row.setAttribute("role", "row");
       return row;
     }),
   );
 }
 
+function siteName(site, index) {
+  const what = [site.hardware, `step ${site.step.toLocaleString("en")}`].filter(Boolean).join(" · ");
+  return [
+    element("i", { className: `dot s${index % palette}` }),
+    site.name,
+    element("small", {}, [what]),
+  ];
+}
+
 function busyBar(share) {
   if (share === null) return ["–"];
-  const filled = element("i", {});
+  const filled = element("i", { className: share < 0.8 ? "low" : "" });
   filled.style.inlineSize = `${100 * Math.min(1, share)}%`;
   return [element("span", { className: "bar", ariaHidden: "true" }, [filled]), percent(share)];
 }
@@ -383,7 +392,7 @@ function drawRound() {
   for (const cell of document.querySelectorAll("#rounds td")) {
     cell.classList.toggle("picked", picked !== null && Number(cell.dataset.round) === found?.round);
   }
-  $("#round").textContent = found ? describe(found) : "No round has been committed yet.";
+  setText($("#round"), found ? describe(found) : "No round has been committed yet.");
 }
 
 function describe({ round, fragment, by, time, merged, late, refused }) {
