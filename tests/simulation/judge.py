@@ -50,6 +50,7 @@ class Judge:
         self.commit_times: list[float] = []
         self.released = 0
         self.refused: list[str] = []
+        self.final = False  # whether there was ever a final snapshot
         self._exact = start.codec.name == "none"
         self._start = start
         self._chains = [
@@ -200,6 +201,7 @@ class Judge:
         files = {name: self.ledger.snapshot_file(number, manifest, name) for name in manifest.files}
         state = GlobalState.from_snapshot(self.spec, self._start.fragments, manifest, files)
         self._check_state(state, f"snapshot {number}")
+        self.final = self.final or manifest.final
         if manifest.final and not state.cover.complete:
             raise Violation(f"snapshot {number} is final before the budget is covered")
 

@@ -22,6 +22,7 @@ from tests.simulation.faults import Blow, Plan, SitePlan, Weather, draw_plan
 from tests.simulation.judge import Judge, Violation
 from tests.simulation.paper import Disk, PaperSession, Surroundings
 from tests.simulation.stand_ins import stand_ins
+from tests.simulation.uptime import Uptime
 
 _SEQUENCE_TOKENS = 4
 _TAIL_SECONDS = 400.0  # after the last fault, by when the run must be finished
@@ -106,6 +107,7 @@ class World:
         self.slots = [Slot(self, plan) for plan in self.plan.sites]
         self.finished: list[PaperSession] = []
         self.numbers = 0
+        self.uptime = Uptime(self.plan)
         self.say = trace or (lambda line: None)
         direct = _Direct(self.bucket)
         self.judge.ledger = Ledger.create(direct, self.spec, FakeKeys(OWNER))
@@ -131,6 +133,9 @@ class World:
                 f"not finished {_TAIL_SECONDS:.0f} s after the last fault: {self.judge.what_lacks()}"
             )
         self.judge.check_end(self.finished)
+        lull = self.uptime.longest_lull(self.judge.commit_times, self.judge.commit_times[-1])
+        if lull:
+            raise Violation(lull)
 
     def _heal(self) -> None:
         """The faults are over: some of those that are gone come back, one at least."""
@@ -142,7 +147,7 @@ class World:
     def gone(self) -> None:
         """A site's process has ended: once the faults are over, somebody must be there."""
         healed = self.clock.now >= self.plan.heals_at
-        if healed and not self.finished and not any(slot.processes for slot in self.slots):
+        if healed and not self.judge.final and not any(slot.processes for slot in self.slots):
             self.clock.after(1.0, self.slots[0].start_if_away)
 
     def close(self) -> None:
@@ -172,6 +177,7 @@ class Slot:
             offset=self.plan.clock_offset,
         )
         self.processes.append(process)
+        self.world.uptime.up(process, self.plan.name, self.world.clock.now)
         self.stops[process] = Event(process)
         process.on_end = partial(self._ended, process)
         process.spawn(partial(self._main, process))
@@ -181,11 +187,19 @@ class Slot:
         """A kill has ended the process."""
         if process not in self.processes:
             return
-        self.processes.remove(process)
+        self._remove(process)
         self.world.say(f"{self.world.clock.now:.4f} {self.plan.name} killed")
         if process.away_seconds is not None:
             self._start_in(process.away_seconds)
         self.world.gone()
+
+    def _thaw(self, process: Process) -> None:
+        if process in self.processes and process.frozen_until <= self.world.clock.now:
+            self.world.uptime.up(process, self.plan.name, self.world.clock.now)
+
+    def _remove(self, process: Process) -> None:
+        self.processes.remove(process)
+        self.world.uptime.down(process, self.world.clock.now)
 
     def _start_in(self, seconds: float) -> None:
         self.world.clock.after(seconds, self.start_if_away)
@@ -208,7 +222,7 @@ class Slot:
                 self._start_in(self.world.random.uniform(0.5, 3.0))
         self.world.say(f"{self.world.clock.now:.4f} {self.plan.name} {outcome}")
         process.alive = False
-        self.processes.remove(process)
+        self._remove(process)
         self.world.gone()
 
     def _session(self, process: Process) -> bool:
@@ -257,6 +271,8 @@ class Slot:
         elif blow.kind == "freeze":
             assert blow.seconds is not None
             process.frozen_until = min(world.clock.now + blow.seconds, world.plan.heals_at)
+            world.uptime.down(process, world.clock.now)
+            world.clock.at(process.frozen_until, self._thaw, process)
         else:
             self.stops[process].set()
             if blow.seconds is not None:
