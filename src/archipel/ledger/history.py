@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from archipel.ledger.curve import Curve
 from archipel.ledger.record import Ledger
-from archipel.ledger.schema import Commit, Count, Heartbeat, Name, RunSpec
+from archipel.ledger.schema import Commit, Count, Digest, Heartbeat, Name, RunSpec
 
 _ROUNDS_KEPT = 512
+_ROUNDS_AHEAD = 1000  # of the heartbeats that were read a moment before
 _AT_ONCE = 256
 _SHARE = 64
 _FOLLOWED = 16
@@ -60,7 +61,7 @@ class AppliedPoint(_Point):
     """A commit that a site has applied, and the digest that it then had."""
 
     applied: Count
-    digest: str
+    digest: Digest
     by: Name
 
 
@@ -128,7 +129,7 @@ class Round:
 
 
 class History:
-    """The metrics folded: order and repetition of pieces make no difference to what it says."""
+    """The metrics folded; the order of pieces makes no difference to what it says."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -140,6 +141,7 @@ class History:
         self.sync_steps = 0  # H as the newest metrics have it
         self.unreadable = 0
         self._newest = 0.0
+        self._newest_round = -1
 
     def take(self, piece: Piece) -> None:
         """Fold a piece in."""
@@ -149,7 +151,7 @@ class History:
             match point:
                 case None:
                     self.unreadable += 1
-                case TrainingPoint() if point.global_tokens > 2 * self._spec.budget_tokens:
+                case _ if self._is_absurd(point):
                     self.unreadable += 1
                 case TrainingPoint():
                     self._train(piece, point)
@@ -166,6 +168,7 @@ class History:
     def hear(self, beat: Heartbeat) -> None:
         """Fold a heartbeat in: it is newer than the metrics, and gone when the next one comes."""
         self._process(beat.site, beat.session).note(beat)
+        self._newest_round = max(self._newest_round, *beat.applied.values(), -1)
 
     def decide(self, commit: Commit) -> None:
         """Fold in a round from its commit, where its committer's metrics never came."""
@@ -182,6 +185,16 @@ class History:
     def diverged(self) -> list[int]:
         """The rounds after which sites had different parameters. There should be none."""
         return [n for n, found in self.rounds.items() if len(set(found.digests.values())) > 1]
+
+    def _is_absurd(self, point: Point) -> bool:
+        """Whether it lies so far ahead of the run that it would only displace what is true."""
+        match point:
+            case TrainingPoint():
+                return point.global_tokens > 2 * self._spec.budget_tokens
+            case CommitPoint():
+                return point.round > self._newest_round + _ROUNDS_AHEAD
+            case AppliedPoint():
+                return point.applied > self._newest_round + _ROUNDS_AHEAD
 
     def _train(self, piece: Piece, point: TrainingPoint) -> None:
         process = self._process(piece.site, piece.place[0])
@@ -251,27 +264,32 @@ class MetricsReader:
             if not (self._in_order and self._backlog):
                 far_behind = [*readers.map(self._follow, sessions.items())]
                 for site in itertools.compress(sessions, far_behind):
-                    self._backlog = self._list(site) + self._backlog
+                    self._catch_up(site)
         pieces, self._found = self._found, []
         return sorted(pieces, key=lambda piece: (piece.site, piece.place))
 
     def _see(self, new: Set[str]) -> int:
         """List the sites that are new; how many pieces of the backlog to read now."""
-        listed = []
-        for site in sorted(new):
-            self._read_to[site] = self._after.get(site, _BEFORE_ALL)
-            listed.append(self._list(site))
-        mixed = [piece for turn in itertools.zip_longest(*listed) for piece in turn if piece]
-        self._backlog = mixed + self._backlog
+        after = {site: self._after.get(site, _BEFORE_ALL) for site in sorted(new)}
+        listed = {site: self._list(site, place) for site, place in after.items()}
+        for site, places in listed.items():
+            self._read_to[site] = max(places, default=after[site])
+        turns = itertools.zip_longest(*(self._ordered(*item) for item in listed.items()))
+        self._backlog = [piece for turn in turns for piece in turn if piece] + self._backlog
         return _AT_ONCE if new or self._in_order else _SHARE
 
-    def _list(self, site: str) -> list[_Where]:
-        """A site's pieces that it lists beyond those known, in the order in which to read them."""
-        after = self._read_to[site]
-        places = [place for place in self._ledger.metrics_places(site) if place > after]
-        self._read_to[site] = max(places, default=after)
-        found = [(site, place) for place in places]
-        return found if self._in_order else spread(found, _AT_ONCE)
+    def _catch_up(self, site: str) -> None:
+        """List what a site has put since it was last read, where that is much."""
+        places = self._list(site, self._read_to[site])
+        self._read_to[site] = max(places, default=self._read_to[site])
+        self._backlog = self._ordered(site, places) + self._backlog
+
+    def _list(self, site: str, after: Place) -> list[Place]:
+        return [place for place in self._ledger.metrics_places(site) if place > after]
+
+    def _ordered(self, site: str, places: Sequence[Place]) -> list[_Where]:
+        """Pieces in the order in which to read them."""
+        return [(site, p) for p in (places if self._in_order else spread(places, _AT_ONCE))]
 
     def _follow(self, newest: tuple[str, int]) -> bool:
         """Read a site's pieces beyond those that were listed; whether there are many more."""

@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from archipel.ledger.schema import Era, Heartbeat, RunSpec
 _ROUNDS_SHOWN = 60
 _REFUSALS_SHOWN = 20
 _LOOKS_FOR_METRICS = 5
+_READERS = 8
 
 
 @dataclass(frozen=True)
@@ -239,11 +241,10 @@ class Watcher:
         newest = self.ledger.newest()
         if newest.era != self.ledger.era:  # rolled back: what counts begins anew
             self._begin(newest)
-        for name in self.ledger.site_names():
-            with self._noted(f"heartbeat of {name}"):
-                if seen := self.ledger.sighting(name):
-                    self._sightings[name] = seen
-                    self._history.hear(seen.heartbeat)
+        with ThreadPoolExecutor(_READERS) as readers:
+            for seen in filter(None, readers.map(self._sight, self.ledger.site_names())):
+                self._sightings[seen.heartbeat.site] = seen
+                self._history.hear(seen.heartbeat)
         sessions = {name: seen.heartbeat.session for name, seen in self._sightings.items()}
         for piece in self._metrics.read(sessions):
             self._history.take(piece)
@@ -257,6 +258,11 @@ class Watcher:
             pieces_behind=self._metrics.behind,
             era=self.ledger.era,
         )
+
+    def _sight(self, site: str) -> Sighting | None:
+        with self._noted(f"heartbeat of {site}"):
+            return self.ledger.sighting(site)
+        return None
 
     @contextmanager
     def _noted(self, what: str) -> Iterator[None]:
