@@ -1,62 +1,70 @@
-"""Many seeds, or the trace of one: `python -m tests.simulation --help`."""
+"""Simulate many schedules of faults, or replay one. Prints one JSON object at last.
+
+A seed decides everything: the run's shape, what goes wrong, and the order of all that happens.
+"""
 
 import argparse
 import json
+import logging
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.world import Verdict, simulate
 
-_CHUNK = 50
+_CHUNK = 25
+
+
+def simulate_all(seeds: range, jobs: int) -> Iterator[Verdict]:
+    """The verdicts on all seeds, in order, from `jobs` processes."""
+    chunks = [seeds[first : first + _CHUNK] for first in range(0, len(seeds), _CHUNK)]
+    if jobs == 1:
+        for chunk in chunks:
+            yield from _simulate_chunk(chunk)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        for verdicts in pool.map(_simulate_chunk, chunks):
+            yield from verdicts
 
 
 def _simulate_chunk(seeds: range) -> list[Verdict]:
-    return [simulate(seed) for seed in seeds]
+    logging.disable(logging.CRITICAL)  # sites say a lot when everything goes wrong
+    try:
+        return [simulate(seed) for seed in seeds]
+    finally:
+        logging.disable(logging.NOTSET)
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many schedules")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--trace", action="store_true", help="print all that happens in --seed")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
-def _run_all(start: int, count: int, jobs: int) -> tuple[int, list[Verdict]]:
-    chunks = [
-        range(first, min(first + _CHUNK, start + count))
-        for first in range(start, start + count, _CHUNK)
-    ]
-    done, broken = 0, []
-    with ProcessPoolExecutor(jobs) as pool:
-        for verdicts in pool.map(_simulate_chunk, chunks):
-            for verdict in verdicts:
-                if verdict.violation:
-                    broken.append(verdict)
-                    print(f"seed {verdict.seed}: {verdict.violation}", flush=True)
-            done += len(verdicts)
-            if done % (20 * _CHUNK) == 0:
-                print(f"{done} schedules, {len(broken)} violations", flush=True)
-    return done, broken
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 1 if an invariant was broken."""
-    options = _arguments()
+    options = _arguments(arguments)
     began = time.monotonic()
-    if options.seed is not None:
-        verdict = simulate(options.seed, print if options.trace else None)
-        done, broken = 1, [verdict] if verdict.violation else []
-        print(verdict)
+    if options.seed is None:
+        verdicts = simulate_all(range(options.start, options.start + options.seeds), options.jobs)
     else:
-        done, broken = _run_all(options.start, options.seeds, options.jobs)
-    for verdict in broken:
-        print(f"python -m tests.simulation --seed {verdict.seed} --trace   # replays it")
+        verdicts = iter([simulate(options.seed, print if options.trace else None)])
+    done = broken = 0
+    for verdict in verdicts:
+        done += 1
+        if verdict.violation:
+            broken += 1
+            print(f"seed {verdict.seed}: {verdict.violation}")
+            print(f"    replay: python -m tests.simulation --seed {verdict.seed} --trace")
+        if done % 1000 == 0:
+            print(f"{done} schedules, {broken} violations", flush=True)
     seconds = round(time.monotonic() - began, 2)
-    print(json.dumps({"schedules": done, "violations": len(broken), "seconds": seconds}))
+    print(json.dumps({"schedules": done, "violations": broken, "seconds": seconds}))
     return 1 if broken else 0
 
 

@@ -98,7 +98,9 @@ class World:
         self.fragments = [
             Fragment({f"p{number}": (self.plan.values,)}) for number in range(self.plan.fragments)
         ]
-        zeros = {f"p{n}": np.zeros(self.plan.values, np.float32) for n in range(len(self.fragments))}
+        zeros = {
+            f"p{n}": np.zeros(self.plan.values, np.float32) for n in range(len(self.fragments))
+        }
         start = GlobalState(self.spec, self.fragments, zeros)
         self.clock = Clock()
         self.judge = Judge(self.spec, start)
