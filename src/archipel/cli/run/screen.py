@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from archipel.cli.run.plot import braille
 from archipel.cli.run.quantities import amount, data, duration
+from archipel.ledger.history import Round
 from archipel.ledger.view import RunView, SiteView
 
 _COLOURS = {
@@ -149,9 +151,8 @@ def _sites(view: RunView, width: int) -> Table:
     table.add_column("merges", no_wrap=True, max_width=12)
     marks = "last rounds: ━ in  ╌ late  ✕ refused" if wide else "last rounds"
     table.add_column(marks, ratio=1, no_wrap=True, overflow="crop", justify="right")
-    room = width - (90 if wide else 64)
     for site in view.sites:
-        table.add_row(*_row(site, wide=wide), _marks(view, site.heartbeat.site, max(4, room)))
+        table.add_row(*_row(site, wide=wide), _Marks(view.recent, site.heartbeat.site))
     return table
 
 
@@ -173,20 +174,30 @@ def _row(site: SiteView, *, wide: bool) -> list[RenderableType]:
     return cells
 
 
-def _marks(view: RunView, site: str, count: int) -> Text:
-    """What the site had in each of the last rounds, the newest at the right."""
-    text = Text()
-    for found in view.recent[-count:]:
+@dataclass(frozen=True)
+class _Marks:
+    """What a site had in each of the last rounds, the newest at the right; as many as fit."""
+
+    recent: tuple[Round, ...]
+    site: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        text = Text(justify="right", no_wrap=True)
+        for found in self.recent[-options.max_width :]:
+            text.append(*self._mark(found))
+        yield text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(4, max(4, len(self.recent)))
+
+    def _mark(self, found: Round) -> tuple[str, str]:
         if found.merged is None:
-            mark = _UNKNOWN
-        elif site in found.merged:
-            mark = _MERGED
-        elif any(site == refused for refused, _ in found.refused):
-            mark = _REFUSED
-        else:
-            mark = _LATE if site in found.late else (" ", "")
-        text.append(*mark)
-    return text
+            return _UNKNOWN
+        if self.site in found.merged:
+            return _MERGED
+        if any(self.site == refused for refused, _ in found.refused):
+            return _REFUSED
+        return _LATE if self.site in found.late else (" ", "")
 
 
 def _plural(count: int, noun: str) -> str:
