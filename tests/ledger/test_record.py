@@ -1,12 +1,13 @@
 """The run's objects in a real folder: what is refused, and that nothing is lost."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from archipel.errors import IntegrityError, RunError
-from archipel.ledger import Claim, Heartbeat, Ledger, RunSpec
+from archipel.ledger import Claim, Contribution, Heartbeat, Ledger, RunSpec
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
 from tests.ledger.fake_keys import FakeKeys
@@ -55,6 +56,15 @@ def test_a_claim_is_the_first_ones(ledger: Ledger) -> None:
     assert not other.put_claim(mine.model_copy(update={"site": "b"}))
     assert ledger.claim(7, 0) == mine
     assert ledger.claims() == [(7, 0)]
+
+
+def test_the_store_says_when_a_contribution_was_put(ledger: Ledger) -> None:
+    assert ledger.put_times(0) == {}
+    header = Contribution(
+        site="a", session=0, round=0, base=-4, tokens=0, ranges=(), loss=1.0, codec="int8", values=0
+    )
+    ledger.put_contribution(header, b"")
+    assert ledger.put_times(0)["a"] == pytest.approx(time.time(), abs=60)
 
 
 def test_a_site_name_that_is_a_path_is_refused() -> None:

@@ -230,11 +230,7 @@ class Ledger:
         return found and (found[0], self._objects.payload(_delta_key(round_, site), found[1]))
 
     def contribution_header(self, round_: int, site: str) -> Contribution | None:
-        """The header of a site's contribution to a round, or None; its payload is left alone.
-
-        Raises:
-            IntegrityError: the object is truncated or altered.
-        """
+        """Its header, or None: as `contribution`, but the payload is left alone."""
         found = self._contribution(round_, site)
         return found and found[0]
 
@@ -252,6 +248,13 @@ class Ledger:
             )
         return found
 
+    def put_times(self, round_: int) -> dict[str, float]:
+        """When the store saw each site's contribution to a round put, in seconds; a LIST."""
+        times = self._objects.times(f"rounds/{round_:08d}")
+        return {
+            name.removesuffix(".delta"): at for name, at in times.items() if name.endswith(".delta")
+        }
+
     def put_commit(self, header: Commit, payload: bytes) -> bool:
         """Decide a round; False where it was decided before."""
         return self._objects.put_frame(_commit_key(header.round), header, payload)
@@ -266,11 +269,7 @@ class Ledger:
         return found and (found[0], self._objects.payload(_commit_key(round_), found[1]))
 
     def commit_header(self, round_: int) -> Commit | None:
-        """The header of a round's commit, or None; its payload is left alone.
-
-        Raises:
-            IntegrityError: the object is truncated or altered.
-        """
+        """The header of a round's commit, or None: as `commit`, but the payload is left alone."""
         found = self._commit(round_)
         return found and found[0]
 

@@ -27,8 +27,13 @@ class SignedObjects:
 
     def names(self, folder: str) -> list[str]:
         """What lies below a folder, without its name, sorted; a LIST."""
+        return list(self.times(folder))
+
+    def times(self, folder: str) -> dict[str, float]:
+        """What lies below a folder and when the store saw it written, in seconds; a LIST."""
         path = (self._prefix + folder).rstrip("/")
-        return [info.key[len(path) + 1 :] for info in self._store.list(path)]
+        found = self._store.list(path)
+        return {info.key[len(path) + 1 :]: info.modified.timestamp() for info in found}
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; one that is already gone is no error."""

@@ -295,6 +295,8 @@ class Chain:
 
     def _merge(self, duty: _Duty) -> Outcome:
         merge = Merge(self._desk.state, duty.round, duty.cover)
+        several = len(duty.contributors) > 1  # only then one can be a copy of another
+        put_times = self._desk.ledger.put_times(duty.round) if several else {}
         for site, session in duty.contributors.items():
             try:
                 found = self._contribution(duty.round, site)
@@ -304,7 +306,7 @@ class Chain:
                 merge.refuse(site, session, str(error))
                 continue
             if found:
-                merge.take(*found)
+                merge.take(*found, put_times.get(site))
         return merge.commit(self._desk.who.site, self._releases(duty, merge.merged), duty.residual)
 
     def _contribution(

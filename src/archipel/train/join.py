@@ -159,7 +159,7 @@ def recall_contributions(ledger: Ledger, exchange: Exchange) -> None:
     """Take note of contributions of an earlier session that are still undecided."""
     for fragment in range(ledger.spec.fragments):
         round_ = exchange.state.next_round(fragment)
-        if ledger.contribution(round_, exchange.who.site):
+        if ledger.contribution_header(round_, exchange.who.site):
             exchange.remember(fragment)
 
 
@@ -168,8 +168,8 @@ def _undecided_units(ledger: Ledger, state: GlobalState, site: str) -> dict[int,
     fragments = ledger.spec.fragments
     undecided = {}
     for fragment in range(fragments):
-        found = ledger.contribution(state.next_round(fragment), site)
-        for piece in found[0].ranges if found else ():
+        header = ledger.contribution_header(state.next_round(fragment), site)
+        for piece in header.ranges if header else ():
             if piece.unit % fragments == fragment:
                 undecided[piece.unit] = fragment
     return undecided
