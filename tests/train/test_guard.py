@@ -10,7 +10,7 @@ from archipel.errors import IntegrityError
 from archipel.ledger import Commit
 from archipel.train.codec import codec_named
 from archipel.train.fragments import Vector
-from archipel.train.guard import Candidate, History, refusals
+from archipel.train.guard import Candidate, History, Known, refusals
 from tests.train.merging import Part, Run, decoded, header
 
 EQUAL = (4, 4, 4)
@@ -166,7 +166,7 @@ def test_what_was_refused_does_not_change_what_is_usual(run: Run) -> None:
 def test_short_vectors_are_not_judged() -> None:
     same = np.ones(999, np.float32)
     candidates = [Candidate(site, 10, "0" * 64, same) for site in ("a", "b")]
-    assert refusals(candidates, same, History()) == {}
+    assert refusals(candidates, Known(same)) == {}
 
 
 def test_norms_that_a_commit_made_up_are_ignored(run: Run) -> None:
@@ -180,3 +180,11 @@ def test_a_contribution_of_no_tokens_is_not_judged(run: Run) -> None:
     parts = [*run.train(EQUAL), Part("d", 0, b"")]
     assert refused(run, parts) == {}
     assert header(run.state, "d", 0, 0).values == 0
+
+
+def test_a_warm_up_in_which_h_grows_is_not_taken_for_an_explosion() -> None:
+    """As a lone site began: two steps at the smallest rates, then thirteen at growing ones."""
+    momentum = np.full(2_000, 1e-4, np.float32)
+    history = History(sizes=(Size(norm=0.0125, tokens=512),))
+    later = Candidate("a", 3_328, "1" * 64, np.full(2_000, 0.188 / 2_000**0.5, np.float32))
+    assert refusals([later], momentum, history) == {}

@@ -94,50 +94,57 @@ class History:
         )
 
 
+@dataclass(frozen=True)
+class Known:
+    """What merge duty knows of a fragment besides the candidates.
+
+    `own` is the dense pseudo-gradient of the site on duty, before its codec: a sparse contribution
+    has much more in common with it than with another sparse one.
+    """
+
+    momentum: Vector  # the outer optimiser's; zero before the first commit
+    history: History = History()
+    duty: str = ""
+    own: Vector | None = None
+
+
 def norm(values: Vector) -> float:
     """The L2 norm in float64."""
     blocks = (values[start : start + _BLOCK] for start in range(0, len(values), _BLOCK))
     return float(np.sqrt(sum(np.square(block, dtype=np.float64).sum() for block in blocks)))
 
 
-def refusals(candidates: Sequence[Candidate], momentum: Vector, history: History) -> dict[int, str]:
-    """Which of a round's candidates not to merge, each with its reason.
-
-    `momentum` is the fragment's outer momentum, zero before its first commit.
-    """
-    if len(momentum) < _FEWEST_VALUES:
+def refusals(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
+    """Which of a round's candidates not to merge, each with its reason."""
+    if len(known.momentum) < _FEWEST_VALUES:
         return {}
     found: dict[int, str] = {}
     for check in (_replayed, _exploded, _alike):
         standing = [index for index in range(len(candidates)) if index not in found]
-        for place, reason in check([candidates[i] for i in standing], momentum, history).items():
+        for place, reason in check([candidates[i] for i in standing], known).items():
             found[standing[place]] = reason
     return found
 
 
-def _replayed(
-    candidates: Sequence[Candidate], momentum: Vector, history: History
-) -> dict[int, str]:
+def _replayed(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     return {
         index: "its payload was merged in an earlier round"
         for index, candidate in enumerate(candidates)
-        if candidate.payload in history.payloads and candidate.norm > 0
+        if candidate.payload in known.history.payloads and candidate.norm > 0
     }
 
 
-def _exploded(
-    candidates: Sequence[Candidate], momentum: Vector, history: History
-) -> dict[int, str]:
+def _exploded(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     """Those out of proportion with the others in the round and with the commits before.
 
     A commit that refused everything doubles what the history allows: whatever it is that changed,
     a lone site goes on after a few rounds. While the history is short the momentum stands in.
     """
-    length = norm(momentum)
+    length = norm(known.momentum)
     found = {}
     for index, candidate in enumerate(candidates):
         others = [c.size for place, c in enumerate(candidates) if place != index and c.norm > 0]
-        usual = _usual(candidate.tokens, others, length, history)
+        usual = _usual(candidate.tokens, others, length, known.history)
         if 0 < usual * _TIMES_AS_LONG < candidate.norm:
             found[index] = (
                 f"its norm {candidate.norm:.3g} is {candidate.norm / usual:.0f} times what "
@@ -150,9 +157,9 @@ def _usual(tokens: int, others: Sequence[Size], momentum: float, history: Histor
     """The norm to expect of so many tokens; 0 where nothing is known.
 
     Steps add up between randomly (the root of their number) and in one direction; in the warm-up,
-    which is all that a run without history can be in, each is longer than the one before.
+    where a run with little history is, each is longer than the one before.
     """
-    power = 0.5 if history.sizes else 2.0
+    power = 0.5 if len(history.sizes) >= _FEW_COMMITS else 2.0
     peers = [size.expected(tokens, power) for size in others]
     past = [size.expected(tokens, power) for size in history.sizes]
     if len(past) < _FEW_COMMITS:
@@ -160,22 +167,22 @@ def _usual(tokens: int, others: Sequence[Size], momentum: float, history: Histor
     return max(float(np.median(peers or [0.0])), max(past) * 2.0**history.fruitless)
 
 
-def _alike(candidates: Sequence[Candidate], momentum: Vector, history: History) -> dict[int, str]:
+def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     """Copies of another's, then those that are like nothing."""
     if len(candidates) < 2:
         return {}
-    likeness = Likeness(candidates, momentum)
+    likeness = Likeness(candidates, known)
     found = _copied(candidates, likeness)
     for index in range(len(candidates)):
         others = [i for i in range(len(candidates)) if i != index and i not in found]
         if index in found or not others:
             continue
-        agreement = float(np.median([likeness.best(i, without=index) for i in others]))
+        agreement = sorted(likeness.best(i, without=index) for i in others)[len(others) // 2]
         own = likeness.best(index)
         if own < _UNLIKE and agreement > _LIKE:
             found[index] = (
-                f"it is like no other contribution nor the momentum ({own:.1f} standard "
-                f"deviations, the others {agreement:.0f}): random"
+                f"it is like no other contribution nor the updates before ({own:.1f} standard "
+                f"deviations from chance, the others {agreement:.0f}): random"
             )
     return found
 
@@ -199,14 +206,16 @@ class Likeness:
     """How alike vectors are, in standard deviations of what random signs would give.
 
     For vectors a and b the sum of aᵢbᵢ has the variance ∑ aᵢ²bᵢ² if the signs of one are random,
-    whatever their sizes: so one scale serves dense and sparse vectors. The last row is the
-    momentum.
+    whatever their sizes: so one scale serves dense and sparse vectors. The rows are the candidates,
+    the momentum, and the pseudo-gradient of the site on duty where it is known.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], momentum: Vector) -> None:
-        count, values = len(candidates), len(momentum)
-        rows = [*(candidate.values for candidate in candidates), momentum]
-        lengths = [*(candidate.norm for candidate in candidates), norm(momentum)]
+    def __init__(self, candidates: Sequence[Candidate], known: Known) -> None:
+        count, values = len(candidates), len(known.momentum)
+        rows = [*(candidate.values for candidate in candidates), known.momentum]
+        lengths = [*(candidate.norm for candidate in candidates), norm(known.momentum)]
+        if known.own is not None:
+            rows, lengths = [*rows, known.own], [*lengths, norm(known.own)]
         scales = [  # to a mean square of 1
             np.float32(np.sqrt(values) / length if length > _SMALLEST_NORM else 0.0)
             for length in lengths
@@ -225,21 +234,21 @@ class Likeness:
             products *= block[:count]
             rest_spread += np.einsum("ij,ij->i", products, products)
         self.cosines: Matrix = dots / values
-        self._pairs = _deviations(dots, spread)
+        self._pairs = np.abs(_deviations(dots, spread))
         rest_dots = dots[:count, :count].sum(axis=1) - dots.diagonal()[:count]
-        self._rest = _deviations(rest_dots, rest_spread)
+        self._rest = np.abs(_deviations(rest_dots, rest_spread))
+        for index, candidate in enumerate(candidates):
+            self._pairs[index, index] = 0
+            if candidate.site == known.duty and known.own is not None:
+                self._pairs[index, -1] = 0  # what it says of itself
 
     def best(self, index: int, *, without: int | None = None) -> float:
-        """How far a vector's likeness with any other, their sum or the momentum is from chance.
-
-        `without` leaves one other out, and the sum, which it is part of.
-        """
-        others = [
-            abs(float(deviations))
-            for place, deviations in enumerate(self._pairs[index])
-            if place not in (index, without)
-        ]
-        return max(others) if without is not None else max(*others, abs(float(self._rest[index])))
+        """How far a candidate's likeness with any other row, or with the sum of the other
+        candidates, is from chance; `without` leaves one out, and so the sum too."""
+        pairs = self._pairs[index]
+        if without is None:
+            return float(max(pairs.max(), self._rest[index]))
+        return float(np.delete(pairs, without).max())
 
 
 def _deviations(dots: np.ndarray, spread: np.ndarray) -> np.ndarray:
