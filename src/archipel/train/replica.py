@@ -137,8 +137,8 @@ class Replica:
             self._whole = False  # the others may be anywhere in it
             raise
 
-    def _follow(self) -> None:
-        """Do as rank 0 does, until it closes."""
+    def _follow(self) -> int:
+        """Do as rank 0 does, until it closes or forgets this replica; its last word."""
         while True:
             what, *words = self._group.hear()
             match what:
@@ -156,7 +156,7 @@ class Replica:
                 case _Do.LOAD_OPTIMISER:
                     self._load_optimiser({})
                 case _:
-                    return
+                    return what
 
     def _step(
         self, batch: np.ndarray | None, sequences: int, tokens: int, learning_rate: float
@@ -216,8 +216,11 @@ def follow(group: Group, make: Callable[[], Replica]) -> None:
         RunError: another process of the group has ended.
     """
     with peers_needed():
-        while group.hear()[0] == _Do.MAKE:
-            make()._follow()
+        what = group.hear()[0]
+        while what == _Do.MAKE:
+            what = make()._follow()
+            if what == _Do.CLOSE:
+                what = group.hear()[0]
 
 
 def _bits(number: float) -> int:
