@@ -10,7 +10,7 @@ from archipel.errors import IntegrityError
 from archipel.ledger import Commit
 from archipel.train.codec import codec_named
 from archipel.train.fragments import Vector
-from archipel.train.guard import Candidate, History, Known, refusals
+from archipel.train.guard import Candidate, History, Known, Size, refusals
 from tests.train.merging import Part, Run, decoded, header
 
 EQUAL = (4, 4, 4)
@@ -187,4 +187,4 @@ def test_a_warm_up_in_which_h_grows_is_not_taken_for_an_explosion() -> None:
     momentum = np.full(2_000, 1e-4, np.float32)
     history = History(sizes=(Size(norm=0.0125, tokens=512),))
     later = Candidate("a", 3_328, "1" * 64, np.full(2_000, 0.188 / 2_000**0.5, np.float32))
-    assert refusals([later], momentum, history) == {}
+    assert refusals([later], Known(momentum, history)) == {}

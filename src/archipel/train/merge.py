@@ -11,7 +11,7 @@ from archipel.errors import IntegrityError
 from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Contribution, Cover, Refusal, Release
 from archipel.train.fragments import Vector
-from archipel.train.guard import Candidate, refusals
+from archipel.train.guard import Candidate, Known, refusals
 from archipel.train.state import GlobalState, Preview
 
 
@@ -28,12 +28,16 @@ class _Taken:
 class Merge:
     """A round under merge: take contributions in, then see what is `merged`, then commit.
 
-    `cover` is the data cover as it stands at the round; the state's own may go on meanwhile.
+    `cover` is the data cover as it stands at the round; the state's own may go on meanwhile. `duty`
+    is the site on merge duty and `own` its pseudo-gradient before its codec, if it has one: the
+    guard judges sparse contributions by it.
     """
 
     state: GlobalState
     round: int
     cover: Cover
+    duty: str = ""
+    own: Vector | None = None
     refused: list[Refusal] = field(default_factory=list)
     _taken: list[_Taken] = field(default_factory=list)
     _units: set[int] = field(default_factory=set)
@@ -94,11 +98,13 @@ class Merge:
     @cached_property
     def _passed(self) -> list[_Taken]:
         judged = [taken for taken in self._taken if taken.candidate]
-        found = refusals(
-            [taken.candidate for taken in judged if taken.candidate],
-            self.state.momentum[self.fragment],
-            self.state.history[self.fragment],
+        known = Known(
+            momentum=self.state.momentum[self.fragment],
+            history=self.state.history[self.fragment],
+            duty=self.duty,
+            own=self.own,
         )
+        found = refusals([taken.candidate for taken in judged if taken.candidate], known)
         for index, reason in found.items():
             self.refuse(judged[index].header.site, judged[index].header.session, reason)
         out = {judged[index].header.site for index in found}
