@@ -273,7 +273,7 @@ class Exchange:
             self._chores.append(self._machine.executor.submit(work))
 
     def _snapshot(self, state: GlobalState, *, final: bool) -> None:
-        number = max(state.applied) + 1
+        number = _snapshot_number(state, final=final)
         files, facts = state.snapshot_files(), state.snapshot_facts()
         self.ledger.put_snapshot(number, files, final=final, **facts)
         self._collect(state, number)
@@ -317,7 +317,7 @@ class Exchange:
             work = partial(self._snapshot, self.state.copy(), final=True)
             self._final = self._machine.executor.submit(work)
             return
-        manifest = self.ledger.snapshot(max(self.state.applied) + 1)
+        manifest = self.ledger.snapshot(_snapshot_number(self.state, final=True))
         if manifest and manifest.final:
             self.mailbox.finished.set()
 
@@ -332,3 +332,8 @@ class Exchange:
         self.metrics.add(*drain(self.mailbox.metrics))
         self.metrics.put(now, all_of_them=True)
         self.beat(state)
+
+
+def _snapshot_number(state: GlobalState, *, final: bool) -> int:
+    """Above all before; the final one's is none that a periodic one could still be put under."""
+    return max(state.applied) + 1 + final
