@@ -92,12 +92,13 @@ class Paper:
 
 @dataclass
 class Part:
-    """A contribution as a site would put it; `put_at` as the store would say."""
+    """A contribution as a site would put it, and before its codec; `put_at` is the store's."""
 
     site: str
     tokens: int
     payload: bytes
     put_at: float | None = None
+    dense: Vector | None = None
 
 
 @dataclass
@@ -143,7 +144,7 @@ class Run:
                 payload = codec.encode(update)
                 paper.residual = update - codec.decode(payload, len(update))
                 paper.residual *= np.float32(codec.feedback_decay)
-                parts.append(Part("abcd"[index], count * STEP_TOKENS, payload))
+                parts.append(Part("abcd"[index], count * STEP_TOKENS, payload, dense=update))
         return parts
 
     def _train(self, paper: Paper, steps: int) -> Vector:
@@ -164,12 +165,18 @@ class Run:
         return self.state.parameters[0] - self.state.fragments[0].flatten(after)
 
     def merge(self, parts: Sequence[Part]) -> Outcome:
-        """The commit of these contributions; the state stays as it is."""
-        merge = Merge(self.state, self.state.next_round(0), self.state.cover)
+        """The commit of these contributions by the first one's site; the state stays as it is."""
+        merge = Merge(
+            self.state,
+            self.state.next_round(0),
+            self.state.cover,
+            duty=parts[0].site,
+            own=parts[0].dense,
+        )
         for place, part in enumerate(parts):
             unit = self._unit + place
             merge.take(header(self.state, part.site, unit, part.tokens), part.payload, part.put_at)
-        return merge.commit("a", [], self._residual)
+        return merge.commit(parts[0].site, [], self._residual)
 
     def apply(self, outcome: Outcome) -> None:
         """Go on from a commit."""

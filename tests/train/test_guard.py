@@ -106,6 +106,23 @@ def test_a_random_one_is_refused_among_three_and_among_two() -> None:
             assert "random" in found["b"]
 
 
+def test_a_random_sparse_one_is_refused_among_three_by_the_site_on_duty() -> None:
+    run = Run("sparse").rounds(12, (8, 8, 8))
+    for seed in range(5):
+        parts = run.train((8, 8, 8))
+        parts[1] = poisoned(run, parts[1], lambda v, seed=seed: random_like(v, seed))  # type: ignore[misc]
+        assert set(refused(run, parts)) == {"b"}
+
+
+def test_among_strangers_nobody_is_random(run: Run) -> None:
+    parts = run.train(EQUAL)
+    noise = [
+        poisoned(run, part, lambda v, seed=place: random_like(v, seed))  # type: ignore[misc]
+        for place, part in enumerate(parts)
+    ]
+    assert refused(run, noise) == {}
+
+
 def test_a_stolen_one_is_refused_and_the_one_it_was_taken_from_is_not(run: Run) -> None:
     honest = [replace(part, put_at=100.0 + place) for place, part in enumerate(run.train(EQUAL))]
     thief = Part("d", 256, honest[0].payload, put_at=103.0)
