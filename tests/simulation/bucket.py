@@ -7,8 +7,8 @@ and every one lets other tasks run.
 
 from bisect import bisect, insort
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from greenlet import GreenletExit
 
 from archipel.errors import StoreError
 from archipel.store import Object, ObjectInfo
+from archipel.store.pace import Link
 from tests.simulation.clock import Clock, Process
 from tests.simulation.faults import Fate, Weather
 
@@ -71,15 +72,6 @@ class Bucket:
             self._witness.deleted(key, by)
 
 
-@dataclass
-class Link:
-    """What `archipel.store` measures of a link; unknown here."""
-
-    up_bytes_per_second: float = 0.0
-    down_bytes_per_second: float = 0.0
-    round_trip_seconds: float = 0.0
-
-
 class Client:
     """One process's way to the bucket: what `archipel.ledger` needs of a store."""
 
@@ -92,7 +84,8 @@ class Client:
         self.number = number  # of the session, unique in a simulation
         self.bytes_out = 0
         self.bytes_in = 0
-        self.link = Link()
+        rate = weather.plan.link_bytes_per_second
+        self.link = Link(rate, rate, 0.1 if rate else 0.0)
         self._bucket = bucket
         self._weather = weather
         self._random = random
@@ -125,7 +118,7 @@ class Client:
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
-            self._operate("delete", key, lambda key=key: self._bucket.delete(key, self))
+            self._operate("delete", key, partial(self._bucket.delete, key, self))
 
     def put_part(self, key: str, data: bytes) -> None:
         self.put(key, data)

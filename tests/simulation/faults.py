@@ -1,6 +1,6 @@
 """What goes wrong in one simulated run: a plan drawn from a seed, and what it does to a request.
 
-All times are in seconds; the heartbeat of a simulated run is one second.
+All times are in seconds.
 """
 
 from collections import defaultdict
@@ -10,6 +10,8 @@ from random import Random
 from typing import Literal
 
 from tests.simulation.clock import Clock, Process
+
+HEARTBEAT_SECONDS = 1.0
 
 PartitionKind = Literal["requests", "replies", "reads", "writes"]
 _KINDS: tuple[PartitionKind, ...] = ("requests", "replies", "reads", "writes")
@@ -102,6 +104,7 @@ class Plan:
     dead_after: float
     resolution: float
     inline_bytes: int  # longer payloads travel in parts
+    link_bytes_per_second: float  # as measured; 0: unknown
     sites: tuple[SitePlan, ...]
     noise: Noise
     blows: tuple[Blow, ...]
@@ -143,6 +146,7 @@ def draw_plan(random: Random) -> Plan:
         dead_after=random.choice((5.0, 8.0, 12.0)),
         resolution=random.choice((0.0, 0.0, 1.0)),
         inline_bytes=random.choice((8, 1000, 1000, 1000)),
+        link_bytes_per_second=random.choice((0.0, 300.0, 3000.0)),
         sites=sites,
         noise=faults.noise(),
         blows=faults.blows(),
@@ -196,8 +200,9 @@ class _Faults:
         if "noise" not in self.kinds:
             return Noise(latency=latency)
         level = draw.choice((0.005, 0.02, 0.06))
-        shares = [draw.choice((0.0, 1.0, 1.0)) * level for _ in range(6)]
-        return Noise(*shares, latency=latency)
+        names = ("lost_request", "lost_reply", "late", "doubled", "truncated", "slow")
+        shares = {name: draw.choice((0.0, 1.0, 1.0)) * level for name in names}
+        return Noise(**shares, latency=latency)
 
     def blows(self) -> tuple[Blow, ...]:
         found = []

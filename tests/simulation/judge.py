@@ -182,8 +182,9 @@ class Judge:
             update = self._start.codec.decode_commit(payload, commit.values)
             if self._exact:
                 parts = [header.tokens * self._amount(header) for header in commit.merged]
-                if not _is_near(update, sum(parts) / np.float32(tokens)):
-                    raise Violation(f"commit {commit.round} moves by {update}, not by {parts}")
+                mean: Vector = np.add.reduce(parts) / np.float32(tokens)
+                if not _is_near(update, mean):
+                    raise Violation(f"commit {commit.round} moves by {update}, not by {mean}")
             parameters, momentum = outer_step(self.spec.outer, parameters, momentum, update)
         if digest(parameters) != commit.digest:
             raise Violation(f"commit {commit.round} has a digest that its payload does not give")

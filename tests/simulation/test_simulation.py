@@ -38,7 +38,8 @@ def test_no_invariant_breaks() -> None:
 
 @pytest.mark.parametrize("seed", [5, 11])
 def test_a_seed_replays_exactly_in_every_process(seed: int) -> None:
-    first, again = [], []
+    first: list[str] = []
+    again: list[str] = []
     assert simulate(seed, first.append) == simulate(seed, again.append)
     assert first == again
     assert len(first) > 300
@@ -222,7 +223,7 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     snapshot_with_the_wrong_momentum: "another momentum",
     end_before_all_is_merged: "final before|audit",
     delete_before_it_is_decided: "before the round's commit",
-    stop_looking: "not finished|no commit",
+    stop_looking: "not finished|without a commit",
 }
 
 
@@ -233,7 +234,7 @@ def test_a_broken_protocol_is_found_out(
     mutant(monkeypatch)
     for seed in count():
         assert seed < MOST_SEEDS, "nothing was found"
-        if violation := simulate(seed).violation:
+        if violation := simulate(seed).violation or "":
             break
     assert any(reason in violation for reason in MUTANTS[mutant].split("|")), violation
 

@@ -6,12 +6,12 @@ to be given up, the grace of a round, and a site's own pause before it tries to 
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from tests.simulation.faults import Plan, SitePlan
+from tests.simulation.faults import HEARTBEAT_SECONDS, Plan, SitePlan
 
-_JOINING_SECONDS = 15.0
-_GRACE_ROUNDS = 2.0
-_SLOWEST_EXCHANGE = 8.0
+_JOINING_SECONDS = 12.0  # the longest pause before the next try, and the join
+_EXCHANGE_SECONDS = 3.0  # as measured with the store up
 
 Interval = tuple[float, float]
 
@@ -45,20 +45,19 @@ class Uptime:
             for start, stop in self._undisturbed(site):
                 bound = self._bound(site)
                 times = [start, *(t for t in commits if start < t < stop), min(stop, end)]
-                for before, after in zip(times, times[1:], strict=False):
+                for before, after in pairwise(times):
                     if after - before > bound:
                         return (
-                            f"{site.name} and the store were up from {start:.1f} to {stop:.1f}, but "
-                            f"there was no commit from {before:.1f} to {after:.1f} (> {bound:.0f} s)"
+                            f"{site.name} and the store were up from {start:.1f} to {stop:.1f}, "
+                            f"without a commit from {before:.1f} to {after:.1f} (> {bound:.0f} s)"
                         )
         return None
 
     def _bound(self, site: SitePlan) -> float:
-        heartbeat = 1.0
         slowest = max(plan.step_seconds / plan.clock_rate for plan in self.plan.sites)
         steps = max(2, self.plan.sync_steps) * site.step_seconds / site.clock_rate
-        grace = 2 * (slowest + _SLOWEST_EXCHANGE + 2 * heartbeat)
-        return _JOINING_SECONDS + steps + self.plan.dead_after + _GRACE_ROUNDS * grace
+        grace = 2 * (slowest + _EXCHANGE_SECONDS + 2 * HEARTBEAT_SECONDS)
+        return _JOINING_SECONDS + steps + self.plan.dead_after + grace
 
     def _undisturbed(self, site: SitePlan) -> list[Interval]:
         """When the site ran, nothing was cut off by halves, and the store was up."""

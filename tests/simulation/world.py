@@ -11,14 +11,15 @@ import numpy as np
 from archipel.errors import ArchipelError, StoreError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.keys import OWNER
+from archipel.store.pace import Link
 from archipel.train.chain import Superseded
 from archipel.train.fragments import Fragment
 from archipel.train.join import is_finished
 from archipel.train.state import GlobalState
 from tests.ledger.fake_keys import FakeKeys
-from tests.simulation.bucket import Bucket, Client, Link
+from tests.simulation.bucket import Bucket, Client
 from tests.simulation.clock import Clock, Event, Process
-from tests.simulation.faults import Blow, Plan, SitePlan, Weather, draw_plan
+from tests.simulation.faults import HEARTBEAT_SECONDS, Blow, Plan, SitePlan, Weather, draw_plan
 from tests.simulation.judge import Judge, Violation
 from tests.simulation.paper import Disk, PaperSession, Surroundings
 from tests.simulation.stand_ins import stand_ins
@@ -82,7 +83,7 @@ def run_spec(plan: Plan) -> RunSpec:
         tokenizer_digest="0" * 64,
         epoch_units=16,
         seed=0,
-        heartbeat_seconds=1.0,
+        heartbeat_seconds=HEARTBEAT_SECONDS,
         dead_after_seconds=plan.dead_after,
         snapshot_every_cycles=plan.snapshot_every_cycles,
     )
@@ -131,9 +132,8 @@ class World:
         deadline = self.plan.heals_at + _TAIL_SECONDS
         self.clock.run(deadline)
         if any(slot.processes for slot in self.slots):
-            raise Violation(
-                f"not finished {_TAIL_SECONDS:.0f} s after the last fault: {self.judge.what_lacks()}"
-            )
+            lacks = self.judge.what_lacks()
+            raise Violation(f"not finished {_TAIL_SECONDS:.0f} s after the last fault: {lacks}")
         self.judge.check_end(self.finished)
         lull = self.uptime.longest_lull(self.judge.commit_times, self.judge.commit_times[-1])
         if lull:
