@@ -26,7 +26,8 @@ _CHUNK_BYTES = 4096
 class Faults:
     """What goes wrong from now on. Shares are of requests, 0.0 to 1.0."""
 
-    errors: float = 0.0  # answered 503 and not carried out
+    errors: float = 0.0  # answered `error_status` and not carried out
+    error_status: int = 503
     truncate: float = 0.0  # GET: the reply's body ends half-way
     lose_reply: float = 0.0  # PUT, POST: carried out, but the connection ends before the reply
     at_most: int | None = None  # so many of the three above; None is without end
@@ -146,9 +147,10 @@ class _Proxy:
         if self._hits("errors", self._up.faults.errors, request):
             async for _ in _body(arrived, request):
                 pass
-            await self._reply(
-                writer, b"HTTP/1.1 503 Slow Down\r\nContent-Length: 10\r\n\r\n", b"slow down\n"
+            status = (
+                f"HTTP/1.1 {self._up.faults.error_status} Injected\r\nContent-Length: 0\r\n\r\n"
             )
+            await self._reply(writer, status.encode(), b"")
             return True
         upstream, sender = await asyncio.open_connection(*self._target)
         try:

@@ -96,6 +96,16 @@ def test_a_store_that_answers_nothing_but_errors_says_so_soon(
     assert store.get("x") is None
 
 
+def test_a_conflict_over_an_object_that_is_not_there_decides_nothing(
+    faulty: tuple[Store, FaultyProxy],
+) -> None:
+    store, proxy = faulty
+    proxy.set(errors=1.0, at_most=1, error_status=409)
+    with pytest.raises(StoreError, match="another write of it is under way"):
+        store.put_if_absent("round/commit", b"mine")
+    assert store.put_if_absent("round/commit", b"mine")
+
+
 def test_truncated_bodies_are_never_returned(faulty: tuple[Store, FaultyProxy]) -> None:
     store, proxy = faulty
     data = bytes(range(256)) * 1000
