@@ -83,7 +83,5 @@ def report(
         "poisoned_reasons": {fault.kind: fault.poison.reason for fault in poisoned if fault.poison},
         "faults_by_kind": dict(sorted(Counter(fault.kind for fault in done).items())),
         "recovery_seconds_by_kind": recoveries(done, rounds),
-        "faults_with_trouble": [
-            f"{fault.kind}: {fault.trouble}" for fault in done if fault.trouble
-        ],
+        "troubles": [f"{fault.kind}: {fault.trouble}" for fault in done if fault.trouble],
     }

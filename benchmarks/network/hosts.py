@@ -148,10 +148,6 @@ class Network:
         """Let every packet of the link vanish, or let them through again."""
         run("ip", "link", "set", self._outer(site), "down" if is_cut else "up")
 
-    def refuse(self, site: str, refusing: bool) -> None:
-        """Reset all connections of the site to the store, or let them be made again."""
-        self._relays[site].refuse(refusing)
-
     def bytes(self, site: str) -> tuple[int, int]:
         """All bytes that ever left the site and that came to it, as its veth counted them."""
         counters = Path("/sys/class/net") / self._outer(site) / "statistics"

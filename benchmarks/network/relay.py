@@ -24,7 +24,6 @@ class Relay:
         self.round_trip_seconds = 0.0
         self._listen = listen
         self._target = target
-        self._refusing = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
@@ -40,12 +39,6 @@ class Relay:
         self._thread.join()
         self._loop.close()
 
-    def refuse(self, refusing: bool) -> None:
-        """Whether to reset every connection, as a store that is down; or to serve again."""
-        self._refusing = refusing
-        if refusing:
-            self._run(self._reset())
-
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
@@ -54,18 +47,12 @@ class Relay:
 
     async def _close(self) -> None:
         self._server.close()
-        await self._reset()
+        for writer in list(self._writers):
+            writer.transport.abort()
         if serving := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(serving, timeout=_END_SECONDS)  # each ends with its connection
 
-    async def _reset(self) -> None:
-        for writer in list(self._writers):
-            writer.transport.abort()
-
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._refusing:
-            writer.transport.abort()
-            return
         handshake = self.round_trip_seconds
         self._writers.add(writer)
         try:
