@@ -205,8 +205,8 @@ class Replica:
         for name, value in self._inner.optimisers.state().items():
             whole = torch.empty(value.shape, dtype=value.dtype)
             if self._group.rank == 0:
-                whole = torch.from_numpy(tensors[name])
-            self._group.spread(whole.to(self._group.device), value)
+                whole = torch.tensor(tensors[name])  # a copy: what a file holds can't be written
+            self._group.spread(whole, value)
 
 
 def follow(group: Group, make: Callable[[], Replica]) -> None:
