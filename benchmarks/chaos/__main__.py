@@ -35,7 +35,7 @@ def _parse() -> tuple[Options, Path | None]:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long faults come")
     parser.add_argument("--per-hour", type=float, default=60.0, help="faults an hour")
     parser.add_argument("--seed", type=int, default=0, help="of the run and of the faults")
-    parser.add_argument("--share", type=float, default=0.35, help="of a core, a site")
+    parser.add_argument("--share", type=float, default=0.2, help="of a core, a site")
     parser.add_argument("--logs", type=Path, help="keep the sites' logs in this folder")
     parser.add_argument("--json", type=Path, help="write the figures here")
     found = parser.parse_args()

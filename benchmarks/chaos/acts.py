@@ -50,7 +50,6 @@ class Acts:
 
     def __init__(self, network: Network, sites: Sequence[Site], ledger: Ledger) -> None:
         """Invite the hostile member; nothing is done yet."""
-        assert network.proxy
         self.disturbances: list[Disturbance] = []
         self.done: list[Done] = []
         self.stop = threading.Event()
@@ -220,7 +219,7 @@ def small_disks(sites: Sequence[Site], megabytes: int) -> Iterator[None]:
     """Homes of the sites that are small disks of their own."""
     with ExitStack() as stack:
         for site in sites:
-            site.home.mkdir()
+            site.home.mkdir(exist_ok=True)
             run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "archipel-chaos", site.home)
             stack.callback(run, "umount", "--lazy", site.home)
         yield

@@ -1,11 +1,15 @@
-"""The chaos run and the undisturbed run: same seed, data, budget and sites; then the figures."""
+"""The chaos run and the same run undisturbed, side by side; then the figures.
+
+Same seed, data, budget, and as many sites with the same share of the CPU, on the same machine.
+"""
 
 import json
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,13 +29,13 @@ from benchmarks.network.points import digests_equal_share, tokens_between
 from benchmarks.network.stage import Setting, Stage, all_train, points, wait_until
 
 _SITES = ("athens", "bergen", "cadiz", "delft")
+_CALM = tuple(f"calm-{site}" for site in _SITES)  # of the undisturbed run
 _LINK = Link(megabits_per_second=50, round_trip_ms=30)
 _DISK_MEGABYTES = 96
 _START_SECONDS = 180.0
 _MEASURE_SECONDS = 20.0
 _BUDGET_SHARE = 0.85  # of what undisturbed sites would train while faults come
-_PATIENCE = 1.4  # times the minutes, after which a run is ended where it is
-_EVER = 10**12  # tokens; more than any budget
+_PATIENCE = 1.5  # times the minutes, after which a run is ended where it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,22 +55,45 @@ def experiment(options: Options, folder: Path) -> dict[str, Any]:
     faults = draw(
         _SITES, kinds, minutes=options.minutes, per_hour=options.per_hour, seed=options.seed
     )
-    with Network(_SITES, folder / "store.log", faulty=True) as network:
-        for site in _SITES:
+    with Network(_SITES + _CALM, folder / "store.log", faulty=_SITES) as network:
+        for site in network.sites:
             network.shape(site, _LINK)
         stage = Stage(network, folder, vocab_size=512)
         rate = _tokens_per_second(stage, options)
         setting = _setting(int(_BUDGET_SHARE * 60 * options.minutes * rate), options.seed)
         try:
-            chaos, trial, acts = _disturbed(stage, setting, options, faults)
-            figures = _figures(stage, chaos, trial, acts)
-            figures |= _compare(stage, setting, options, chaos)
+            return {
+                "sites": len(_SITES),
+                "minutes": options.minutes,
+                **_both(stage, setting, options, faults),
+            }
         finally:
             if options.logs:
                 options.logs.mkdir(parents=True, exist_ok=True)
                 for log in folder.glob("*.log"):
                     shutil.copy(log, options.logs)
-    return {"sites": len(_SITES), "minutes": options.minutes, **figures}
+
+
+def _both(
+    stage: Stage, setting: Setting, options: Options, faults: Sequence[Fault]
+) -> dict[str, Any]:
+    """Both runs at the same time, and what came of them."""
+    chaos, calm = stage.create("chaos", setting), stage.create("calm", setting)
+    seconds = _PATIENCE * 60 * options.minutes
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        calm_sites = stack.enter_context(_working(stage, calm, _CALM))
+        sites = stack.enter_context(_working(stage, chaos, _SITES))
+        calm_watch = Watch(calm, calm_sites, options.share)
+        stack.callback(calm_watch.stop.set)
+        undisturbed = pool.submit(calm_watch.run, seconds, None, ())
+        acts = Acts(stage.network, sites, chaos)
+        trial = Watch(chaos, sites, options.share).run(seconds, acts, faults)
+        _end(sites)
+        calm_seconds = undisturbed.result().seconds
+        _end(calm_sites)
+    figures = _figures(stage, chaos, trial, acts)
+    return figures | _compare(stage, chaos, calm) | {"undisturbed_seconds": round(calm_seconds)}
 
 
 def _setting(tokens: int, seed: int) -> Setting:
@@ -76,9 +103,9 @@ def _setting(tokens: int, seed: int) -> Setting:
 
 
 @contextmanager
-def _working(stage: Stage, ledger: Ledger) -> Iterator[list[Site]]:
+def _working(stage: Stage, ledger: Ledger, names: Sequence[str]) -> Iterator[list[Site]]:
     """The sites at work, each with a small disk of its own; none outlives the context."""
-    sites = [stage.site(ledger, name) for name in _SITES]
+    sites = [stage.site(ledger, name) for name in names]
     with small_disks(sites, _DISK_MEGABYTES):
         try:
             for site in sites:
@@ -93,7 +120,7 @@ def _working(stage: Stage, ledger: Ledger) -> Iterator[list[Site]]:
 def _tokens_per_second(stage: Stage, options: Options) -> float:
     """What four undisturbed sites train together with that share of the CPU."""
     ledger = stage.create("rate", _setting(100_000_000, options.seed))
-    with _working(stage, ledger) as sites:
+    with _working(stage, ledger, _CALM) as sites:
         for site in sites:
             site.limit(options.share)
         time.sleep(_MEASURE_SECONDS / 2)
@@ -101,21 +128,9 @@ def _tokens_per_second(stage: Stage, options: Options) -> float:
         time.sleep(_MEASURE_SECONDS)
         until = time.time()
         time.sleep(_MEASURE_SECONDS / 2)  # the metrics arrive
-    tokens = sum(tokens_between(points(ledger, name), since, until) for name in _SITES)
+    tokens = sum(tokens_between(points(ledger, name), since, until) for name in _CALM)
     print(f"{tokens / (until - since):,.0f} tokens/s undisturbed", file=sys.stderr)
     return tokens / (until - since)
-
-
-def _disturbed(
-    stage: Stage, setting: Setting, options: Options, faults: Sequence[Fault]
-) -> tuple[Ledger, Trial, Acts]:
-    ledger = stage.create("chaos", setting)
-    with _working(stage, ledger) as sites:
-        acts = Acts(stage.network, sites, ledger)
-        watch = Watch(ledger, sites, options.share)
-        trial = watch.run(_PATIENCE * 60 * options.minutes, _EVER, acts, faults)
-        _end(sites)
-    return ledger, trial, acts
 
 
 def _end(sites: Sequence[Site]) -> None:
@@ -160,18 +175,9 @@ def _figures(stage: Stage, ledger: Ledger, trial: Trial, acts: Acts) -> dict[str
     }
 
 
-def _compare(stage: Stage, setting: Setting, options: Options, chaos: Ledger) -> dict[str, Any]:
-    """The undisturbed run up to the chaos run's tokens, and both losses on held-out text.
-
-    It gets more of the CPU, since nothing competes with it; that changes no loss.
-    """
-    disturbed = load_state(chaos)
-    ledger = stage.create("undisturbed", setting)
-    with _working(stage, ledger) as sites:
-        watch = Watch(ledger, sites, None)
-        trial = watch.run(_PATIENCE * 60 * options.minutes, disturbed.cover.tokens, None, ())
-        _end(sites)
-    undisturbed = load_state(ledger)
+def _compare(stage: Stage, chaos: Ledger, calm: Ledger) -> dict[str, Any]:
+    """Both losses on held-out text; at equal tokens where both runs are finished."""
+    disturbed, undisturbed = load_state(chaos), load_state(calm)
     held_out = open_corpus(chaos, stage.corpus, "held_out")
     losses = [measure(state, held_out) for state in (disturbed, undisturbed)]
     assert losses[0] is not None
@@ -181,5 +187,4 @@ def _compare(stage: Stage, setting: Setting, options: Options, chaos: Ledger) ->
         "undisturbed_loss": round(losses[1], 4),
         "loss_ratio": round(losses[0] / losses[1], 4),
         "undisturbed_tokens": undisturbed.cover.tokens,
-        "undisturbed_seconds": round(trial.seconds),
     }

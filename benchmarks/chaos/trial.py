@@ -1,6 +1,7 @@
 """One run of four sites, with faults or without: started, kept going, watched, ended."""
 
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,17 +35,18 @@ class Trial:
 class Watch:
     """Keeps a run's sites going and looks at them every second, until it is told enough."""
 
-    def __init__(self, ledger: Ledger, sites: Sequence[Site], share: float | None) -> None:
-        """`share`: of a core, for each site once it trains; None: all there is."""
+    def __init__(self, ledger: Ledger, sites: Sequence[Site], share: float) -> None:
+        """`share`: of a core, for each site once it trains."""
         self.trial = Trial()
+        self.stop = threading.Event()
         self._ledger = ledger
         self._sites = sites
         self._share = share
         self._limited: dict[str, int] = {}
         self._next_line = 0.0
 
-    def run(self, seconds: float, tokens: int, acts: Acts | None, faults: Sequence[Fault]) -> Trial:
-        """Go on until the run is finished, `tokens` are trained or `seconds` are over.
+    def run(self, seconds: float, acts: Acts | None, faults: Sequence[Fault]) -> Trial:
+        """Go on until the run is finished, `stop` is set or `seconds` are over.
 
         Faults come when they are due; those that have begun are brought to their end.
         """
@@ -52,7 +54,7 @@ class Watch:
         waiting = list(faults)
         with ThreadPoolExecutor(max_workers=16) as pool:
             try:
-                while not self._over(began + seconds, tokens):
+                while not self._over(began + seconds):
                     while waiting and waiting[0].at_seconds <= time.monotonic() - began:
                         fault = waiting.pop(0)
                         self._say(f"{fault.kind} {fault.site} {fault.seconds:.0f} s")
@@ -66,9 +68,9 @@ class Watch:
         self.trial.seconds = time.monotonic() - began
         return self.trial
 
-    def _over(self, end: float, tokens: int) -> bool:
+    def _over(self, end: float) -> bool:
         ended = all(site.exit_code == 0 for site in self._sites)
-        return ended or time.monotonic() > end or self.trial.tokens >= tokens
+        return ended or self.stop.is_set() or time.monotonic() > end
 
     def _look(self, acts: Acts | None) -> None:
         try:

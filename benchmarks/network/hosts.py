@@ -63,10 +63,10 @@ def run(*words: object) -> str:
 class Network:
     """The sites' namespaces, joined to one S3 store that listens on this host's loopback."""
 
-    def __init__(self, sites: Sequence[str], log: Path, *, faulty: bool = False) -> None:
+    def __init__(self, sites: Sequence[str], log: Path, faulty: Sequence[str] = ()) -> None:
         """Plan a network for these sites; the S3 server's output goes to `log`.
 
-        `faulty` puts a proxy before the store, for the sites, that can break replies.
+        The `faulty` among them reach the store by way of a proxy that can break requests.
         """
         need_root()
         self.sites = tuple(sites)
@@ -74,20 +74,20 @@ class Network:
         self._prefix = f"ar{os.getpid()}"
         self._subnet = f"10.{100 + os.getpid() % 100}"
         self._port = _free_port()
-        self.proxy = FaultyProxy(self.endpoint) if faulty else None
+        self.proxy = FaultyProxy(self.endpoint)
+        self._faulty = frozenset(faulty)
         self._relays: dict[str, Relay] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._store())
-            store = ("127.0.0.1", self._port)
-            if self.proxy:
-                parts = urlsplit(stack.enter_context(self.proxy).url)
-                store = (parts.hostname or "", parts.port or 0)
+            parts = urlsplit(stack.enter_context(self.proxy).url)
+            proxy = (parts.hostname or "", parts.port or 0)
             for site in self.sites:
                 stack.callback(self._remove, site)
                 self._add(site)
+                store = proxy if site in self._faulty else ("127.0.0.1", self._port)
                 relay = Relay((self._address(site), _PORT), store)
                 self._relays[site] = stack.enter_context(relay)
             self._stack = stack.pop_all()
