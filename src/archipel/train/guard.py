@@ -19,7 +19,8 @@ _COPY_COSINE = 0.999
 _TIMES_AS_LONG = 10.0
 _UNLIKE = 5.0  # standard deviations; a random vector exceeds them once in two million times
 _LIKE = 12.0
-_COMMITS = 64  # in whose proportion a contribution may be: more than a joining site's warm-up
+_COMMITS = 64  # in whose proportion a contribution may be, less and less
+_HALF_AFTER_COMMITS = 8  # a learning rate decays no faster, a site that joined has warmed up by 26
 _FEW_COMMITS = 8
 _PAYLOADS = 512
 _BLOCK = 1 << 14  # values of each vector at a time: together they stay in a core's cache
@@ -161,10 +162,14 @@ def _usual(tokens: int, others: Sequence[Size], momentum: float, history: Histor
     """
     power = 0.5 if len(history.sizes) >= _FEW_COMMITS else 2.0
     peers = [size.expected(tokens, power) for size in others]
-    past = [size.expected(tokens, power) for size in history.sizes]
+    past = [
+        size.expected(tokens, power) * 0.5 ** (age / _HALF_AFTER_COMMITS)
+        for age, size in enumerate(reversed(history.sizes))
+    ]
     if len(past) < _FEW_COMMITS:
         past.append(momentum)
-    return max(float(np.median(peers or [0.0])), max(past) * 2.0**history.fruitless)
+    usual = max(past) * 2.0**history.fruitless
+    return float(max(np.median(peers or [0.0]), usual))
 
 
 def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
@@ -177,7 +182,11 @@ def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
         others = [i for i in range(len(candidates)) if i != index and i not in found]
         if index in found or not others:
             continue
-        agreement = sorted(likeness.best(i, without=index) for i in others)[len(others) // 2]
+        best = sorted(likeness.best(i, without=index) for i in others)
+        usual = float(np.median([candidates[i].tokens for i in others]))
+        # The lower median: as soon as half of the others are no clearer, nobody is refused. What
+        # fewer tokens made is noisier.
+        agreement = best[(len(others) - 1) // 2] * min(1.0, candidates[index].tokens / usual)
         own = likeness.best(index)
         if own < _UNLIKE and agreement > _LIKE:
             found[index] = (
