@@ -175,11 +175,18 @@ def test_trouble_is_said_and_goes_away(
     expect(alert).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [360, 800, 1200])
-def test_nothing_runs_over_the_side(open_page: OpenPage, url: str, width: int) -> None:
+@pytest.mark.parametrize("width", [360, 800, 1060, 1200])
+def test_nothing_runs_over_the_side(
+    open_page: OpenPage, url: str, run: PaperRun, feed: Feed, width: int
+) -> None:
+    hardware = "4 x NVIDIA H100 80GB HBM3, torchrun with 4 processes"
+    beat(run, "paris", tokens_per_second=123_456_789.0, step=98_765_432, hardware=hardware)
+    feed.refresh()
     page = open_page(url, width)
     expect(page.locator("#sites tbody tr")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for card in page.locator(".card:visible").all():
+        assert card.evaluate("card => card.scrollWidth <= card.clientWidth")
     expect(page.get_by_role("table").first.get_by_role("row")).to_have_count(4)
 
 

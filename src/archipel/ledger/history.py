@@ -17,7 +17,8 @@ from archipel.ledger.curve import Curve
 from archipel.ledger.record import Ledger
 from archipel.ledger.schema import Commit, Count, Digest, Heartbeat, Name, RunSpec
 
-_ROUNDS_KEPT = 512
+ROUNDS_KEPT = 512
+
 _ROUNDS_AHEAD = 1000  # of the heartbeats that were read a moment before
 _AT_ONCE = 256
 _SHARE = 64
@@ -162,7 +163,7 @@ class History:
                     waiting.append(point)
         for commit in waiting:  # a commit has no time of its own: its piece covers a few seconds
             self._commit(commit, time)
-        for number in sorted(self.rounds)[:-_ROUNDS_KEPT]:
+        for number in sorted(self.rounds)[:-ROUNDS_KEPT]:
             del self.rounds[number]
 
     def hear(self, beat: Heartbeat) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 from archipel.errors import IntegrityError
 from archipel.ledger.curve import CurvePoint
 from archipel.ledger.duty import Sighting, alive, merge_order
-from archipel.ledger.history import History, MetricsReader, Round
+from archipel.ledger.history import ROUNDS_KEPT, History, MetricsReader, Round
 from archipel.ledger.record import Ledger
 from archipel.ledger.schema import Era, Heartbeat, RunSpec
 
@@ -277,7 +277,8 @@ class Watcher:
         applied = _applied(self.ledger.spec, [s.heartbeat for s in self._sightings.values()])
         newest = max(applied, default=-1)
         known = self._history.rounds
-        for number in range(max(0, newest - _ROUNDS_SHOWN + 1), newest + 1):
+        count = _ROUNDS_SHOWN if self._metrics.behind else ROUNDS_KEPT
+        for number in range(max(0, newest - count + 1), newest + 1):
             told = number in known and known[number].merged is not None
             if told or number in self._asked or number > applied[number % len(applied)]:
                 continue

@@ -299,7 +299,7 @@ const columns = [
   ["Moved", (site) => [data(site.bytes_out + site.bytes_in)], "number"],
   ["Merges", (site) => [site.merge_duty.length ? site.merge_duty.join(", ") : "–"]],
   ["Contributed", (site) => [site.contributed.toLocaleString("en")], "number"],
-  ["Used", (site) => [site.cost ? `${hours(site.hours)} · ${site.cost.toFixed(2)}` : hours(site.hours)], "number"],
+  ["Used", used, "number"],
 ];
 
 function drawSites() {
@@ -351,6 +351,11 @@ function link(site) {
     const arrow = element("span", { className: "arrow", ariaLabel: word, role: "img" }, [sign]);
     return element("span", { className: "rate" }, [arrow, `${data(rate)}/s`]);
   });
+}
+
+function used(site) {
+  if (!site.cost) return [hours(site.hours)];
+  return [hours(site.hours), element("span", { className: "price" }, [site.cost.toFixed(2)])];
 }
 
 // Rounds
