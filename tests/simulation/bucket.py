@@ -138,30 +138,35 @@ class Client:
             process.die()
         task = process.current
         wake = task.ticket()
-        reply = Request(self, verb, key, effect, fate)
+        request = Request(self, (verb, key), effect, fate, wake)
         for seconds in fate.effects:
-            clock.after(seconds, reply.arrive)
-        reply.answer_to(task, wake)
+            clock.at(clock.now + seconds, request.arrive)
+        if fate.error_after is not None:
+            error = StoreError(f"can't {verb} {key!r}: {fate.name}")
+            task.resume_at(clock.now + fate.error_after, wake, error)
         return task.wait()
 
 
 class Request:
     """One request on its way, from being sent to its answer."""
 
+    __slots__ = ("_answered", "_client", "_effect", "_fate", "_task", "_wake", "_what")
+
     def __init__(
-        self, client: Client, verb: str, key: str, effect: Callable[[], Any], fate: Fate
+        self,
+        client: Client,
+        what: tuple[str, str],
+        effect: Callable[[], Any],
+        fate: Fate,
+        wake: int,
     ) -> None:
+        """`wake` is the number of the wait of the task that runs now."""
         self._client = client
-        self._verb, self._key = verb, key
+        self._what = what
         self._effect = effect
         self._fate = fate
+        self._task, self._wake = client.process.current, wake
         self._answered = False
-
-    def answer_to(self, task: Any, wake: int) -> None:
-        self._task, self._wake = task, wake
-        if self._fate.error_after is not None:
-            error = StoreError(f"can't {self._verb} {self._key!r}: {self._fate.name}")
-            task.resume_at(task.process.clock.now + self._fate.error_after, wake, error)
 
     def arrive(self) -> None:
         """The request takes effect at the bucket."""
@@ -174,7 +179,7 @@ class Request:
                 clock.at(process.frozen_until, self.arrive)
                 return
         if self._client._weather.is_down():
-            self._answer(StoreError(f"can't {self._verb} {self._key!r}: the store went down"))
+            self._answer(StoreError(f"can't {' '.join(self._what)}: the store went down"))
             return
         value = self._effect()
         if fate.dies == "after":

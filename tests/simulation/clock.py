@@ -7,7 +7,7 @@ tasks stands for a thread of the real one, and another task runs only where one 
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -224,22 +224,33 @@ class Lock:
 
 
 class _Promise(Future[Any]):
-    """A future that a task can wait for."""
+    """A future that a task can wait for. Only what is used of one works, and quickly."""
 
     def __init__(self, process: Process) -> None:
-        super().__init__()
-        self._settled = Event(process)
-        self.add_done_callback(lambda _: self._settled.set())
+        self._process = process
+        self._settled: Event | None = None
+        self._ended = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def done(self) -> bool:
+        return self._ended
+
+    def settle(self, value: Any, error: BaseException | None = None) -> None:
+        self._value, self._error, self._ended = value, error, True
+        if self._settled:
+            self._settled.set()
 
     def result(self, timeout: float | None = None) -> Any:
-        while not self.done():
-            self._settled.wait(_LONG)
-        return super().result()
+        if error := self.exception():
+            raise error
+        return self._value
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        while not self.done():
+        while not self._ended:
+            self._settled = self._settled or Event(self._process)
             self._settled.wait(_LONG)
-        return super().exception()
+        return self._error
 
 
 class Pool(Executor):
@@ -267,12 +278,10 @@ class Pool(Executor):
     def _work(self) -> None:
         while self._queue:
             promise, job = self._queue.popleft()
-            if not promise.set_running_or_notify_cancel():
-                continue
             try:
-                promise.set_result(job())
+                promise.settle(job())
             except Exception as error:  # noqa: BLE001 - as any executor does
-                promise.set_exception(error)
+                promise.settle(None, error)
             self._after()
         self._idle += 1
 
@@ -282,7 +291,7 @@ class Pool(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if cancel_futures:
-            for promise, _ in self._queue:
-                promise.cancel()
+            while self._queue:
+                self._queue.popleft()[0].settle(None, CancelledError())
         for task in self._workers:
             task.join()

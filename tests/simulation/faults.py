@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 from tests.simulation.clock import Clock, Process
 
@@ -15,6 +15,8 @@ HEARTBEAT_SECONDS = 1.0
 
 PartitionKind = Literal["requests", "replies", "reads", "writes"]
 _KINDS: tuple[PartitionKind, ...] = ("requests", "replies", "reads", "writes")
+NoiseKind = Literal["lost_request", "lost_reply", "late", "doubled", "truncated", "slow"]
+_NOISES: tuple[NoiseKind, ...] = get_args(NoiseKind)
 _MOMENTS = ("commit", ".delta", "claims/", "manifest", ".safetensors", "sites/")
 
 
@@ -22,18 +24,13 @@ _MOMENTS = ("commit", ".delta", "claims/", "manifest", ".safetensors", "sites/")
 class Noise:
     """How often a single request fails in each way, and how slow the store is."""
 
-    lost_request: float = 0.0
-    lost_reply: float = 0.0
-    late: float = 0.0
-    doubled: float = 0.0
-    truncated: float = 0.0
-    slow: float = 0.0
-    latency: float = 0.02
+    shares: tuple[tuple[NoiseKind, float], ...] = ()
+    latency: float = 0.02  # seconds each way
 
     @property
     def error_rate(self) -> float:
-        """The share of requests that end in an error."""
-        return self.lost_request + self.lost_reply + self.late + self.truncated
+        """The share of requests that end in an error or with half an answer."""
+        return sum(share for kind, share in self.shares if kind not in ("doubled", "slow"))
 
 
 @dataclass(frozen=True)
@@ -130,15 +127,15 @@ def draw_plan(random: Random) -> Plan:
         "some": tuple(random.sample(kinds, 3)),
         "all": kinds,
     }[mix]
-    span = random.uniform(10.0, 35.0) if some else 0.0
+    span = random.uniform(8.0, 30.0) if some else 0.0
     faults = _Faults(random, len(sites), span, some)
-    unit_steps = random.randint(1, 4)
+    unit_steps = random.randint(1, 3)
     return Plan(
         fragments=random.choice((1, 2, 2, 3, 3, 4)),
         values=random.randint(4, 8),
         codec=random.choice(("none", "none", "none", "int8")),
         momentum=random.choice((0.0, 0.5, 0.9)),
-        units=random.randint(8, 28),
+        units=random.randint(6, 22),
         unit_steps=unit_steps,
         last_unit_steps=random.randint(1, unit_steps),
         sync_steps=random.choice((0, 1, 3, 6, 10)),
@@ -158,15 +155,15 @@ def draw_plan(random: Random) -> Plan:
 
 
 def _draw_sites(random: Random) -> tuple[SitePlan, ...]:
-    count = random.choice((1, 2, 2, 2, 3, 3, 3, 3, 4, 5))
-    pace = random.choice((0.2, 0.4, 0.6)) * count / 2
+    count = random.choice((1, 2, 2, 2, 2, 3, 3, 3, 4, 5))
+    pace = random.choice((0.15, 0.3, 0.5)) * count / 2
     equal = random.random() < 0.4
     wrong = random.random() < 0.5
     names = random.sample("abcdefghijklmnop", count)
     return tuple(
         SitePlan(
             name=name,
-            start=0.0 if random.random() < 0.6 else random.uniform(0.0, 12.0),
+            start=0.0 if random.random() < 0.6 else random.uniform(0.0, 10.0),
             step_seconds=pace * (1.0 if equal else random.choice((1.0, 2.0, 4.0)) / 2),
             clock_rate=random.uniform(0.8, 1.25) if wrong else 1.0,
             clock_offset=random.uniform(-1e5, 1e5) if wrong else 0.0,
@@ -200,9 +197,8 @@ class _Faults:
         if "noise" not in self.kinds:
             return Noise(latency=latency)
         level = draw.choice((0.005, 0.02, 0.06))
-        names = ("lost_request", "lost_reply", "late", "doubled", "truncated", "slow")
-        shares = {name: draw.choice((0.0, 1.0, 1.0)) * level for name in names}
-        return Noise(**shares, latency=latency)
+        shares = [(kind, draw.choice((0.0, 1.0, 1.0)) * level) for kind in _NOISES]
+        return Noise(tuple(share for share in shares if share[1]), latency)
 
     def blows(self) -> tuple[Blow, ...]:
         found = []
@@ -272,6 +268,14 @@ class Weather:
     operations: int = 0
     counts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
+    def __post_init__(self) -> None:
+        sites = [site.name for site in self.plan.sites]
+        self._cuts = {name: [c for c in self.plan.cuts if sites[c.site] == name] for name in sites}
+        self._traps = {
+            name: [(n, t) for n, t in enumerate(self.plan.traps) if sites[t.site] == name]
+            for name in sites
+        }
+
     def is_down(self) -> bool:
         """Whether the store is down now."""
         now = self.clock.now
@@ -279,25 +283,25 @@ class Weather:
 
     def fate(self, process: Process, verb: str, key: str) -> Fate:
         """Decide about a request that this process sends now."""
-        draw, noise, now = self.random.random, self.plan.noise, self.clock.now
+        draw, latency, now = self.random.random, self.plan.noise.latency, self.clock.now
         self.operations += 1
-        there, back = noise.latency * (0.5 + draw()), noise.latency * (0.5 + draw())
-        fate = Fate("", (there,), back, unsent_while_away=draw() < 0.5)
+        chance = draw()
+        there, back = latency * (0.5 + chance), latency * (0.5 + draw())
+        fate = Fate("", (there,), back, unsent_while_away=chance < 0.5)
         if now < self.plan.heals_at:
-            fate.dies = self._trap(process, verb, key)
+            if self._traps[process.name] and verb not in ("get", "list"):
+                fate.dies = self._trap(process, key)
             self._obstruct(fate, process, verb)
-            if not fate.name:
+            if self.plan.noise.shares and not fate.name:
                 self._disturb(fate)
         if self.trace:
             times = " ".join(f"+{seconds:.4f}" for seconds in fate.effects)
             self.trace(f"{now:.4f} {process.name} {verb} {key} {times} {fate.name} {fate.dies}")
         return fate
 
-    def _trap(self, process: Process, verb: str, key: str) -> Literal["", "before", "after"]:
-        if verb in ("get", "list"):
-            return ""
-        for number, trap in enumerate(self.plan.traps):
-            if self.plan.sites[trap.site].name != process.name or trap.moment not in key:
+    def _trap(self, process: Process, key: str) -> Literal["", "before", "after"]:
+        for number, trap in self._traps[process.name]:
+            if trap.moment not in key:
                 continue
             self.counts[number] += 1
             if self.counts[number] == trap.count:
@@ -311,12 +315,11 @@ class Weather:
         for storm in self.plan.storms:
             if storm.start <= now < storm.stop and draw() < storm.share:
                 self._fail(fate, "the store answers 503", done=storm.share < 1 and draw() < 0.2)
-        for cut in self.plan.cuts:
-            if self.plan.sites[cut.site].name != process.name or not cut.start <= now < cut.stop:
-                continue
-            reads = verb in ("get", "list")
-            if cut.kind in ("requests", "replies") or (cut.kind == "reads") == reads:
-                self._fail(fate, "no connection", done=cut.kind == "replies")
+        for cut in self._cuts[process.name]:
+            if cut.start <= now < cut.stop:
+                reads = verb in ("get", "list")
+                if cut.kind in ("requests", "replies") or (cut.kind == "reads") == reads:
+                    self._fail(fate, "no connection", done=cut.kind == "replies")
 
     def _fail(self, fate: Fate, name: str, *, done: bool) -> None:
         fate.name, fate.error_after = name, self.random.uniform(0.05, 2.0)
@@ -325,23 +328,24 @@ class Weather:
 
     def _disturb(self, fate: Fate) -> None:
         """Apply the noise on single requests."""
-        noise, draw = self.plan.noise, self.random
-        if noise.error_rate + noise.doubled + noise.slow == 0:
-            return
-        there = fate.effects[0]
-        if draw.random() < noise.lost_request:
-            self._fail(fate, "lost request", done=False)
-        elif draw.random() < noise.lost_reply:
-            self._fail(fate, "lost reply", done=True)
-        elif draw.random() < noise.late:
-            self._fail(fate, "late", done=True)
+        draw = self.random
+        chance, there = draw.random(), fate.effects[0]
+        name = ""
+        for kind, share in self.plan.noise.shares:
+            if 0 <= chance < share:
+                name = kind
+            chance -= share
+        if name in ("lost_request", "lost_reply", "late"):
+            self._fail(fate, name, done=name != "lost_request")
+        fate.name = name
+        if name == "late":
             assert fate.error_after is not None
             fate.effects = (fate.error_after + draw.choice((0.1, 1.0, 15.0)) * draw.random(),)
             fate.unsent_while_away = False
-        elif draw.random() < noise.doubled:
-            fate.name, fate.effects = "doubled", (there, there + 10 * draw.random())
+        elif name == "doubled":
+            fate.effects = (there, there + 10 * draw.random())
             fate.unsent_while_away = False
-        elif draw.random() < noise.truncated:
-            fate.name, fate.truncated = "truncated", draw.random()
-        elif draw.random() < noise.slow:
-            fate.name, fate.effects = "slow", (there + 5 * draw.random(),)
+        elif name == "truncated":
+            fate.truncated = draw.random()
+        elif name == "slow":
+            fate.effects = (there + 5 * draw.random(),)

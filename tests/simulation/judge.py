@@ -63,6 +63,7 @@ class Judge:
         self._traces: dict[tuple[int, int], Vector] = defaultdict(
             lambda: np.zeros(start.fragments[0].values, np.float32)
         )  # of each session and fragment: what commits hold
+        self._collected: set[int] = set()  # snapshots that were deleted
         self._believed: dict[int, list[int]] = {}
         self._beats: dict[str, float] = {}  # when each site's heartbeat was last written
         self._silent: set[str] = set()  # sites that have been silent for long, or said goodbye
@@ -85,6 +86,8 @@ class Judge:
     def deleted(self, key: str, by: Client) -> None:
         if key.endswith("/commit") or "claims/" in key or key.startswith("snapshots/00000000/"):
             raise Violation(f"{by.process.name} deleted {key}")
+        if key.endswith("manifest.json"):
+            self._collected.add(int(key.split("/")[1]))
         if key.endswith(".delta"):
             round_ = int(key.split("/")[1])
             if round_ > self._chains[round_ % self.spec.fragments].last:
@@ -197,6 +200,11 @@ class Judge:
                 chain.traces[session, commit.round] = self._traces[session, part]
 
     def _snapshot(self, number: int) -> None:
+        if number in self._collected:
+            # A request on its way for long put the manifest back. Nobody joins by it: it is old.
+            if number >= self.ledger.snapshot_numbers()[-1]:
+                raise Violation(f"the newest snapshot {number} was collected before")
+            return
         manifest = self.ledger.snapshot(number)
         assert manifest is not None
         files = {name: self.ledger.snapshot_file(number, manifest, name) for name in manifest.files}
