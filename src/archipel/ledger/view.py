@@ -21,6 +21,7 @@ from archipel.ledger.schema import Era, Heartbeat, RunSpec
 _ROUNDS_SHOWN = 60
 _REFUSALS_SHOWN = 20
 _LOOKS_FOR_METRICS = 5
+_COMMITS_A_LOOK = 8
 _READERS = 8
 
 
@@ -277,13 +278,15 @@ class Watcher:
         applied = _applied(self.ledger.spec, [s.heartbeat for s in self._sightings.values()])
         newest = max(applied, default=-1)
         known = self._history.rounds
+        reads = 0
         count = _ROUNDS_SHOWN if self._metrics.behind else ROUNDS_KEPT
         for number in range(max(0, newest - count + 1), newest + 1):
             told = number in known and known[number].merged is not None
             if told or number in self._asked or number > applied[number % len(applied)]:
                 continue
             self._missed[number] += 1
-            if self._missed[number] >= _LOOKS_FOR_METRICS:
+            if self._missed[number] >= _LOOKS_FOR_METRICS and reads < _COMMITS_A_LOOK:
+                reads += 1
                 with self._noted(f"commit of round {number}"):
                     if commit := self.ledger.commit_header(number):
                         self._history.decide(commit)
