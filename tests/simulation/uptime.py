@@ -39,7 +39,8 @@ class Uptime:
         that was up, with the store up, until `end`, when all was trained."""
         for process in list(self._since):
             self.down(process, end)
-        if self.plan.noise.error_rate > 0.05:
+        paced_by_link = not self.plan.sync_steps and self.plan.link_bytes_per_second > 0
+        if self.plan.noise.error_rate > 0.05 or paced_by_link:
             return None
         for site in self.plan.sites:
             for start, stop in self._undisturbed(site):

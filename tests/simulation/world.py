@@ -138,6 +138,10 @@ class World:
         lull = self.uptime.longest_lull(self.judge.commit_times, self.judge.commit_times[-1])
         if lull:
             raise Violation(lull)
+        if self.plan.calm and (self.judge.refused or self.judge.released):
+            raise Violation(
+                f"on a calm day, {self.judge.released} released, refused: {self.judge.refused}"
+            )
 
     def _heal(self) -> None:
         """The faults are over: some of those that are gone come back, one at least."""
@@ -220,6 +224,8 @@ class Slot:
                 self.stops[process].wait(wait)
         except ArchipelError as error:
             outcome = f"fails: {error}"
+            if self.world.plan.calm:
+                raise Violation(f"{self.plan.name} on a calm day: {error!r}") from error
             if "another process has joined" not in outcome:
                 self._start_in(self.world.random.uniform(0.5, 3.0))
         self.world.say(f"{self.world.clock.now:.4f} {self.plan.name} {outcome}")
