@@ -14,8 +14,9 @@ import json
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -137,7 +138,7 @@ class _Proxy:
         """Bring what the client sends over the link."""
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(_CHUNK_BYTES):
-                await self._up.send(len(data), lambda data=data: arrived.feed_data(data))
+                await self._up.send(len(data), partial(arrived.feed_data, data))
         await self._up.send(0, arrived.feed_eof)
 
     async def _exchange(self, arrived: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -181,7 +182,7 @@ class _Proxy:
         reply = head + body
         for start in range(0, len(reply), _CHUNK_BYTES):
             piece = reply[start : start + _CHUNK_BYTES]
-            await self._down.send(len(piece), lambda piece=piece: writer.write(piece))
+            await self._down.send(len(piece), partial(writer.write, piece))
 
     def _hits(self, what: str, share: float, request: _Request) -> bool:
         if not share or self._up.faults.only not in request.path or self._left == 0:
@@ -223,7 +224,7 @@ def _fields(lines: list[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
     return (line.partition(b":") for line in lines[1:])
 
 
-async def _body(arrived: asyncio.StreamReader, request: _Request):  # type: ignore[no-untyped-def]
+async def _body(arrived: asyncio.StreamReader, request: _Request) -> AsyncIterator[bytes]:
     """A request's body as it is on the wire, in pieces."""
     if request.length is not None:
         left = request.length

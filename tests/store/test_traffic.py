@@ -109,6 +109,8 @@ def test_limits_of_a_store_cap_its_parts_but_not_its_small_operations() -> None:
     for _ in range(3):
         store.get_part("part-0")
     assert time.monotonic() - began >= 0.4
+    assert store.link.up_bytes_per_second == 1_000_000
+    assert store.link.down_bytes_per_second == 500_000
 
 
 def test_a_limit_below_nothing_is_refused() -> None:

@@ -27,7 +27,8 @@ class Link:
     """A site's link to the store as measured; 0.0 is unknown.
 
     The rates are those of the last transfers of 16 KiB and more, the store's own time included and
-    the round trip not. The round trip is that of the quickest of the last small operations.
+    the round trip not, and not above the limit for parts. The round trip is that of the quickest of
+    the last small operations.
     """
 
     up_bytes_per_second: float = 0.0
@@ -103,6 +104,11 @@ class Lane:
         self._began = self._open_since = 0.0
         self._free_at = self._paid_until = -math.inf
         self._seconds_per_part = 0.0
+
+    def bytes_per_second(self, round_trip_seconds: float) -> float:
+        """What parts can have of the link: its rate or, if that is lower, the limit."""
+        rate = self.meter.bytes_per_second(round_trip_seconds)
+        return min(rate, self._limit) if self._limit else rate
 
     def wait_seconds(self, now: float) -> float:
         """How long until a part may start if none ends before; 0.0 is now."""

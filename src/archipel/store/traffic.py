@@ -87,5 +87,4 @@ class Traffic:
         """The link as measured."""
         with self._changed:
             trip = self._round_trips.seconds
-            up, down = self.up.meter, self.down.meter
-            return Link(up.bytes_per_second(trip), down.bytes_per_second(trip), trip)
+            return Link(self.up.bytes_per_second(trip), self.down.bytes_per_second(trip), trip)
