@@ -65,6 +65,11 @@ class SiteView:
         return said if self.alive or said in ("left", "done") else "gone"
 
     @property
+    def is_current(self) -> bool:
+        """Whether what it last said of its link and of how busy it is still holds."""
+        return self.state not in ("gone", "left")
+
+    @property
     def tokens_per_second(self) -> float:
         """Its speed just now."""
         return self.heartbeat.tokens_per_second if self.state == "training" else 0.0

@@ -61,7 +61,7 @@ def shown_url(url: str) -> str:
 
 def _site(site: SiteView, *, with_curve: bool) -> dict[str, Any]:
     beat = site.heartbeat
-    now = 0 if site.state in ("gone", "left") else 1  # what it last said of its speed is past
+    now = 1 if site.is_current else 0
     return {
         "name": beat.site,
         "state": site.state,

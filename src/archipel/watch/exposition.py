@@ -12,25 +12,37 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _STATES = ("joining", "training", "waiting", "left", "done", "gone")
 
 _OfSite = Callable[[SiteView], float | None]
+
+
+def _current(name: str) -> _OfSite:
+    """A figure of the heartbeat that is no longer true of a site that is gone."""
+
+    def read(site: SiteView) -> float | None:
+        value: float = getattr(site.heartbeat, name)
+        return value or None if site.is_current else None
+
+    return read
+
+
 _SITE_GAUGES: tuple[tuple[str, str, _OfSite], ...] = (
     ("tokens_per_second", "Tokens a second now.", lambda s: s.tokens_per_second),
     ("loss", "Training loss, nats per token.", lambda s: s.heartbeat.loss),
     ("step", "Inner steps of its newest process.", lambda s: s.heartbeat.step),
-    ("busy_ratio", "Share of its time in inner steps.", lambda s: s.heartbeat.busy or None),
+    ("busy_ratio", "Share of its time in inner steps.", _current("busy")),
     (
         "up_bytes_per_second",
         "Upload rate measured.",
-        lambda s: s.heartbeat.up_bytes_per_second or None,
+        _current("up_bytes_per_second"),
     ),
     (
         "down_bytes_per_second",
         "Download rate measured.",
-        lambda s: s.heartbeat.down_bytes_per_second or None,
+        _current("down_bytes_per_second"),
     ),
     (
         "round_trip_seconds",
         "Round trip to the store.",
-        lambda s: s.heartbeat.round_trip_seconds or None,
+        _current("round_trip_seconds"),
     ),
     ("merge_duty_fragments", "Fragments whose rounds it merges.", lambda s: len(s.duty)),
     ("last_heartbeat_timestamp_seconds", "By the store's clock.", lambda s: s.seen.timestamp()),

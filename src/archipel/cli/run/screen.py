@@ -163,11 +163,11 @@ def _row(site: SiteView, *, wide: bool) -> list[RenderableType]:
         Text(site.state, _COLOURS[site.state]),
         f"{site.tokens_per_second:,.0f}" if site.tokens_per_second else "",
         "" if beat.loss is None else f"{beat.loss:.3f}",
-        f"{beat.busy:.0%}" if beat.busy else "",
+        f"{beat.busy:.0%}" if beat.busy and site.is_current else "",
     ]
     if wide:
         links = (beat.up_bytes_per_second, beat.down_bytes_per_second)
-        cells += [f"{data(rate)}/s" if rate else "" for rate in links]
+        cells += [f"{data(rate)}/s" if rate and site.is_current else "" for rate in links]
     moved = site.bytes_out + site.bytes_in
     cells.append(data(moved) if moved else "")
     cells.append(Text(" ".join(map(str, site.duty)), overflow="ellipsis"))
