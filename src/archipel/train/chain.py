@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from archipel.errors import IntegrityError, StoreError
+from archipel.files import sha256_bytes
 from archipel.ledger import Commit, Contribution, Cover, Ledger, Release
 from archipel.ledger.duty import grace_seconds, merge_order
 from archipel.train.accounts import Accounts, Trained
@@ -62,6 +63,16 @@ class _Sent:
     since: float = 0.0
     putting: "Future[_Put] | None" = None
     put: "_Put | None" = None
+
+    def is_in(self, commit: Commit) -> bool:
+        """Whether the commit merged this very contribution, not an earlier session's.
+
+        Judged by what it says: the reply to a put may have been lost.
+        """
+        if self.header is None or self.put is None:
+            return False
+        mine = (self.header, sha256_bytes(self.put.payload))
+        return mine in zip(commit.merged, commit.payloads, strict=True)
 
 
 @dataclass(frozen=True)
@@ -193,8 +204,6 @@ class Chain:
             self._start_put(sent)
             raise
         sent.putting = None
-        if not sent.put.fresh:
-            sent.values = None  # an earlier session of this site was first
         self.contributed = sent.header.round
         self.exchange_seconds = max(now - sent.since, 0.8 * self.exchange_seconds)
         return True
@@ -387,7 +396,7 @@ class Chain:
 
     def _take_in(self, commit: Commit, preview: Preview) -> Commit:
         """Make a commit part of this site's state, and tell training."""
-        state, who = self._desk.state, self._desk.who
+        state = self._desk.state
         sent, self._sent, self._opened = self._sent, None, None
         self._check_still_ours(commit)
         base = state.parameters[self.fragment]
@@ -395,9 +404,10 @@ class Chain:
             state.advance(commit, preview)
         except IntegrityError as error:
             raise Superseded(str(error)) from error
-        merged = {(header.site, header.session) for header in commit.merged}
-        if sent and sent.put and sent.values is not None and (who.site, who.session) in merged:
-            if sent.header and sent.header.tokens:
+        if sent and sent.put and sent.is_in(commit):
+            assert sent.header is not None
+            assert sent.values is not None
+            if sent.header.tokens:
                 base = sent.values
             self._residual = sent.put.residual
             for key in self._desk.accounts.merged(self.fragment, sent.trained):
