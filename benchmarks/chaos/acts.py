@@ -85,8 +85,8 @@ class Acts:
                     outcome = self._mallory.attack(fault.kind.removeprefix(_POISON))
             else:
                 site = self._acts[fault.kind](fault) or site
-        except ArchipelError as error:
-            trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - a fault that fails must not end the run; reported
+            trouble = f"{type(error).__name__}: {error}"
         self.done.append(Done(fault.kind, site, since, time.time(), outcome, trouble))
 
     def is_down(self, site: str) -> bool:
