@@ -93,7 +93,8 @@ def lead(group: Group, folder: Path) -> None:
         facts, parameters = story(replica, fragments)
         np.save(folder / f"{sharding}-{optimiser}.npy", parameters)
         (folder / f"{sharding}-{optimiser}.json").write_text(json.dumps(facts))
-        replica.close()
+        if optimiser == "adamw":  # the other is forgotten unclosed, as by a session that broke off
+            replica.close()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, when it sees the other one's end
     replica = make_replica(group)
     try:
