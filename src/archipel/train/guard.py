@@ -17,8 +17,13 @@ from archipel.train.fragments import Vector
 _FEWEST_VALUES = 1_000  # in shorter vectors honest ones are alike, or unlike, by chance
 _COPY_COSINE = 0.999
 _TIMES_AS_LONG = 10.0
-_UNLIKE = 5.0  # standard deviations; a random vector exceeds them once in two million times
-_LIKE = 12.0
+_POWER = 0.5  # of tokens, that a norm grows with: steps in random directions
+_EARLY_POWER = 2.0  # steps in one direction, in the warm-up each longer than the one before
+_UNLIKE = 4.0  # standard deviations; a random vector exceeds them once in 16,000 times
+_LIKE = 15.0
+_HARMLESS = (
+    3.0  # times shorter than the others: noise like a codec's, and a cold site's first steps
+)
 _COMMITS = 64  # in whose proportion a contribution may be, less and less
 _HALF_AFTER_COMMITS = 8  # a learning rate decays no faster, a site that joined has warmed up by 26
 _FEW_COMMITS = 8
@@ -155,21 +160,23 @@ def _exploded(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
 
 
 def _usual(tokens: int, others: Sequence[Size], momentum: float, history: History) -> float:
-    """The norm to expect of so many tokens; 0 where nothing is known.
-
-    Steps add up between randomly (the root of their number) and in one direction; in the warm-up,
-    where a run with little history is, each is longer than the one before.
-    """
-    power = 0.5 if len(history.sizes) >= _FEW_COMMITS else 2.0
-    peers = [size.expected(tokens, power) for size in others]
+    """The norm to expect of so many tokens; 0 where nothing is known."""
+    patience = 2.0**history.fruitless
+    if len(history.sizes) < _FEW_COMMITS:
+        return max(_expected_early(tokens, [*others, *history.sizes]), momentum) * patience
     past = [
-        size.expected(tokens, power) * 0.5 ** (age / _HALF_AFTER_COMMITS)
+        size.expected(tokens, _POWER) * 0.5 ** (age / _HALF_AFTER_COMMITS)
         for age, size in enumerate(reversed(history.sizes))
     ]
-    if len(past) < _FEW_COMMITS:
-        past.append(momentum)
-    usual = max(past) * 2.0**history.fruitless
-    return float(max(np.median(peers or [0.0]), usual))
+    peers = [size.expected(tokens, _POWER) for size in others]
+    return float(max(np.median(peers or [0.0]), max(past) * patience))
+
+
+def _expected_early(tokens: int, sizes: Sequence[Size]) -> float:
+    """What to expect in the warm-up, from those that were made of the most tokens."""
+    most = max((size.tokens for size in sizes), default=0)
+    near = [size for size in sizes if 2 * size.tokens >= most]
+    return max((size.expected(tokens, _EARLY_POWER) for size in near), default=0.0)
 
 
 def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
@@ -178,15 +185,13 @@ def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
         return {}
     likeness = Likeness(candidates, known)
     found = _copied(candidates, likeness)
-    for index in range(len(candidates)):
+    for index, candidate in enumerate(candidates):
         others = [i for i in range(len(candidates)) if i != index and i not in found]
-        if index in found or not others:
+        if index in found or not others or candidate.site == known.duty:
             continue
-        best = sorted(likeness.best(i, without=index) for i in others)
-        usual = float(np.median([candidates[i].tokens for i in others]))
-        # The lower median: as soon as half of the others are no clearer, nobody is refused. What
-        # fewer tokens made is noisier.
-        agreement = best[(len(others) - 1) // 2] * min(1.0, candidates[index].tokens / usual)
+        if candidate.norm * _HARMLESS < np.median([candidates[i].norm for i in others]):
+            continue
+        agreement = sorted(likeness.best(i, without=index) for i in others)[len(others) // 2]
         own = likeness.best(index)
         if own < _UNLIKE and agreement > _LIKE:
             found[index] = (
