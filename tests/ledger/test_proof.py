@@ -67,6 +67,23 @@ def test_a_replay_comes_to_the_same_bits(run: WrittenRun) -> None:
         assert np.array_equal(ours, theirs)
 
 
+def test_snapshots_of_sites_that_had_applied_other_commits_first(
+    tmp_path: Path, spec: RunSpec
+) -> None:
+    run = WrittenRun(tmp_path, spec)
+    run.units(0, 1)
+    lagging = run.state.copy()
+    run.units(1, 4)
+    run.snapshot()
+    found = run.round(4, {"a": (Range(unit=4, generation=0, start=0, stop=100),)})
+    lagging.apply(*found)  # fragments 1 to 3 are still where the run began
+    run.lagging_snapshot(lagging, 5)
+    run.units(5, 8)
+    run.snapshot()
+    assert proof_of(run).violations == ()
+    assert replay_of(run).violations == ()
+
+
 def forge_commit(run: WrittenRun) -> None:
     """A member's commit over another one's, in its name."""
     header = run.site("a").commit_header(3)
@@ -129,6 +146,19 @@ def steal_claim(run: WrittenRun) -> None:
     run.store.put(key, pack_line(claim.to_json(), key, run.site("a").seal))
 
 
+def merge_by_two(run: WrittenRun) -> None:
+    """A site goes on in a unit under another one's claim."""
+
+    def change(commit: Commit) -> Commit:
+        half = Range(unit=6, generation=0, start=0, stop=50)
+        rest = Range(unit=6, generation=0, start=50, stop=100)
+        mine = commit.merged[0].model_copy(update={"ranges": (half,), "tokens": 50})
+        other = mine.model_copy(update={"ranges": (rest,), "site": "b"})
+        return commit.model_copy(update={"merged": (mine, other)})
+
+    change_commit(run, 6, change)
+
+
 def lose_claim(run: WrittenRun) -> None:
     run.store.delete(["claims/00000/00000002.0"])
 
@@ -174,6 +204,7 @@ def lie_about_cover(run: WrittenRun) -> None:
         (merge_stranger, "commit 2 merges stranger, which may not take part"),
         (merge_other_than_contributed, "contribution of a to round 6 is not the one that was"),
         (steal_claim, "unit 1, generation 0 was merged from b at 0, but a claimed it"),
+        (merge_by_two, "unit 6, generation 0 was merged from b at 50, but a claimed it"),
         (lose_claim, "unit 2, generation 0 was merged from a: there is no claim"),
         (swap_parameters, "snapshot 6 holds other parameters of fragment 0 than commit 4"),
         (lie_about_cover, "snapshot 6 says other tokens are trained"),

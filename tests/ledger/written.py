@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from archipel.ledger import Claim, Contribution, Ledger, Range, RunSpec
+from archipel.ledger import Claim, Commit, Contribution, Ledger, Range, RunSpec
 from archipel.ledger.invite import create_as_owner, open_as_owner, open_as_site
 from archipel.ledger.keyring import Keyring
 from archipel.store import Store
@@ -48,8 +48,10 @@ class WrittenRun:
         self.ledgers.clear()
         self.state = state
 
-    def round(self, number: int, work: Mapping[str, tuple[Range, ...]], by: str = "a") -> None:
-        """One round: claims, contributions, and a commit by `by`."""
+    def round(
+        self, number: int, work: Mapping[str, tuple[Range, ...]], by: str = "a"
+    ) -> tuple[Commit, bytes]:
+        """One round: claims, contributions, and a commit by `by`; what was committed."""
         merge = Merge(self.state, number, self.state.cover)
         for site, ranges in work.items():
             self.contribute(number, site, ranges)
@@ -59,6 +61,7 @@ class WrittenRun:
         outcome = merge.commit(by, [], None)
         self.site(by).put_commit(outcome.commit, outcome.payload)
         self.state.advance(outcome.commit, outcome.preview)
+        return outcome.commit, outcome.payload
 
     def contribute(self, number: int, site: str, ranges: tuple[Range, ...]) -> None:
         """A contribution to a round, with claims for what has none."""
@@ -87,6 +90,11 @@ class WrittenRun:
         for unit in range(start, stop):
             whole = Range(unit=unit, generation=0, start=0, stop=self.state.spec.unit_length(unit))
             self.round(unit, {sites[unit % len(sites)]: (whole,)})
+
+    def lagging_snapshot(self, state: GlobalState, number: int) -> None:
+        """A snapshot of a site that had not yet applied all that others had."""
+        facts = {"final": False, **state.snapshot_facts()}
+        self.site("a").put_snapshot(number, state.snapshot_files(), **facts)
 
     def snapshot(self, *, final: bool = False) -> int:
         """A snapshot of the state now, by site a; its number."""

@@ -4,9 +4,11 @@ What does not verify but was accepted nowhere is `ignored`: anybody who can writ
 leave such objects. What was accepted and should not have been is a violation.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from operator import le
 from typing import TypeVar
 
 from archipel.errors import IntegrityError
@@ -14,7 +16,7 @@ from archipel.ledger.audit import Audit, Stretch, audit, stretches
 from archipel.ledger.cover import Cover
 from archipel.ledger.members import member_names, read_member
 from archipel.ledger.record import Ledger
-from archipel.ledger.schema import Commit, Contribution, Member, SnapshotManifest
+from archipel.ledger.schema import Claim, Commit, Contribution, Member, SnapshotManifest
 from archipel.ledger.snapshots import PARAMETERS
 
 _READS = 8  # at the same time
@@ -35,7 +37,7 @@ class Findings:
 
     def check(self, holds: bool, otherwise: str) -> bool:
         """Note a violation unless something holds."""
-        if not holds:
+        if not holds and otherwise not in self.violations:
             self.violations.append(otherwise)
         return holds
 
@@ -203,22 +205,26 @@ class _Examination:
 
     def _check_claims(self, stretch: Stretch, chains: Sequence[Chain]) -> None:
         """Whatever was merged was claimed before, by the site that trained it."""
-        first: dict[tuple[int, int], tuple[str, int]] = {}
+        merged: dict[tuple[int, int], dict[str, int]] = {}  # the first token, by site
         for fragment, chain in enumerate(chains):
-            for commit in chain:
-                for header in commit.merged:
-                    for piece in header.ranges:
-                        if piece.unit % self._spec.fragments == fragment:
-                            key = (piece.unit, piece.generation)
-                            first.setdefault(key, (header.site, piece.start))
-        self._claims += len(first)
-        for key, claim in self._read("claims", list(first), lambda k: stretch.ledger.claim(*k)):
-            name, (site, start) = f"unit {key[0]}, generation {key[1]}", first[key]
+            for header in (header for commit in chain for header in commit.merged):
+                for piece in header.ranges:
+                    if piece.unit % self._spec.fragments == fragment:
+                        by_site = merged.setdefault((piece.unit, piece.generation), {})
+                        by_site.setdefault(header.site, piece.start)
+        self._claims += len(merged)
+        for key, claim in self._read("claims", list(merged), lambda k: stretch.ledger.claim(*k)):
+            self._check_claim(f"unit {key[0]}, generation {key[1]}", claim, merged[key])
+
+    def _check_claim(
+        self, name: str, claim: Claim | IntegrityError | None, merged: Mapping[str, int]
+    ) -> None:
+        self._found.signatures += isinstance(claim, Claim)
+        for site, start in merged.items():
             if claim is None or isinstance(claim, IntegrityError):
                 why = claim or "there is no claim"
                 self._found.violations.append(f"{name} was merged from {site}: {why}")
                 continue
-            self._found.signatures += 1
             self._found.check(
                 claim.site == site and claim.start <= start,
                 f"{name} was merged from {site} at {start}, but {claim.site} claimed it at "
@@ -262,26 +268,43 @@ class _Examination:
         manifests: Iterable[tuple[int, SnapshotManifest | IntegrityError | None]],
     ) -> None:
         """Apply the commits to the cover, and compare it with every snapshot on the way."""
-        rest = [list(reversed(chain)) for chain in chains]
+        for fragment, chain in enumerate(chains):
+            self._digests |= {(fragment, commit.round): commit.digest for commit in chain}
+        begin, at = deepcopy(cover), stretch.start
         for number, manifest in manifests:
             if isinstance(manifest, IntegrityError):
                 self._ignore([f"snapshot {number}: {manifest}"])
-            elif manifest and all(stretch.goes_to(round_) for round_ in manifest.rounds):
+            elif manifest and all(map(stretch.goes_to, manifest.rounds)):
                 self._found.signatures += 1
                 self._snapshots += 1
-                self._advance(rest, cover, manifest.rounds)
-                self._check_snapshot(number, manifest, cover)
-        self._advance(rest, cover, None)
+                here, rounds = cover, manifest.rounds
+                if all(map(le, at, rounds)):
+                    self._apply(cover, stretch, chains, (at, rounds))
+                    at = rounds
+                else:  # another site's, who had applied other fragments' commits first
+                    here = deepcopy(begin)
+                    self._apply(here, stretch, chains, (stretch.start, rounds))
+                self._check_snapshot(number, manifest, here)
+        end = tuple(chain[-1].round if chain else at[f] for f, chain in enumerate(chains))
+        self._apply(cover, stretch, chains, (at, end))
 
-    def _advance(self, rest: list[Chain], cover: Cover, rounds: tuple[int, ...] | None) -> None:
-        for fragment, chain in enumerate(rest):
-            while chain and (rounds is None or chain[-1].round <= rounds[fragment]):
-                commit = chain.pop()
-                self._digests[fragment, commit.round] = commit.digest
+    def _apply(
+        self,
+        cover: Cover,
+        stretch: Stretch,
+        chains: Sequence[Chain],
+        between: tuple[tuple[int, ...], tuple[int, ...]],
+    ) -> None:
+        """Apply the commits after one round of each fragment up to another."""
+        after, upto = between
+        for fragment, chain in enumerate(chains):
+            first = (after[fragment] - stretch.start[fragment]) // self._spec.fragments
+            last = (upto[fragment] - stretch.start[fragment]) // self._spec.fragments
+            for commit in chain[first:last]:
                 try:
                     cover.apply(commit)
                 except IntegrityError as error:
-                    self._found.violations.append(str(error))
+                    self._found.check(False, str(error))
 
     def _check_snapshot(self, number: int, manifest: SnapshotManifest, cover: Cover) -> None:
         name, check = f"snapshot {number}", self._found.check
