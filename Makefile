@@ -3,7 +3,10 @@ PYTHON ?= python3.11
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: run test check bench clean
+SEEDS ?= 10000
+MINUTES ?= 30
+
+.PHONY: run test check bench simulate chaos clean
 
 run: .venv/ready-run
 	$(BIN)/archipel demo
@@ -21,6 +24,15 @@ check: .venv/ready-dev
 bench: .venv/ready-dev
 	$(BIN)/archipel bench train --quick --json benchmarks/results/train.json
 	$(BIN)/archipel bench corpus --quick --json benchmarks/results/corpus.json
+	$(BIN)/archipel bench codec --quick --json benchmarks/results/codec.json
+
+# The protocol under a virtual clock and a hostile store; one seed again: make simulate SEED=17
+simulate: .venv/ready-dev
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(SEEDS))
+
+# Four real sites in network namespaces, a fault a minute. Needs root.
+chaos: .venv/ready-dev
+	$(BIN)/python -m benchmarks.chaos --minutes $(MINUTES) --json benchmarks/results/chaos.json
 
 clean:
 	rm -rf .venv

@@ -68,10 +68,13 @@ def join(
     """
     from functools import partial
 
+    from archipel import log
     from archipel.store import Store
 
     up, down = ((mbits or 0.0) * 125_000 for mbits in (up_limit, down_limit))
     ledger = _open(url, name, token, partial(Store, up_limit=up, down_limit=down))
+
+    log.label(site=ledger.name)
 
     from archipel.train.sharding import InsideOptions  # torch takes seconds to load
     from archipel.train.start import Place, start_site

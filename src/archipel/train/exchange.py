@@ -141,7 +141,7 @@ class Exchange:
         trouble = self._provide() or trouble
         self._checkpoint()
         self._finish()
-        self.metrics.add(*drain(self.mailbox.metrics))
+        self._add_points()
         self.metrics.put(now)
         if trouble:
             raise trouble
@@ -213,6 +213,11 @@ class Exchange:
         left = self.spec.units - self.claims.next_unit
         share = left // (8 * max(1, len(self.neighbours.alive())))
         return max(1, min(int(_RESERVE_SECONDS / unit_seconds), share))
+
+    def _add_points(self) -> None:
+        store = self.ledger.store
+        traffic = {"bytes_out": store.bytes_out, "bytes_in": store.bytes_in}
+        self.metrics.add(*(point | traffic for point in drain(self.mailbox.metrics)))
 
     # Contributing and following
 
@@ -329,7 +334,7 @@ class Exchange:
         self._checkpoint()
         for chore in self._chores:
             chore.result()
-        self.metrics.add(*drain(self.mailbox.metrics))
+        self._add_points()
         self.metrics.put(now, all_of_them=True)
         self.beat(state)
 

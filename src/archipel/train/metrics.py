@@ -1,4 +1,4 @@
-"""A site's metrics, put into the ledger as JSON lines, a piece every few seconds."""
+"""A site's metrics, put into the ledger as JSON lines: a piece every few seconds, later every minute."""
 
 import json
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from archipel.ledger import Ledger
 
 _SECONDS = 3.0
+_LONGEST_SECONDS = 60.0
+_SHARE = 100  # a piece takes at least this part of the run so far: a long run has few thousand
 
 Point = dict[str, Any]
 
@@ -20,6 +22,7 @@ class Metrics:
         self._points: list[Point] = []
         self._pieces = 0
         self._next = 0.0
+        self._started = float("inf")
 
     def add(self, *points: Point) -> None:
         """Take points in."""
@@ -32,4 +35,6 @@ class Metrics:
             self._ledger.put_metrics(self._site, self._session, self._pieces, lines.encode())
             self._points.clear()
             self._pieces += 1
-            self._next = now + _SECONDS
+            self._started = min(self._started, now)
+            share = (now - self._started) / _SHARE
+            self._next = now + min(_LONGEST_SECONDS, max(_SECONDS, share))

@@ -224,6 +224,7 @@ class _Session:
                 self._mailbox.sync_steps,
                 100 * self._mailbox.global_tokens / self._spec.budget_tokens,
                 f"{self._spec.budget_tokens:,}",
+                extra={"step": self._progress.step, "loss": self._progress.mean_loss},
             )
 
     def _next_batch(self) -> Batch | None:
