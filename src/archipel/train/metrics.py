@@ -1,4 +1,4 @@
-"""A site's metrics, put into the ledger as JSON lines: a piece every few seconds, later every minute."""
+"""A site's metrics, put into the ledger as JSON lines: pieces of seconds, later of a minute."""
 
 import json
 from typing import Any
