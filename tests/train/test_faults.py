@@ -93,4 +93,5 @@ def test_faults_one_after_the_other_cost_no_token(run: Run, proxy: FaultyProxy) 
     assert figures["finished"] is True
     assert figures["tokens"] == figures["budget_tokens"]
     assert (figures["duplicate_tokens"], figures["skipped_tokens"]) == (0, 0)
-    assert figures["refused"] == []
+    # The process that replaced another under its name may have begun with what that one handed in.
+    assert all(": a: unit" in reason for reason in figures["refused"])
