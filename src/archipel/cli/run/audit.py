@@ -15,8 +15,7 @@ def audit(
     ),
     as_json: bool = typer.Option(False, "--json", help="Print the figures as JSON."),
 ) -> None:
-    """Prove from the ledger alone what was trained: every token's fate, every commit, every
-    signature.
+    """Prove from the ledger alone what was trained, by whom, and that nothing was tampered with.
 
     Exits with 1 if anything is wrong, each thing named. Example: archipel run audit ./run --replay
     """
