@@ -398,7 +398,7 @@ class Chain:
         """Make a commit part of this site's state, and tell training."""
         state = self._desk.state
         sent, self._sent, self._opened = self._sent, None, None
-        self._check_still_ours(commit)
+        self._check_still_ours(commit, sent)
         base = state.parameters[self.fragment]
         try:
             state.advance(commit, preview)
@@ -418,10 +418,11 @@ class Chain:
         self._desk.claims.unblock(self.fragment)
         return commit
 
-    def _check_still_ours(self, commit: Commit) -> None:
+    def _check_still_ours(self, commit: Commit, sent: _Sent | None) -> None:
         who, held = self._desk.who, self._desk.claims.held
+        forged = sent and sent.put and not sent.put.fresh  # another's object under this site's name
         for refusal in commit.refused:
-            if (refusal.site, refusal.session) == (who.site, who.session):
+            if (refusal.site, refusal.session) == (who.site, who.session) and not forged:
                 raise Superseded(f"round {commit.round} refused this site: {refusal.reason}")
         for release in commit.released:
             if (release.unit, release.generation) in held:
