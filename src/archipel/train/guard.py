@@ -20,7 +20,7 @@ _TIMES_AS_LONG = 10.0
 _POWER = 0.5  # of tokens, that a norm grows with: steps in random directions
 _EARLY_POWER = 2.0  # steps in one direction, in the warm-up each longer than the one before
 _UNLIKE = 4.0  # standard deviations; a random vector exceeds them once in 16,000 times
-_LIKE = 15.0
+_LIKE = 20.0
 _HARMLESS = (
     3.0  # times shorter than the others: noise like a codec's, and a cold site's first steps
 )
