@@ -58,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdicts = simulate_all(range(options.start, options.start + options.seeds), options.jobs)
     else:
         verdicts = iter([simulate(options.seed, print if options.trace else None)])
-    done = broken = 0
+    done = broken = operations = commits = 0
     for verdict in verdicts:
         done += 1
+        operations += verdict.operations
+        commits += verdict.commits
         if verdict.violation:
             broken += 1
             print(f"seed {verdict.seed}: {verdict.violation}")
@@ -68,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if done % 1000 == 0:
             print(f"{done} schedules, {broken} violations", flush=True)
     seconds = round(time.monotonic() - began, 2)
-    print(json.dumps({"schedules": done, "violations": broken, "seconds": seconds}))
+    figures = {"schedules": done, "violations": broken, "seconds": seconds}
+    print(json.dumps(figures | {"operations": operations, "commits": commits}))
     return 1 if broken else 0
 
 

@@ -167,7 +167,7 @@ def _draw_sites(random: Random) -> tuple[SitePlan, ...]:
             step_seconds=pace * (1.0 if equal else random.choice((1.0, 2.0, 4.0)) / 2),
             clock_rate=random.uniform(0.8, 1.25) if wrong else 1.0,
             clock_offset=random.uniform(-1e5, 1e5) if wrong else 0.0,
-            returns=random.random() < 0.7,
+            returns=random.random() < 0.4,
         )
         for name in names
     )
@@ -189,7 +189,7 @@ class _Faults:
         return self.random.uniform(0.0, self.span)
 
     def _away(self) -> float | None:
-        return None if self.random.random() < 0.2 else self.random.uniform(0.2, 20.0)
+        return None if self.random.random() < 0.5 else self.random.uniform(0.2, 20.0)
 
     def noise(self) -> Noise:
         draw = self.random

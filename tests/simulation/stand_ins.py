@@ -6,10 +6,13 @@ from typing import Any
 from unittest.mock import patch
 
 from archipel.ledger import Heartbeat, parts, signed
+from archipel.ledger.schema import Record
 from archipel.ledger.signed import SignedObjects
 from archipel.train import join
 from archipel.train.fragments import Fragment
 from tests.simulation.clock import Clock, Pool
+
+_REMEMBERED = 500
 
 
 @contextmanager
@@ -28,7 +31,8 @@ def stand_ins(clock: Clock, fragments: list[Fragment], inline_bytes: int) -> Ite
         put(parts, "_write", lambda path, data: None)
         put(parts, "PART_BYTES", 2 * inline_bytes)
         put(signed, "INLINE_BYTES", inline_bytes)
-        put(SignedObjects, "parse_line", _remembering(SignedObjects.parse_line))
+        put(SignedObjects, "parse_line", _remembering_lines(SignedObjects.parse_line))
+        put(Record, "parse", _remembering_records(Record.parse.__func__))  # type: ignore[attr-defined]
         yield
 
 
@@ -37,7 +41,7 @@ class _NoDisk:
         pass
 
 
-def _remembering(parse_line: Any) -> Any:
+def _remembering_lines(parse_line: Any) -> Any:
     """Reading a heartbeat is pure, costs most of a simulation, and is done again and again."""
     known: dict[tuple[str, bytes], Any] = {}
 
@@ -45,9 +49,23 @@ def _remembering(parse_line: Any) -> Any:
         if kind is not Heartbeat:
             return parse_line(self, key, data, kind)
         if (key, data) not in known:
-            if len(known) > 100:
+            if len(known) > _REMEMBERED:
                 known.clear()
             known[key, data] = parse_line(self, key, data, kind)
         return known[key, data]
 
     return parse
+
+
+def _remembering_records(parse: Any) -> Any:
+    """The same for every other record: several sites read it."""
+    known: dict[tuple[type[Record], bytes], Any] = {}
+
+    def remembering(cls: type[Record], data: bytes, what: str) -> Any:
+        if (cls, data) not in known:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            known[cls, data] = parse(cls, data, what)
+        return known[cls, data]
+
+    return classmethod(remembering)
