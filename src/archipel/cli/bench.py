@@ -6,7 +6,7 @@ import typer
 
 
 def bench(
-    name: str = typer.Argument(help="Which one: train, inside, corpus, codec, links (root), parity."),
+    name: str = typer.Argument(help="One of train, inside, corpus, codec, links, parity."),
     quick: bool = typer.Option(False, "--quick", help="Fewer and shorter runs."),
     json_file: Path | None = typer.Option(None, "--json", help="Write the figures here."),
 ) -> None:

@@ -23,6 +23,7 @@ from archipel.train.state import GlobalState, digest_of_all
 # A cycle is one round of every fragment. After so many, the commits weigh about as much as a
 # snapshot (64 bits a parameter): snapshots cost no more than the exchange, and joining is near.
 _SNAPSHOT_CYCLES = {"none": 4, "int8": 8, "int4": 16, "sparse": 64}
+_FEW_STEPS = 8
 _TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
 
 
@@ -35,13 +36,12 @@ class RunOptions:
     seed: int = 0
     fragments: int = 4
     sync_steps: int | None = None  # H: inner steps between two syncs of a fragment; None: auto
-    optimiser: Literal["adamw", "muon"] = "adamw"
+    optimiser: Literal["adamw", "muon"] = "muon"
     batch_sequences: int = 8
     sequence_tokens: int | None = None  # None: the model's context
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None  # None: 1 over the model's width
     warmup_share: float = 0.05  # of the budget
-    outer_learning_rate: float = 0.7
-    outer_momentum: float = 0.5
+    outer: OuterSpec | None = None  # None: by codec and H
     codec: str = "int4"
     unit_steps: int = 32  # inner steps in a unit, the stretch of data that a site claims
     heartbeat_seconds: float = 2.0
@@ -74,6 +74,14 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
         state = GlobalState(ledger.spec, fragments, tensors)
         ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
     return ledger
+
+
+def outer_preset(codec: str, sync_steps: int | None) -> OuterSpec:
+    """The outer optimiser that did best (docs/decisions/0006): plain averaging where syncs are
+    frequent or `sparse`'s error feedback takes momentum's place, else a little momentum."""
+    if codec == "sparse" or sync_steps is None or sync_steps < _FEW_STEPS:
+        return OuterSpec(learning_rate=1.0, momentum=0.0)
+    return OuterSpec(learning_rate=0.7, momentum=0.5)
 
 
 def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> PreTrainedModel:
@@ -117,12 +125,12 @@ def _spec(
         sync_steps=options.sync_steps,
         inner=InnerSpec(
             optimiser=options.optimiser,
-            learning_rate=options.learning_rate,
+            learning_rate=options.learning_rate or 1 / model.config.hidden_size,
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,
             sequence_tokens=sequence,
         ),
-        outer=OuterSpec(learning_rate=options.outer_learning_rate, momentum=options.outer_momentum),
+        outer=options.outer or outer_preset(options.codec, options.sync_steps),
         codec=options.codec,
         budget_tokens=budget,
         unit_tokens=unit,

@@ -81,6 +81,7 @@ class Stage:
                 model=_SIZE,
                 tokens=tokens,
                 sync_steps=12,
+                optimiser="adamw",  # on small batches and a CPU, Muon's own products cost too much
                 batch_sequences=_BATCH_SEQUENCES,
                 sequence_tokens=_SEQUENCE_TOKENS,
                 learning_rate=_LEARNING_RATE,

@@ -28,11 +28,17 @@ def create(
     ),
     fragments: int = typer.Option(4, min=1, help="Parts of the model that move one by one."),
     optimiser: Optimiser = typer.Option(
-        "adamw", help="The inner optimiser; muon moves the hidden matrices with Muon."
+        "muon", help="The inner optimiser; muon moves the hidden matrices with Muon."
     ),
-    learning_rate: float = typer.Option(1e-3, help="Peak rate of the inner optimiser."),
-    outer_learning_rate: float = typer.Option(0.7, help="Rate of the outer Nesterov step."),
-    outer_momentum: float = typer.Option(0.5, help="Momentum of the outer Nesterov step."),
+    learning_rate: float | None = typer.Option(
+        None, min=1e-9, help="Peak rate of the inner optimiser (default: 1 over the width)."
+    ),
+    outer_learning_rate: float | None = typer.Option(
+        None, min=1e-9, help="Rate of the outer Nesterov step (default: by codec and H)."
+    ),
+    outer_momentum: float | None = typer.Option(
+        None, min=0.0, max=0.999, help="Momentum of the outer Nesterov step (default likewise)."
+    ),
     codec: str = typer.Option(
         "int4", help="How pseudo-gradients travel: int4, sparse, int8 or none."
     ),
@@ -44,21 +50,26 @@ def create(
 
     Example: archipel run create s3://models/first --corpus corpus --model nano --tokens 80M
     """
+    from archipel.ledger import OuterSpec
     from archipel.store import Store
-    from archipel.train.create import RunOptions, create_run
+    from archipel.train.create import RunOptions, create_run, outer_preset
 
+    sync_steps = _steps(sync)
+    preset = outer_preset(codec, sync_steps)
     options = RunOptions(
         model=model,
         tokens=token_count(tokens) if tokens else None,
         seed=seed,
         fragments=fragments,
-        sync_steps=_steps(sync),
+        sync_steps=sync_steps,
         optimiser=optimiser,
         batch_sequences=batch,
         sequence_tokens=sequence,
         learning_rate=learning_rate,
-        outer_learning_rate=outer_learning_rate,
-        outer_momentum=outer_momentum,
+        outer=OuterSpec(
+            learning_rate=outer_learning_rate or preset.learning_rate,
+            momentum=preset.momentum if outer_momentum is None else outer_momentum,
+        ),
         codec=codec,
         heartbeat_seconds=heartbeat,
         dead_after_seconds=max(5.0, 5 * heartbeat),
