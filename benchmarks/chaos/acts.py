@@ -3,12 +3,13 @@
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from archipel.errors import ArchipelError
+from archipel.errors import RunError
 from archipel.ledger import Ledger
 from benchmarks.chaos.poison import Mallory, Outcome
 from benchmarks.chaos.schedule import Fault
@@ -21,6 +22,7 @@ _OFF_BY = "-5h"
 _ROUND_SECONDS = 60.0
 _OLDER_ENDS_SECONDS = 60.0
 _POISON = "poison: "
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Acts:
         self._proxy = network.proxy
         self._mallory = Mallory(ledger.store.url, list(self._sites), ledger.spec.seed)
         self._poisoning = threading.Lock()
-        self._down: set[str] = set()  # sites whose processes a fault has taken, and will start
+        self._taken: Counter[str] = Counter()  # faults that keep a site's process from running
+        self._taking = threading.Lock()
         self._acts: dict[str, Callable[[Fault], str | None]] = {
             "kill": self._kill,
             "kill all": self._kill_all,
@@ -89,24 +92,23 @@ class Acts:
             trouble = f"{type(error).__name__}: {error}"
         self.done.append(Done(fault.kind, site, since, time.time(), outcome, trouble))
 
-    def is_down(self, site: str) -> bool:
-        """Whether a fault has ended the site's process and will start it again."""
-        return site in self._down
+    def keeps_down(self, site: str) -> bool:
+        """Whether a fault keeps the site from running, and will start it."""
+        return self._taken[site] > 0
 
-    def restart(self, site: str, **environment: str) -> None:
-        """Start a site again; it gets its share of the CPU back once it trains."""
-        self._sites[site].start(**environment)
-        self._down.discard(site)
+    def disturbs(self, site: str) -> bool:
+        """Whether a fault keeps the site from taking part just now."""
+        return any(site in d.sites and d.until == _NEVER for d in list(self.disturbances))
 
     @contextmanager
     def _disturbing(self, kind: str, *names: str) -> Iterator[None]:
         """Note that these sites can't take part meanwhile."""
         since = time.time()
-        self.disturbances.append(Disturbance(kind, names, since, float("inf")))
+        self.disturbances.append(Disturbance(kind, names, since, _NEVER))
         try:
             yield
         finally:
-            self.disturbances.remove(Disturbance(kind, names, since, float("inf")))
+            self.disturbances.remove(Disturbance(kind, names, since, _NEVER))
             self.disturbances.append(Disturbance(kind, names, since, time.time()))
 
     # Processes
@@ -115,13 +117,25 @@ class Acts:
         self._kill_and_restart(fault, fault.site)
 
     def _kill_and_restart(self, fault: Fault, *names: str) -> None:
-        with self._disturbing(fault.kind, *names):
-            self._down.update(names)
-            for name in names:
-                self._sites[name].kill()
+        with self._killed(fault.kind, *names):
             self.stop.wait(fault.seconds)
-            for name in names:
-                self.restart(name)
+
+    @contextmanager
+    def _killed(self, kind: str, *names: str, **environment: str) -> Iterator[None]:
+        """Kill sites; afterwards start those that no other fault keeps down."""
+        with self._disturbing(kind, *names):
+            with self._taking:
+                self._taken.update(names)
+                for name in names:
+                    self._sites[name].kill()
+            try:
+                yield
+            finally:
+                with self._taking:
+                    self._taken.subtract(names)
+                    for name in names:
+                        if not self._taken[name]:
+                            self._sites[name].start(**environment)
 
     def _kill_all(self, fault: Fault) -> None:
         self._kill_and_restart(fault, *self._sites)
@@ -141,29 +155,28 @@ class Acts:
 
     def _wrong_clock(self, fault: Fault) -> None:
         """Its clock is hours off from a restart on; put right by another."""
-        site = self._sites[fault.site]
         wrong = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": _OFF_BY, "DONT_FAKE_MONOTONIC": "1"}
-        for environment, seconds in ((wrong, fault.seconds), ({}, 0.0)):
-            with self._disturbing(fault.kind, fault.site):
-                self._down.add(fault.site)
-                site.kill()
-                self.restart(fault.site, **environment)
-            self.stop.wait(seconds)
+        with self._killed(fault.kind, fault.site, **wrong):
+            pass
+        self.stop.wait(fault.seconds)
+        with self._killed(fault.kind, fault.site):
+            pass
 
     def _same_name(self, fault: Fault) -> None:
         """A second process joins under the name: the first has to end by itself."""
         site = self._sites[fault.site]
         with self._disturbing(fault.kind, fault.site):
-            self._down.add(fault.site)
-            older = site.displace()
+            with self._taking:
+                if not site.running:
+                    raise RunError(f"{fault.site} was not running")
+                older = site.displace()
             end = time.monotonic() + _OLDER_ENDS_SECONDS
             while older.poll() is None and time.monotonic() < end and not self.stop.is_set():
                 time.sleep(0.1)
-            self._down.discard(fault.site)
         if older.poll() is None:
             older.kill()
             older.wait()
-            raise ArchipelError(f"the older {fault.site} did not end within a minute")
+            raise RunError(f"the older {fault.site} did not end within a minute")
 
     def _full_disk(self, fault: Fault) -> None:
         """The site's home has no room left; it goes on training, so this is no disturbance."""

@@ -34,7 +34,7 @@ _LINK = Link(megabits_per_second=50, round_trip_ms=30)
 _DISK_MEGABYTES = 96
 _START_SECONDS = 180.0
 _MEASURE_SECONDS = 20.0
-_BUDGET_SHARE = 0.85  # of what undisturbed sites would train while faults come
+_BUDGET_SHARE = 0.92  # of what undisturbed sites would train while faults come
 _PATIENCE = 1.5  # times the minutes, after which a run is ended where it is
 
 

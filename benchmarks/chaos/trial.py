@@ -17,7 +17,6 @@ from benchmarks.network import Site
 
 _SAMPLE_SECONDS = 1.0
 _LINE_SECONDS = 15.0
-_RESTART_SECONDS = 2.0  # after a site that ended by itself
 _FRESH_BEATS = 3  # heartbeats that may be missing from a site that takes part
 
 
@@ -105,12 +104,15 @@ class Watch:
 
     def _keep_up(self, site: Site, acts: Acts | None) -> None:
         """Start a site again that ended without being told to, and note it."""
-        if site.running or site.exit_code == 0 or (acts and acts.is_down(site.name)):
+        if site.running or site.exit_code == 0:
             return
-        tail = site.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        self.trial.ended_by_themselves.append(f"{site.name} ({site.exit_code}): {''.join(tail)}")
-        self._say(self.trial.ended_by_themselves[-1])
-        time.sleep(_RESTART_SECONDS)
+        if acts and acts.keeps_down(site.name):
+            return
+        if not (acts and acts.disturbs(site.name)):
+            tail = site.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            said = f"{site.name} ({site.exit_code}): {''.join(tail)}"
+            self.trial.ended_by_themselves.append(said)
+            self._say(said)
         site.start()
 
     def _say(self, text: str) -> None:
