@@ -76,8 +76,14 @@ class Mallory:
         if kind == "forged":
             return self._forge(honest, good)
         payload = self._payload(kind, honest, good)
+        claimed = self._claim(honest.tokens)
         header = honest.model_copy(
-            update={"site": NAME, "session": self._session, "ranges": (self._claim(honest.tokens),)}
+            update={
+                "site": NAME,
+                "session": self._session,
+                "tokens": claimed.stop,
+                "ranges": (claimed,),
+            }
         )
         self._ledger.put_contribution(header, payload)
         self._contributed[header.round % self._ledger.spec.fragments] = header.round

@@ -13,7 +13,7 @@ SECONDS: dict[str, tuple[float, float]] = {
     "freeze": (5, 60),
     "cut": (10, 120),
     "wrong clock": (30, 60),
-    "same name": (0, 0),
+    "same name": (30, 30),
     "full disk": (20, 60),
     "slow store": (10, 40),
     "store down": (10, 60),
