@@ -1,0 +1,1 @@
+"""Several sites' training in one process, without ledger, store and clock: for experiments."""
