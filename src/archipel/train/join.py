@@ -51,8 +51,7 @@ def load_snapshot(ledger: Ledger, number: int) -> GlobalState:
     What comes is kept on disk until all is there: so joining goes on from where it broke off.
 
     Raises:
-        IntegrityError: a file of the snapshot is truncated or altered.
-        RunError: there is no such snapshot.
+        IntegrityError: the snapshot is not there, or a file of it is truncated or altered.
     """
     return read_snapshot(ledger, number, run_fragments(ledger.spec))
 
@@ -61,7 +60,7 @@ def read_snapshot(ledger: Ledger, number: int, fragments: Sequence[Fragment]) ->
     """As `load_snapshot`, with the run's fragments at hand."""
     manifest = ledger.snapshot(number)
     if manifest is None:
-        raise RunError(f"{ledger.store.url} has no complete snapshot {number}")
+        raise IntegrityError(f"{ledger.store.url} has no complete snapshot {number}")
     cache = config.home() / "cache" / "snapshots" / ledger.run
     with ThreadPoolExecutor(_FETCHES) as pool:
         data = pool.map(lambda n: ledger.snapshot_file(number, manifest, n, cache), manifest.files)

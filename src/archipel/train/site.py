@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from archipel.corpus import TokenReader
-from archipel.errors import RunError, StoreError
+from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
 from archipel.train.background import Background, Jobs
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 _LINE_SECONDS = 10.0
 _IDLE_SECONDS = 0.05
 _CHECKPOINT_SECONDS = 60.0
+_DAMAGED_TRIES = 3
 _QUICK_SECONDS = 60.0  # a session that ended sooner waits before the next
 _LONGEST_WAIT_SECONDS = 60.0
 
@@ -62,18 +63,21 @@ def run_site(
 ) -> None:
     """Train as site `name` until the run is finished or `stop` is set.
 
-    A store that can't be reached is tried again, at the start too: the run is known to exist.
+    A store that can't be reached is tried again, at the start too: the run is known to exist. So is
+    a record that looks damaged: a reply may have been, or a snapshot was collected meanwhile.
 
     Raises:
         RunError: another process has taken the name, the loss is not finite, or the run's owner
             goes on without this site.
-        IntegrityError: the run's record or this site's state is not what it should be.
+        IntegrityError: the run's record is damaged.
     """
-    wait = 0.0
+    wait, damaged = 0.0, 0
     while not stop.is_set():
         began = time.monotonic()
         try:
-            _Session(ledger.newest(), name, reader, options).run(stop)
+            session = _Session(ledger.newest(), name, reader, options)
+            damaged = 0
+            session.run(stop)
             end = "what it trained is handed in" if stop.is_set() else "the run is finished"
             log.info("%s ends: %s", name, end)
             return
@@ -81,6 +85,11 @@ def run_site(
             log.warning("%s joins again: %s", name, event)
         except StoreError as error:
             log.warning("%s can't join yet: %s", name, error)
+        except IntegrityError as error:
+            damaged += 1
+            if damaged == _DAMAGED_TRIES:
+                raise
+            log.warning("%s tries again to join: %s", name, error)
         quick = time.monotonic() - began < _QUICK_SECONDS
         wait = min(max(1.0, 2 * wait), _LONGEST_WAIT_SECONDS) if quick else 0.0
         stop.wait(wait)
