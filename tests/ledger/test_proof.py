@@ -264,6 +264,20 @@ def test_a_run_with_rollbacks_is_audited_as_it_counts(tmp_path: Path, spec: RunS
     assert len(read_commits(Ledger.open(run.store))) == 10
 
 
+def test_a_run_in_a_bucket(tmp_path: Path, spec: RunSpec, s3_bucket: str) -> None:
+    run = WrittenRun(tmp_path, spec, f"{s3_bucket}/run")
+    run.units(0, 4, ("a", "b"))
+    run.snapshot()
+    begun = roll_back(run.owner, run.fragments, Target(round=1), without=["b"], say=lambda _: None)
+    number = begun.ledger.snapshot_numbers()[0]
+    run.reopen(read_snapshot(begun.ledger, number, run.fragments))
+    run.units(2, 10)
+    run.snapshot(final=True)
+    proof = proof_of(run)
+    assert (proof.violations, proof.audit.tokens, proof.abandoned_commits) == ((), 950, 2)
+    assert replay_of(run).violations == ()
+
+
 def test_the_command_names_what_is_wrong_and_fails(run: WrittenRun) -> None:
     url = run.store.url
     sound = CliRunner().invoke(app, ["run", "audit", url])

@@ -19,12 +19,12 @@ VALUES = 50
 class WrittenRun:
     """A run of small vectors whose sites do what they are told."""
 
-    def __init__(self, folder: Path, spec: RunSpec) -> None:
+    def __init__(self, folder: Path, spec: RunSpec, url: str | None = None) -> None:
         self.fragments = [Fragment({f"p{n}": (VALUES,)}) for n in range(spec.fragments)]
         random = np.random.default_rng(7)
         start = {f"p{n}": random.standard_normal(VALUES, np.float32) for n in range(spec.fragments)}
         spec = spec.model_copy(update={"initial_digest": digest_of_all(start)})
-        self.store = Store(str(folder / "run"))
+        self.store = Store(url or str(folder / "run"))
         self.keyring = Keyring(folder / "keys")
         owner = create_as_owner(
             self.store, self.keyring, lambda key: spec.model_copy(update={"owner": key})

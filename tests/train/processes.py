@@ -23,9 +23,15 @@ MODEL = {
 }
 
 
-def archipel(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archipel", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def archipel(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "archipel", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **environment},
+    )
 
 
 def wait_for(happened: Callable[[], object], processes: list["Site"], seconds: float = 90) -> None:
@@ -39,16 +45,22 @@ def wait_for(happened: Callable[[], object], processes: list["Site"], seconds: f
 
 
 class Site:
-    """One `archipel site join` process."""
+    """One `archipel site join` process, by its URL and name or with a token alone."""
 
     def __init__(
-        self, run: Path | str, name: str, logs: Path | None = None, **environment: str
+        self,
+        run: Path | str,
+        name: str,
+        logs: Path | None = None,
+        token: str | None = None,
+        **environment: str,
     ) -> None:
         self.log = (logs or Path(run).parent) / f"{name}.log"
-        command = [sys.executable, "-m", "archipel", "site", "join", str(run)]
+        words = ["--token", token] if token else [str(run), "--name", name]
+        command = [sys.executable, "-m", "archipel", "site", "join"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--name", name, "--threads", "1"],
+                [*command, *words, "--threads", "1"],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **environment},
