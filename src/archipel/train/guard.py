@@ -21,9 +21,7 @@ _POWER = 0.5  # of tokens, that a norm grows with: steps in random directions
 _EARLY_POWER = 2.0  # steps in one direction, in the warm-up each longer than the one before
 _UNLIKE = 4.0  # standard deviations; a random vector exceeds them once in 16,000 times
 _LIKE = 20.0
-_HARMLESS = (
-    3.0  # times shorter than the others: noise like a codec's, and a cold site's first steps
-)
+_HARMLESS = 3.0  # times shorter than the others: no more noise than a codec makes
 _COMMITS = 64  # in whose proportion a contribution may be, less and less
 _HALF_AFTER_COMMITS = 8  # a learning rate decays no faster, a site that joined has warmed up by 26
 _FEW_COMMITS = 8
