@@ -12,7 +12,7 @@ import numpy as np
 
 from archipel.errors import ArchipelError, IntegrityError, StoreError
 from archipel.ledger import Ledger
-from archipel.train.chain import Identity, Superseded
+from archipel.train.desk import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
 from archipel.train.fragments import Vector
 from archipel.train.join import find_claims, load_state, next_session, recall_contributions

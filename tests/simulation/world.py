@@ -12,7 +12,7 @@ from archipel.errors import ArchipelError, StoreError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.keys import OWNER
 from archipel.store.pace import Link
-from archipel.train.chain import Superseded
+from archipel.train.desk import Superseded
 from archipel.train.fragments import Fragment
 from archipel.train.join import is_finished
 from archipel.train.state import GlobalState

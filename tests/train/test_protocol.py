@@ -10,7 +10,7 @@ from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.audit import Audit, audit, read_commits
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
-from archipel.train.chain import Identity, Superseded
+from archipel.train.desk import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
 from archipel.train.fragments import Fragment
 from archipel.train.join import find_claims, next_session, recall_contributions

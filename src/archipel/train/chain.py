@@ -4,53 +4,20 @@ Bulk work runs as jobs of an executor; `follow` starts them and takes in what th
 has no clock, no thread and no randomness of its own.
 """
 
-import copy
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import partial
 
 from archipel.errors import IntegrityError, StoreError
 from archipel.files import sha256_bytes
-from archipel.ledger import Commit, Contribution, Cover, Ledger, Release
+from archipel.ledger import Commit, Contribution
 from archipel.ledger.duty import grace_seconds, merge_order
-from archipel.train.accounts import Accounts, Trained
-from archipel.train.claims import Claims
+from archipel.train.accounts import Trained
+from archipel.train.desk import Desk, Superseded
+from archipel.train.duty import MergeDuty, Own, abandoned
 from archipel.train.fragments import Vector
-from archipel.train.mailbox import Capture, ClaimKey, Correction, Mailbox
-from archipel.train.merge import Merge, Outcome
-from archipel.train.neighbours import Neighbours
-from archipel.train.state import GlobalState, Preview
-
-_READS = 3  # of a contribution that arrives damaged, before it is refused
-
-
-class Superseded(Exception):
-    """The run went on without what this site had trained: it must join again."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who this process is: the site's name, and which of its processes."""
-
-    site: str
-    session: int
-    nonce: str
-    hardware: str = ""
-    cores: int = 1  # that training uses
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What all chains of a site share."""
-
-    ledger: Ledger
-    state: GlobalState
-    who: Identity
-    mailbox: Mailbox
-    claims: Claims
-    neighbours: Neighbours
-    accounts: Accounts
-    executor: Executor
+from archipel.train.mailbox import Capture, Correction
+from archipel.train.state import Preview
 
 
 @dataclass
@@ -84,19 +51,6 @@ class _Put:
     fresh: bool
 
 
-@dataclass
-class _Duty:
-    """Merge duty for one round, on copies of what may change meanwhile."""
-
-    round: int
-    contributors: dict[str, int]
-    cover: Cover
-    abandoned: list[ClaimKey]
-    residual: Vector | None
-    outcome: Outcome | None = None
-    won: "Future[bool] | None" = field(default=None, repr=False)
-
-
 class Chain:
     """One fragment's rounds."""
 
@@ -111,7 +65,7 @@ class Chain:
         self._merge_residual: tuple[int, Vector | None] = (-1, None)
         self._opened: tuple[int, float] | None = None
         self._incoming: Future[tuple[Commit, Preview] | None] | None = None
-        self._duty: _Duty | None = None
+        self._duty: MergeDuty | None = None
 
     @property
     def in_flight(self) -> bool:
@@ -133,7 +87,7 @@ class Chain:
         if self._opened:
             return True
         idle = self._desk.mailbox.report.state == "waiting"
-        return idle and (self.pending() > 0 or bool(self._abandoned()))
+        return idle and (self.pending() > 0 or bool(abandoned(self._desk, self.fragment)))
 
     # Contributing
 
@@ -285,105 +239,24 @@ class Chain:
         return open_seconds > grace * (turn + 1)
 
     def _start_duty(self) -> None:
+        state, sent = self._desk.state, self._sent
         last, residual = self._merge_residual
-        state = self._desk.state
-        self._duty = _Duty(
-            round=self._round,
-            contributors=self._contributors(),
-            cover=copy.deepcopy(state.cover),
-            abandoned=self._abandoned(),
-            residual=residual if last == state.applied[self.fragment] else None,
+        own = None
+        if sent and sent.header and sent.put and sent.put.fresh and sent.values is not None:
+            dense = state.parameters[self.fragment] - sent.values
+            own = Own(sent.header, sent.put.payload, dense)
+        self._duty = MergeDuty(
+            self._desk,
+            self._round,
+            self._contributors(),
+            own,
+            residual if last == state.applied[self.fragment] else None,
         )
-        self._duty.won = self._desk.executor.submit(partial(self._merge_and_put, self._duty))
-
-    def _merge_and_put(self, duty: _Duty) -> bool:
-        """Merge what has come in for the round and put the commit; whether it was the first."""
-        if duty.outcome is None:
-            duty.outcome = self._merge(duty)
-        return self._desk.ledger.put_commit(duty.outcome.commit, duty.outcome.payload)
-
-    def _merge(self, duty: _Duty) -> Outcome:
-        merge = Merge(self._desk.state, duty.round, duty.cover)
-        several = len(duty.contributors) > 1  # only then one can be a copy of another
-        put_times = self._desk.ledger.put_times(duty.round) if several else {}
-        for site, session in duty.contributors.items():
-            try:
-                found = self._contribution(duty.round, site)
-                if found and (stranger := self._not_the_claimant(found[0])):
-                    raise IntegrityError(stranger)
-            except IntegrityError as error:
-                merge.refuse(site, session, str(error))
-                continue
-            if found:
-                merge.take(*found, put_times.get(site))
-        return merge.commit(self._desk.who.site, self._releases(duty, merge.merged), duty.residual)
-
-    def _contribution(
-        self, round_: int, site: str
-    ) -> tuple[Contribution, bytes | memoryview] | None:
-        """A site's contribution: one's own from memory, another's read again if it is damaged."""
-        sent = self._sent
-        if site == self._desk.who.site and sent and sent.header and sent.put and sent.put.fresh:
-            return sent.header, sent.put.payload
-        for _ in range(_READS - 1):
-            try:
-                return self._desk.ledger.contribution(round_, site)
-            except IntegrityError:
-                continue
-        return self._desk.ledger.contribution(round_, site)
-
-    def _not_the_claimant(self, header: Contribution) -> str | None:
-        """Why this site may not contribute those units, or None."""
-        for piece in header.ranges:
-            if self._desk.claims.holder(piece.unit, piece.generation) != header.site:
-                return f"unit {piece.unit} is not claimed by {header.site}"
-        return None
-
-    def _abandoned(self) -> list[ClaimKey]:
-        """This fragment's claimed and uncovered units whose sites are gone.
-
-        None as long as there are fresh units to claim: a site that was only cut off then merges
-        what it trained, however long it was away.
-        """
-        state, claims, neighbours = self._desk.state, self._desk.claims, self._desk.neighbours
-        if claims.next_unit < state.spec.units:
-            return []
-        live = neighbours.alive()
-        found = []
-        for unit in state.cover.open_units(claims.next_unit):
-            if unit % state.spec.fragments != self.fragment:
-                continue
-            generation, _ = state.cover.position(unit)
-            holder = claims.holder(unit, generation)
-            if holder is None or holder in live:
-                continue
-            if neighbours.knows(holder):
-                found.append((unit, generation))
-            else:
-                neighbours.see(holder)  # it joined since the last LIST: not gone, but new
-                live = neighbours.alive()
-        return found
-
-    def _releases(self, duty: _Duty, merged: list[Contribution]) -> list[Release]:
-        """The claims that the commit takes from sites that are gone, after what it merges."""
-        stops = {piece.unit: piece.stop for header in merged for piece in header.ranges}
-        releases = []
-        for unit, generation in duty.abandoned:
-            at = stops.get(unit, duty.cover.position(unit)[1])
-            if at < self._desk.state.spec.unit_length(unit):
-                releases.append(Release(unit=unit, generation=generation, at=at))
-        return releases
 
     def _finish_duty(self) -> Commit | None:
-        duty = self._duty
-        if duty is None or duty.won is None or not duty.won.done():
+        if self._duty is None or (won := self._duty.decided()) is None:
             return None
-        try:
-            won = duty.won.result()
-        except StoreError:
-            duty.won = self._desk.executor.submit(partial(self._merge_and_put, duty))
-            raise
-        self._duty = None
+        duty, self._duty = self._duty, None
         if not won:
             self._incoming = self._desk.executor.submit(partial(self._fetch, duty.round))
             return None

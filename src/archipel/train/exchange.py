@@ -16,8 +16,9 @@ from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Claim, Commit, Heartbeat, Ledger
 from archipel.ledger.duty import merge_order
 from archipel.train.accounts import Accounts
-from archipel.train.chain import Chain, Desk, Identity, Superseded
+from archipel.train.chain import Chain
 from archipel.train.claims import Claims
+from archipel.train.desk import Desk, Identity, Superseded
 from archipel.train.mailbox import Capture, Mailbox, drain
 from archipel.train.metrics import Metrics
 from archipel.train.neighbours import Neighbours

@@ -20,8 +20,8 @@ from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
 from archipel.train.background import Background, Jobs
-from archipel.train.chain import Identity, Superseded
 from archipel.train.checkpoint import Checkpoint
+from archipel.train.desk import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
 from archipel.train.group import Group
 from archipel.train.inner import JOIN_WARMUP_STEPS, learning_rate

@@ -1,0 +1,155 @@
+"""Merge duty for one round: fetch the contributions, merge them, put the commit. A job.
+
+Knows nothing about what the commit does to this site's own training.
+"""
+
+import copy
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from archipel.errors import IntegrityError, StoreError
+from archipel.ledger import Contribution, Release
+from archipel.train.desk import Desk
+from archipel.train.fragments import Vector
+from archipel.train.mailbox import ClaimKey
+from archipel.train.merge import Merge, Outcome
+
+T = TypeVar("T")
+
+_READS = 3  # of an object that arrives damaged
+
+
+@dataclass(frozen=True)
+class Own:
+    """This site's contribution: header, payload, and the pseudo-gradient before its codec."""
+
+    header: Contribution
+    payload: bytes
+    dense: Vector
+
+
+class MergeDuty:
+    """One round, merged on copies of what may change meanwhile."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        round_: int,
+        contributors: dict[str, int],
+        own: Own | None,
+        residual: Vector | None,
+    ) -> None:
+        """Begin. `contributors` are sites with their sessions; `own`: None if it isn't at hand;
+        `residual` is the error of the fragment's last commit, if this site made that."""
+        self.round = round_
+        self.outcome: Outcome | None = None
+        self._desk = desk
+        self._contributors = contributors
+        self._own = own
+        self._residual = residual
+        self._cover = copy.deepcopy(desk.state.cover)
+        self._abandoned = abandoned(desk, round_ % desk.state.spec.fragments)
+        self._won: Future[bool] = desk.executor.submit(self._merge_and_put)
+
+    def decided(self) -> bool | None:
+        """Whether this site's commit decided the round; None while it is under way.
+
+        Raises:
+            StoreError, IntegrityError: something could not be brought; it is being tried again.
+        """
+        if not self._won.done():
+            return None
+        try:
+            return self._won.result()
+        except (StoreError, IntegrityError):
+            self._won = self._desk.executor.submit(self._merge_and_put)
+            raise
+
+    def _merge_and_put(self) -> bool:
+        if self.outcome is None:
+            self.outcome = self._merge()
+        return self._desk.ledger.put_commit(self.outcome.commit, self.outcome.payload)
+
+    def _merge(self) -> Outcome:
+        desk = self._desk
+        dense = self._own.dense if self._own else None
+        merge = Merge(desk.state, self.round, self._cover, duty=desk.who.site, own=dense)
+        several = len(self._contributors) > 1  # only then one can be a copy of another
+        put_times = desk.ledger.put_times(self.round) if several else {}
+        for site, session in self._contributors.items():
+            try:
+                found = self._contribution(site)
+            except IntegrityError as error:
+                merge.refuse(site, session, str(error))
+                continue
+            if found is None:
+                continue
+            stranger = self._not_the_claimant(found[0])
+            if stranger:
+                merge.refuse(site, session, stranger)
+            else:
+                merge.take(*found, put_times.get(site))
+        return merge.commit(desk.who.site, self._releases(merge.merged), self._residual)
+
+    def _contribution(self, site: str) -> tuple[Contribution, bytes | memoryview] | None:
+        if self._own and site == self._desk.who.site:
+            return self._own.header, self._own.payload
+        return _read(partial(self._desk.ledger.contribution, self.round, site))
+
+    def _not_the_claimant(self, header: Contribution) -> str | None:
+        """Why this site may not contribute those units, or None."""
+        claims = self._desk.claims
+        for piece in header.ranges:
+            holder = _read(partial(claims.holder, piece.unit, piece.generation))
+            if holder != header.site:
+                return f"unit {piece.unit} is not claimed by {header.site}"
+        return None
+
+    def _releases(self, merged: list[Contribution]) -> list[Release]:
+        """The claims that the commit takes from sites that are gone, after what it merges."""
+        stops = {piece.unit: piece.stop for header in merged for piece in header.ranges}
+        releases = []
+        for unit, generation in self._abandoned:
+            at = stops.get(unit, self._cover.position(unit)[1])
+            if at < self._desk.state.spec.unit_length(unit):
+                releases.append(Release(unit=unit, generation=generation, at=at))
+        return releases
+
+
+def abandoned(desk: Desk, fragment: int) -> list[ClaimKey]:
+    """A fragment's claimed and uncovered units whose sites are gone.
+
+    None as long as there are fresh units to claim: a site that was only cut off then merges what it
+    trained, however long it was away.
+    """
+    state, claims, neighbours = desk.state, desk.claims, desk.neighbours
+    if claims.next_unit < state.spec.units:
+        return []
+    live = neighbours.alive()
+    found = []
+    for unit in state.cover.open_units(claims.next_unit):
+        if unit % state.spec.fragments != fragment:
+            continue
+        generation, _ = state.cover.position(unit)
+        holder = claims.holder(unit, generation)
+        if holder is None or holder in live:
+            continue
+        if neighbours.knows(holder):
+            found.append((unit, generation))
+        else:
+            neighbours.see(holder)  # it joined since the last LIST: not gone, but new
+            live = neighbours.alive()
+    return found
+
+
+def _read(read: Callable[[], T]) -> T:
+    """Read again what arrives damaged: often it is the reply that was, not the object."""
+    for _ in range(_READS - 1):
+        try:
+            return read()
+        except IntegrityError:
+            continue
+    return read()
