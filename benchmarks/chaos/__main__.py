@@ -20,6 +20,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="archipel-chaos-") as folder:
             figures = experiment(options, Path(folder))
+    except KeyboardInterrupt:
+        print("ended: everything is taken down", file=sys.stderr)
+        return 130
     except ArchipelError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -36,6 +39,7 @@ def _parse() -> tuple[Options, Path | None]:
     parser.add_argument("--per-hour", type=float, default=60.0, help="faults an hour")
     parser.add_argument("--seed", type=int, default=0, help="of the run and of the faults")
     parser.add_argument("--share", type=float, default=0.2, help="of a core, a site")
+    parser.add_argument("--tokens", type=int, help="the budget; without it, measured first")
     parser.add_argument("--logs", type=Path, help="keep the sites' logs in this folder")
     parser.add_argument("--json", type=Path, help="write the figures here")
     found = parser.parse_args()
@@ -44,6 +48,7 @@ def _parse() -> tuple[Options, Path | None]:
         per_hour=found.per_hour,
         seed=found.seed,
         share=found.share,
+        tokens=found.tokens,
         logs=found.logs,
     )
     return options, found.json

@@ -7,10 +7,11 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,8 +19,9 @@ from typing import Any
 from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.train.export import measure
-from archipel.train.join import load_state
+from archipel.train.join import load_snapshot, load_state
 from archipel.train.start import open_corpus
+from archipel.train.state import GlobalState
 from benchmarks.chaos.acts import Acts, available, small_disks
 from benchmarks.chaos.figures import Round, report, shares
 from benchmarks.chaos.schedule import SECONDS, Fault, draw
@@ -32,10 +34,10 @@ _SITES = ("athens", "bergen", "cadiz", "delft")
 _CALM = tuple(f"calm-{site}" for site in _SITES)  # of the undisturbed run
 _LINK = Link(megabits_per_second=50, round_trip_ms=30)
 _DISK_MEGABYTES = 96
-_START_SECONDS = 180.0
+_START_SECONDS = 300.0
 _MEASURE_SECONDS = 20.0
-_BUDGET_SHARE = 0.92  # of what undisturbed sites would train while faults come
-_PATIENCE = 1.5  # times the minutes, after which a run is ended where it is
+_BUDGET_SHARE = 0.7  # of what undisturbed sites would train while faults come
+_PATIENCE = 1.15  # times the minutes, after which a run is ended where it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class Options:
     per_hour: float
     seed: int
     share: float  # of a core, a site
+    tokens: int | None  # the budget; None: what can be trained in the time, as measured
     logs: Path | None
 
 
@@ -59,8 +62,10 @@ def experiment(options: Options, folder: Path) -> dict[str, Any]:
         for site in network.sites:
             network.shape(site, _LINK)
         stage = Stage(network, folder, vocab_size=512)
-        rate = _tokens_per_second(stage, options)
-        setting = _setting(int(_BUDGET_SHARE * 60 * options.minutes * rate), options.seed)
+        tokens = options.tokens or int(
+            _BUDGET_SHARE * 60 * options.minutes * _tokens_per_second(stage, options)
+        )
+        setting = _setting(tokens, options.seed)
         try:
             return {
                 "sites": len(_SITES),
@@ -79,21 +84,21 @@ def _both(
 ) -> dict[str, Any]:
     """Both runs at the same time, and what came of them."""
     chaos, calm = stage.create("chaos", setting), stage.create("calm", setting)
-    seconds = _PATIENCE * 60 * options.minutes
+    seconds = 60 * options.minutes
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
-        calm_sites = stack.enter_context(_working(stage, calm, _CALM))
-        sites = stack.enter_context(_working(stage, chaos, _SITES))
+        sites, calm_sites = stack.enter_context(_working(stage, {chaos: _SITES, calm: _CALM}))
         calm_watch = Watch(calm, calm_sites, options.share)
         stack.callback(calm_watch.stop.set)
-        undisturbed = pool.submit(calm_watch.run, seconds, None, ())
+        undisturbed = pool.submit(calm_watch.run, _PATIENCE * seconds, None, ())
         acts = Acts(stage.network, sites, chaos)
-        trial = Watch(chaos, sites, options.share).run(seconds, acts, faults)
+        watch = Watch(chaos, sites, options.share, pace_seconds=seconds)
+        trial = watch.run(_PATIENCE * seconds, acts, faults)
         _end(sites)
-        calm_seconds = undisturbed.result().seconds
+        calm_watch.stop.set()
+        undisturbed.result()
         _end(calm_sites)
-    figures = _figures(stage, chaos, trial, acts)
-    return figures | _compare(stage, chaos, calm) | {"undisturbed_seconds": round(calm_seconds)}
+    return _figures(stage, chaos, trial, acts) | _compare(stage, chaos, calm)
 
 
 def _setting(tokens: int, seed: int) -> Setting:
@@ -103,24 +108,26 @@ def _setting(tokens: int, seed: int) -> Setting:
 
 
 @contextmanager
-def _working(stage: Stage, ledger: Ledger, names: Sequence[str]) -> Iterator[list[Site]]:
-    """The sites at work, each with a small disk of its own; none outlives the context."""
-    sites = [stage.site(ledger, name) for name in names]
-    with small_disks(sites, _DISK_MEGABYTES):
+def _working(stage: Stage, runs: Mapping[Ledger, Sequence[str]]) -> Iterator[list[list[Site]]]:
+    """The sites of each run at work, each with a small disk; none outlives the context."""
+    sites = [[stage.site(ledger, name) for name in names] for ledger, names in runs.items()]
+    everyone = list(chain.from_iterable(sites))
+    with small_disks(everyone, _DISK_MEGABYTES):
         try:
-            for site in sites:
+            for site in everyone:
                 site.start()
-            wait_until("all sites train", all_train(ledger, sites), sites, _START_SECONDS)
+            for ledger, its in zip(runs, sites, strict=True):
+                wait_until("all sites train", all_train(ledger, its), its, _START_SECONDS)
             yield sites
         finally:
-            for site in sites:
+            for site in everyone:
                 site.kill()
 
 
 def _tokens_per_second(stage: Stage, options: Options) -> float:
     """What four undisturbed sites train together with that share of the CPU."""
     ledger = stage.create("rate", _setting(100_000_000, options.seed))
-    with _working(stage, ledger, _CALM) as sites:
+    with _working(stage, {ledger: _CALM}) as (sites,):
         for site in sites:
             site.limit(options.share)
         time.sleep(_MEASURE_SECONDS / 2)
@@ -176,15 +183,32 @@ def _figures(stage: Stage, ledger: Ledger, trial: Trial, acts: Acts) -> dict[str
 
 
 def _compare(stage: Stage, chaos: Ledger, calm: Ledger) -> dict[str, Any]:
-    """Both losses on held-out text; at equal tokens where both runs are finished."""
-    disturbed, undisturbed = load_state(chaos), load_state(calm)
+    """Both losses on held-out text, at equal tokens.
+
+    The run that came further is taken where the commits had covered what the other has.
+    """
+    tokens = min(load_state(ledger).cover.tokens for ledger in (chaos, calm))
+    states = [_state_at(ledger, tokens) for ledger in (chaos, calm)]
     held_out = open_corpus(chaos, stage.corpus, "held_out")
-    losses = [measure(state, held_out) for state in (disturbed, undisturbed)]
+    losses = [measure(state, held_out) for state in states]
     assert losses[0] is not None
     assert losses[1] is not None
     return {
         "loss": round(losses[0], 4),
         "undisturbed_loss": round(losses[1], 4),
         "loss_ratio": round(losses[0] / losses[1], 4),
-        "undisturbed_tokens": undisturbed.cover.tokens,
+        "loss_at_tokens": [state.cover.tokens for state in states],
     }
+
+
+def _state_at(ledger: Ledger, tokens: int) -> GlobalState:
+    """The global parameters once commits covered so many tokens, from the first snapshot on."""
+    state = load_snapshot(ledger, 0)
+    rounds = sorted(commit.round for commit in read_commits(ledger))
+    for round_ in rounds:
+        if state.cover.tokens >= tokens:
+            break
+        found = ledger.commit(round_)
+        assert found is not None
+        state.apply(*found)
+    return state

@@ -34,14 +34,19 @@ class Trial:
 class Watch:
     """Keeps a run's sites going and looks at them every second, until it is told enough."""
 
-    def __init__(self, ledger: Ledger, sites: Sequence[Site], share: float) -> None:
-        """`share`: of a core, for each site once it trains."""
+    def __init__(
+        self, ledger: Ledger, sites: Sequence[Site], share: float, pace_seconds: float | None = None
+    ) -> None:
+        """`share`: of a core, for each site once it trains; half of it while the run is ahead of
+        using up its budget in `pace_seconds`."""
         self.trial = Trial()
         self.stop = threading.Event()
         self._ledger = ledger
         self._sites = sites
         self._share = share
-        self._limited: dict[str, int] = {}
+        self._pace_seconds = pace_seconds
+        self._limited: dict[str, tuple[int, float]] = {}
+        self._began = time.monotonic()
         self._next_line = 0.0
 
     def run(self, seconds: float, acts: Acts | None, faults: Sequence[Fault]) -> Trial:
@@ -49,7 +54,7 @@ class Watch:
 
         Faults come when they are due; those that have begun are brought to their end.
         """
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         waiting = list(faults)
         with ThreadPoolExecutor(max_workers=16) as pool:
             try:
@@ -87,9 +92,10 @@ class Watch:
             fresh = age < _FRESH_BEATS * self._ledger.spec.heartbeat_seconds + 1  # whole seconds
             if beat.state in ("training", "waiting") and fresh and site.running:
                 live.add(site.name)
-                if beat.step > 0 and self._limited.get(site.name) != beat.session:
-                    site.limit(self._share)
-                    self._limited[site.name] = beat.session
+                limit = (beat.session, self._share_now())
+                if beat.step > 0 and self._limited.get(site.name) != limit:
+                    site.limit(limit[1])
+                    self._limited[site.name] = limit
         found = [sighting.heartbeat for sighting in seen.values() if sighting]
         self.trial.tokens = max((beat.global_tokens for beat in found), default=0)
         self.trial.samples.append(Sample(now, frozenset(live)))
@@ -101,6 +107,13 @@ class Watch:
             self._next_line = time.monotonic() + _LINE_SECONDS
             share = self.trial.tokens / self._ledger.spec.budget_tokens
             self._say(f"{share:6.1%} of the budget, live: {', '.join(sorted(live)) or 'nobody'}")
+
+    def _share_now(self) -> float:
+        if self._pace_seconds is None:
+            return self._share
+        planned = (time.monotonic() - self._began) / self._pace_seconds
+        ahead = self.trial.tokens / self._ledger.spec.budget_tokens > planned
+        return self._share / 2 if ahead else self._share
 
     def _keep_up(self, site: Site, acts: Acts | None) -> None:
         """Start a site again that ended without being told to, and note it."""

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archipel import config
 from archipel.corpus import BuildOptions, build_corpus
 from archipel.errors import RunError
 from archipel.ledger import Heartbeat, Ledger
+from archipel.ledger.invite import invite
+from archipel.ledger.keyring import Keyring
 from archipel.store import Store
 from benchmarks.network.hosts import Network
 from benchmarks.network.points import Point
@@ -95,9 +98,10 @@ class Stage:
 
     def site(self, ledger: Ledger, name: str) -> Site:
         """A site of the run, invited, that has not been started; it has a home of its own."""
-        endpoint = f"AWS_ENDPOINT_URL={self.network.environment(name)['AWS_ENDPOINT_URL']}"
-        words = ("run", "invite", ledger.store.url, "--name", name, "--option", endpoint)
-        return Site(self.network, self.archipel(*words).strip(), name, self.folder)
+        keyring = Keyring(config.home() / "keys")
+        endpoint = {"AWS_ENDPOINT_URL": self.network.environment(name)["AWS_ENDPOINT_URL"]}
+        token = invite(ledger.store, keyring, name, endpoint)
+        return Site(self.network, token.encode(), name, self.folder)
 
 
 def beats(ledger: Ledger, sites: Iterable[str]) -> dict[str, Heartbeat]:
