@@ -22,15 +22,15 @@ class Clock:
         self.now = 0.0
         self.running: Process
         self.failure: BaseException | None = None  # what a task raised and nobody caught
-        self._due: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._count = 0
+        self.due: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.count = 0
         self.hub = getcurrent()
         self._stopped = False
 
     def at(self, when: float, call: Callable[..., None], *arguments: object) -> None:
         """Call something at a time; what is due at the same time goes in the order of asking."""
-        self._count += 1
-        heapq.heappush(self._due, (when, self._count, call, arguments))
+        self.count += 1
+        heapq.heappush(self.due, (when, self.count, call, arguments))
 
     def after(self, seconds: float, call: Callable[..., None], *arguments: object) -> None:
         """Call something in a while."""
@@ -42,7 +42,7 @@ class Clock:
         Raises: what a task raised.
         """
         self.hub = getcurrent()
-        due = self._due
+        due = self.due
         while due and due[0][0] <= until and not self._stopped:
             self.now, _, call, arguments = heapq.heappop(due)
             call(*arguments)
@@ -52,10 +52,6 @@ class Clock:
     def stop(self) -> None:
         """End `run` after what runs now."""
         self._stopped = True
-
-    def switch(self) -> Any:
-        """From a task: let the others run until this one is resumed."""
-        return self.hub.switch()
 
 
 class Task:
@@ -83,7 +79,7 @@ class Task:
 
     def wait(self) -> Any:
         """From inside: wait for `resume` with the number that `ticket` gave; its value."""
-        value = self._clock.switch()
+        value = self._clock.hub.switch()
         if isinstance(value, Exception):
             raise value
         return value
@@ -95,12 +91,14 @@ class Task:
 
     def resume_at(self, when: float, wake: int, value: object) -> None:
         """End the wait of that number at a time."""
-        self._clock.at(when, self.resume, wake, value)
+        clock = self._clock
+        clock.count += 1
+        heapq.heappush(clock.due, (when, clock.count, self.resume, (wake, value)))
 
     def resume(self, wake: int, value: object) -> None:
         """From the hub: end the wait of that number, unless it has ended; later where frozen."""
         process = self.process
-        if not process.alive or self.done or wake != self._wake:
+        if wake != self._wake or self.done or not process.alive:
             return
         if process.frozen_until > self._clock.now:
             self._clock.at(process.frozen_until, self.resume, wake, value)

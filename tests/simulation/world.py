@@ -26,7 +26,7 @@ from tests.simulation.stand_ins import stand_ins
 from tests.simulation.uptime import Uptime
 
 _SEQUENCE_TOKENS = 4
-_TAIL_SECONDS = 400.0  # after the last fault, by when the run must be finished
+_TAIL_SECONDS = 300.0  # after the last fault, by when the run must be finished
 
 
 @dataclass(frozen=True)
