@@ -43,6 +43,7 @@ def run_command(*arguments: str, hash_seed: int = 0) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.timeout(600)
 def test_no_invariant_breaks() -> None:
     figures = json.loads(run_command("--seeds", "200", "--jobs", "2")[-1])
     assert (figures["schedules"], figures["violations"]) == (200, 0)
