@@ -10,9 +10,11 @@ import platform
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from archipel.corpus import TokenReader
@@ -125,15 +127,23 @@ class _Session:
         recall_contributions(ledger, self._exchange)
         self._replica = new_replica(self._spec, options.inside, options.group)
         self._replica.load(state.tensors())
-        if optimiser:
-            self._replica.load_optimiser_state(optimiser)
-        self._steps_before = JOIN_WARMUP_STEPS if optimiser else 0
+        warm = self._restore(optimiser) if optimiser else False
+        self._steps_before = JOIN_WARMUP_STEPS if warm else 0
         self._base = list(state.applied)
         self._progress = Progress(self._spec.inner.batch_tokens)
         self._synced = [0] * self._spec.fragments  # the step of each fragment's last capture
         self._in_flight: set[int] = set()
         self._next_line = 0.0
         self._next_checkpoint = time.monotonic() + _CHECKPOINT_SECONDS
+
+    def _restore(self, optimiser: Mapping[str, np.ndarray]) -> bool:
+        """Give the inner optimiser its memory back; whether that went well."""
+        try:
+            self._replica.load_optimiser_state(optimiser)
+        except IntegrityError as error:
+            log.warning("the inner optimiser starts afresh: %s", error)
+            return False
+        return True
 
     def run(self, stop: threading.Event) -> None:
         seconds = self._spec.heartbeat_seconds
