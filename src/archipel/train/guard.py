@@ -22,8 +22,8 @@ _EARLY_POWER = 2.0  # steps in one direction, in the warm-up each longer than th
 _UNLIKE = 4.0  # standard deviations; a random vector exceeds them once in 16,000 times
 _LIKE = 20.0
 _HARMLESS = 3.0  # times shorter than the others: no more noise than a codec makes
-_COMMITS = 64  # in whose proportion a contribution may be, less and less
-_HALF_AFTER_COMMITS = 8  # a learning rate decays no faster, a site that joined has warmed up by 26
+_COMMITS = 32  # in whose proportion a contribution may be, less and less
+_HALF_AFTER_COMMITS = 4  # learning rates decay no faster, and sites that joined warm up by 13
 _FEW_COMMITS = 8
 _PAYLOADS = 512
 _BLOCK = 1 << 14  # values of each vector at a time: together they stay in a core's cache
@@ -160,14 +160,15 @@ def _exploded(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
 def _usual(tokens: int, others: Sequence[Size], momentum: float, history: History) -> float:
     """The norm to expect of so many tokens; 0 where nothing is known."""
     patience = 2.0**history.fruitless
-    if len(history.sizes) < _FEW_COMMITS:
-        return max(_expected_early(tokens, [*others, *history.sizes]), momentum) * patience
-    past = [
-        size.expected(tokens, _POWER) * 0.5 ** (age / _HALF_AFTER_COMMITS)
+    faded = [
+        Size(size.norm * 0.5 ** (age / _HALF_AFTER_COMMITS), size.tokens)
         for age, size in enumerate(reversed(history.sizes))
     ]
+    if len(faded) < _FEW_COMMITS:
+        return max(_expected_early(tokens, [*others, *faded]), momentum) * patience
+    past = max(size.expected(tokens, _POWER) for size in faded)
     peers = [size.expected(tokens, _POWER) for size in others]
-    return float(max(np.median(peers or [0.0]), max(past) * patience))
+    return float(max(np.median(peers or [0.0]), past * patience))
 
 
 def _expected_early(tokens: int, sizes: Sequence[Size]) -> float:
