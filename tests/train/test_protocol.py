@@ -227,6 +227,22 @@ def test_a_site_killed_at_any_moment_comes_back_without_a_token_twice(
     assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
 
 
+def test_a_claim_that_is_damaged_at_rest_costs_no_token(ledger: Ledger) -> None:
+    sites = [PaperSite(ledger, name) for name in ("a", "b")]
+    now = drive(sites, rounds=3)
+    key = next(info.key for info in ledger.store.list("claims"))
+    ledger.store.put(key, b"{")
+    for _ in range(40):
+        try:
+            now = drive(sites, rounds=20, start=now)
+        except Superseded:
+            sites = [PaperSite(ledger, name) for name in ("a", "b")]
+    assert all(site.mailbox.finished.is_set() for site in sites)
+    assert_equal_everywhere(sites)
+    found = outcome(ledger)
+    assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
+
+
 def test_two_processes_under_one_name_the_older_one_stops(ledger: Ledger) -> None:
     old = PaperSite(ledger, "a")
     drive([old], rounds=2)

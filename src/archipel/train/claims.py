@@ -6,6 +6,8 @@ from archipel.errors import IntegrityError, StoreError
 from archipel.ledger import Claim, Cover, Ledger
 from archipel.train.mailbox import ClaimKey
 
+UNREADABLE = ""  # no site is called this
+_READS = 3
 _REMEMBERED = 4096  # units whose holders are kept in memory
 
 
@@ -43,14 +45,23 @@ class Claims:
         self.next_unit = max(self.next_unit, *next_units, 0)
 
     def holder(self, unit: int, generation: int) -> str | None:
-        """The site that claimed this generation of the unit, or None."""
+        """The site that claimed this generation of the unit, or None.
+
+        UNREADABLE where the claim arrives damaged again and again: then nobody can show that it is
+        theirs.
+        """
         key = (unit, generation)
-        if key not in self._holders:
-            claim = self._ledger.claim(unit, generation)
+        for _ in range(_READS):
+            if key in self._holders:
+                return self._holders[key]
+            try:
+                claim = self._ledger.claim(unit, generation)
+            except IntegrityError:
+                continue
             if claim is None:
                 return None
             self._holders[key] = claim.site
-        return self._holders[key]
+        return self._holders.get(key, UNREADABLE)
 
     def take(self, cover: Cover, count: int) -> list[Claim]:
         """Claim up to `count` units, as long as there are any."""

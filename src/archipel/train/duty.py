@@ -4,22 +4,18 @@ Knows nothing about what the commit does to this site's own training.
 """
 
 import copy
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 from archipel.errors import IntegrityError, StoreError
 from archipel.ledger import Contribution, Release
+from archipel.train.claims import UNREADABLE
 from archipel.train.desk import Desk
 from archipel.train.fragments import Vector
 from archipel.train.mailbox import ClaimKey
 from archipel.train.merge import Merge, Outcome
 
-T = TypeVar("T")
-
-_READS = 3  # of an object that arrives damaged
+_READS = 3  # of a contribution that arrives damaged
 
 
 @dataclass(frozen=True)
@@ -97,14 +93,18 @@ class MergeDuty:
     def _contribution(self, site: str) -> tuple[Contribution, bytes | memoryview] | None:
         if self._own and site == self._desk.who.site:
             return self._own.header, self._own.payload
-        return _read(partial(self._desk.ledger.contribution, self.round, site))
+        for _ in range(_READS - 1):
+            try:
+                return self._desk.ledger.contribution(self.round, site)
+            except IntegrityError:
+                continue  # often it is the reply that was damaged, not the object
+        return self._desk.ledger.contribution(self.round, site)
 
     def _not_the_claimant(self, header: Contribution) -> str | None:
         """Why this site may not contribute those units, or None."""
         claims = self._desk.claims
         for piece in header.ranges:
-            holder = _read(partial(claims.holder, piece.unit, piece.generation))
-            if holder != header.site:
+            if claims.holder(piece.unit, piece.generation) != header.site:
                 return f"unit {piece.unit} is not claimed by {header.site}"
         return None
 
@@ -137,19 +137,9 @@ def abandoned(desk: Desk, fragment: int) -> list[ClaimKey]:
         holder = claims.holder(unit, generation)
         if holder is None or holder in live:
             continue
-        if neighbours.knows(holder):
+        if holder == UNREADABLE or neighbours.knows(holder):
             found.append((unit, generation))
         else:
             neighbours.see(holder)  # it joined since the last LIST: not gone, but new
             live = neighbours.alive()
     return found
-
-
-def _read(read: Callable[[], T]) -> T:
-    """Read again what arrives damaged: often it is the reply that was, not the object."""
-    for _ in range(_READS - 1):
-        try:
-            return read()
-        except IntegrityError:
-            continue
-    return read()
