@@ -25,7 +25,7 @@ def setting(codec: str) -> Setting:
         batch=1,
         sequence=64,
         tokens=100_000_000,
-        options={"codec": codec, "sync": 30, "fragments": 4, "heartbeat": 1},
+        options={"codec": codec, "sync": 30, "fragments": 4},
     )
 
 
