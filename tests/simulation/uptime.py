@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from tests.simulation.faults import HEARTBEAT_SECONDS, Plan, SitePlan
 
-_JOINING_SECONDS = 12.0  # the longest pause before the next try, and the join
+_JOINING_SECONDS = 24.0  # twice the longest pause before the next try, and the join
 _EXCHANGE_SECONDS = 3.0  # as measured with the store up
 
 Interval = tuple[float, float]
