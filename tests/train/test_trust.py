@@ -1,6 +1,7 @@
 """Invited sites as real processes: a token joins, a rollback takes hold while they run."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = [
 
 
 def test_a_run_is_rolled_back_under_its_sites(tmp_path: Path, corpus: Path) -> None:
-    run = create(tmp_path / "run", corpus, tokens=80_000)
+    run = create(tmp_path / "run", corpus, tokens=20_000_000)  # more than anybody trains here
     far = {"ARCHIPEL_HOME": str(tmp_path / "far")}
     refused = archipel("site", "join", run, "--name", "good", **far)
     assert refused.returncode == 1
@@ -30,7 +31,9 @@ def test_a_run_is_rolled_back_under_its_sites(tmp_path: Path, corpus: Path) -> N
         done = archipel("run", "rollback", run, "--to", 3, "--without", "bad", "--reason", "noise")
         assert done.returncode == 0, done.stderr
         assert sites[1].process.wait(100) == 1
-        assert sites[0].process.wait(200) == 0
+        begun = Ledger.open(ledger.store)
+        wait_for(lambda: begun.commit_header(8), sites[:1])
+        assert sites[0].end(signal.SIGINT) == 0
     finally:
         for site in sites:
             site.process.kill()
@@ -40,5 +43,6 @@ def test_a_run_is_rolled_back_under_its_sites(tmp_path: Path, corpus: Path) -> N
     audit = archipel("run", "audit", run, "--replay", "--json")
     assert audit.returncode == 0, audit.stdout
     found = json.loads(audit.stdout)
-    assert (found["finished"], found["eras"], found["tokens"]) == (True, 2, 80_128)
-    assert found["replay"]["commits"] == found["commits"]
+    assert (found["eras"], found["members"], found["violations"]) == (2, ["bad", "good"], [])
+    assert found["abandoned_commits"] >= 2
+    assert found["replay"]["commits"] == found["commits"] >= 6
