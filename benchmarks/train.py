@@ -14,9 +14,12 @@ from statistics import median
 import torch
 from torch.nn.functional import cross_entropy
 
+from archipel import config
 from archipel.config import usable_cores
 from archipel.corpus import BuildOptions, TokenReader, build_corpus, read_manifest
 from archipel.ledger import Ledger, RunSpec
+from archipel.ledger.invite import open_as_site
+from archipel.ledger.keyring import Keyring
 from archipel.models.checkpoint import new_model
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
@@ -85,7 +88,8 @@ def _site(ledger: Ledger, name: str, reader: TokenReader, seconds: float) -> flo
     timer = threading.Timer(seconds + 1.0, stop.set)
     timer.start()
     with tempfile.TemporaryDirectory() as own:
-        run_site(ledger, name, reader, stop, SiteOptions(Path(own), InsideOptions()))
+        ours = open_as_site(ledger.store, Keyring(config.keys_folder()), name)
+        run_site(ours, name, reader, stop, SiteOptions(Path(own), InsideOptions()))
     timer.join()
     points = [json.loads(line) for line in ledger.metrics(name).splitlines()]
     points = [point for point in points if "time" in point]

@@ -10,7 +10,7 @@ from archipel.ledger import Ledger
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
 from archipel.train.checkpoint import Checkpoint
-from archipel.train.join import load_state
+from archipel.train.join import load_state, recall_history
 from archipel.train.state import GlobalState
 from tests.ledger.fake_keys import FakeKeys
 from tests.train.test_protocol import FRAGMENTS, SPEC, PaperSite, drive, initial_state
@@ -89,3 +89,13 @@ def test_a_checkpoint_that_can_not_be_written_is_only_warned_of(
     with caplog.at_level(logging.WARNING):
         Checkpoint(tmp_path / "taken").save(initial_state(), OPTIMISER)
     assert "Training goes on" in caplog.text
+
+
+def test_a_site_that_joins_knows_what_the_guard_judges_by(ledger: Ledger) -> None:
+    site = PaperSite(ledger, "a")
+    drive([site], rounds=60)
+    state = load_state(ledger)
+    recall_history(ledger, state)
+    known = [history.payloads[-4:] for history in site.exchange.state.history]
+    assert [history.payloads for history in state.history] == known
+    assert all(known)

@@ -74,6 +74,7 @@ class Exchange:
         self._captures: deque[Capture] = deque()
         self._preparing: list[tuple[Future[None], Claim]] = []
         self._chores: list[Future[None]] = []
+        self._periodic: Future[None] | None = None  # the last of the snapshots on the way
         self._final: Future[None] | None = None
         self._ticks = 0
 
@@ -274,9 +275,12 @@ class Exchange:
     def _snapshot_if_due(self, commit: Commit) -> None:
         cycle, fragment = divmod(commit.round, self.spec.fragments)
         last = fragment == self.spec.fragments - 1
-        if last and (cycle + 1) % self.spec.snapshot_every_cycles == 0:
+        if not last or (cycle + 1) % self.spec.snapshot_every_cycles:
+            return
+        if self._periodic is None or self._periodic.done():  # on a slow link they would pile up
             work = partial(self._snapshot, self.state.copy(), final=False)
-            self._chores.append(self._machine.executor.submit(work))
+            self._periodic = self._machine.executor.submit(work)
+            self._chores.append(self._periodic)
 
     def _snapshot(self, state: GlobalState, *, final: bool) -> None:
         number = _snapshot_number(state, final=final)

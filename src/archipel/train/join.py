@@ -14,10 +14,12 @@ from archipel.ledger import Ledger, RunSpec
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, split
+from archipel.train.guard import History
 from archipel.train.state import GlobalState
 
 log = logging.getLogger(__name__)
 
+_REMEMBERED_ROUNDS = 4  # of each fragment, for the guard
 _FETCHES = 8  # commits or files on their way at the same time
 
 
@@ -103,6 +105,21 @@ def catch_up(ledger: Ledger, state: GlobalState) -> GlobalState:
                 state.apply(*commit)
             fragments = [f for f, commit in zip(fragments, found, strict=True) if commit]
     return state
+
+
+def recall_history(ledger: Ledger, state: GlobalState) -> None:
+    """Tell the guard what the last commits of every fragment say, from before this process too."""
+    count = ledger.spec.fragments
+
+    def of(fragment: int) -> History:
+        history, last = History(), state.applied[fragment]
+        for round_ in range(last - (_REMEMBERED_ROUNDS - 1) * count, last + 1, count):
+            header = ledger.commit_header(round_) if round_ >= 0 else None
+            history = history.after(header) if header else history
+        return history
+
+    with ThreadPoolExecutor(_FETCHES) as pool:
+        state.history = list(pool.map(of, range(count)))
 
 
 def _is_nearer(ledger: Ledger, local: GlobalState, number: int) -> bool:

@@ -20,6 +20,7 @@ class Neighbours:
         self._site = site
         self._sightings: dict[str, Sighting] = {}
         self._looks = 0
+        self._warned: set[str] = set()
 
     def look(self) -> None:
         """Read the heartbeats of the sites that are known, and now and then look for new ones."""
@@ -36,7 +37,9 @@ class Neighbours:
         try:
             seen = self._ledger.sighting(site)
         except IntegrityError as error:
-            log.warning("%s", error)
+            if str(error) not in self._warned:
+                self._warned.add(str(error))
+                log.warning("%s", error)
             return
         if seen:
             self._sightings[site] = seen

@@ -32,6 +32,7 @@ from archipel.train.join import (
     load_state,
     next_session,
     recall_contributions,
+    recall_history,
     run_config,
     run_fragments,
 )
@@ -115,6 +116,7 @@ class _Session:
         fragments = run_fragments(self._spec)
         local = checkpoint.load(self._spec, fragments)
         state, optimiser = load_state(ledger, local[0] if local else None), local and local[1]
+        recall_history(ledger, state)
         log.info("%s joins at %s tokens of the run", name, f"{state.cover.tokens:,}")
         number = next_session(ledger, name)
         claims = find_claims(ledger, state, name, number)
