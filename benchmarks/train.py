@@ -38,7 +38,9 @@ def run(quick: bool) -> dict[str, float | int]:
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         build_corpus([library / name for name in ("asyncio", "email")], corpus, BuildOptions())
-        options = RunOptions(tokens=1_000_000_000, sequence_tokens=256, batch_sequences=8)
+        options = RunOptions(
+            optimiser="adamw", tokens=1_000_000_000, sequence_tokens=256, batch_sequences=8
+        )
         ledger = create_run(Store(str(Path(folder) / "run")), corpus, options)
         reader = TokenReader(corpus, read_manifest(corpus), "train")
         bare, site = [], []
