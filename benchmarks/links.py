@@ -11,7 +11,7 @@ from benchmarks.network.stage import Stage
 from benchmarks.wan.common import SHARE, SITES, SLOW, SLOWER, Figures
 from benchmarks.wan.exchange import exchange
 from benchmarks.wan.kills import kills
-from benchmarks.wan.speeds import speeds
+from benchmarks.wan.speeds import ALONE, speeds
 
 
 def run(quick: bool) -> Figures:
@@ -20,7 +20,7 @@ def run(quick: bool) -> Figures:
     seconds, turns = (20.0, 2) if quick else (40.0, 3)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Network(SITES, Path(folder) / "store.log") as network,
+        Network((*SITES, *ALONE.values()), Path(folder) / "store.log") as network,
     ):
         stage = Stage(network, Path(folder))
         figures: Figures = {"sites": len(SITES), "processor_share": SHARE}

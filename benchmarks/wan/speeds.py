@@ -1,4 +1,4 @@
-"""Sites at speeds 1 : 2 : 4 by CPU quotas: together in one run, and each alone in its own."""
+"""Sites at speeds 1 : 2 : 4 by CPU quotas: together in one run and alone, all at once."""
 
 import time
 from contextlib import ExitStack
@@ -9,24 +9,24 @@ from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Stage, points
 from benchmarks.wan.common import SETTLE_SECONDS, SITES, Figures, setting, working
 
-_SHARES = dict(zip(SITES[:3], (0.2, 0.4, 0.8), strict=True))
+_SHARES = dict(zip(SITES[:3], (0.1, 0.2, 0.4), strict=True))
+ALONE = {name: f"{name}-alone" for name in _SHARES}
 
 
 def speeds(stage: Stage, seconds: float) -> Figures:
     """The sum of the rates in one run over the sum of the solo rates, and who contributed.
 
-    The solo sites run side by side too, so that they share the machine as they do together.
+    All of them run at the same time, so that what else the machine does falls on both sums.
     """
     together = stage.create("together", setting("int4"))
-    with working(stage, together, _SHARES):
-        since, until = _watch(seconds)
-    alone = {name: stage.create(f"alone-{name}", setting("int4")) for name in _SHARES}
-    with ExitStack() as stack:
+    alone = {name: stage.create(other, setting("int4")) for name, other in ALONE.items()}
+    with ExitStack() as contexts:
+        contexts.enter_context(working(stage, together, _SHARES))
         for name, ledger in alone.items():
-            stack.enter_context(working(stage, ledger, {name: _SHARES[name]}))
-        solo_since, solo_until = _watch(seconds)
+            contexts.enter_context(working(stage, ledger, {ALONE[name]: _SHARES[name]}))
+        since, until = _watch(seconds)
     rates = {name: _rate(together, name, since, until) for name in _SHARES}
-    solo = {name: _rate(alone[name], name, solo_since, solo_until) for name in _SHARES}
+    solo = {name: _rate(alone[name], ALONE[name], since, until) for name in _SHARES}
     merged = [header for commit in read_commits(together) for header in commit.merged]
     contributions = [sum(h.site == name for h in merged if h.tokens) for name in _SHARES]
     return {
@@ -34,6 +34,7 @@ def speeds(stage: Stage, seconds: float) -> Figures:
         "speeds_together_tokens_per_second": round(sum(rates.values())),
         "speeds_ratio": round(sum(rates.values()) / sum(solo.values()), 3),
         "speeds_slowest_share_of_tokens": round(min(rates.values()) / sum(rates.values()), 3),
+        "speeds_fastest_share_of_tokens": round(max(rates.values()) / sum(rates.values()), 3),
         "speeds_least_contributions": min(contributions),
         "speeds_most_contributions": max(contributions),
     }
