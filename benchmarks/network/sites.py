@@ -15,6 +15,7 @@ def interrupt_on_terminate() -> None:
     """Let SIGTERM end this process the way Ctrl-C does: everything is taken down."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not end the clearing up
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
