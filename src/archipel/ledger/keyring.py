@@ -59,7 +59,10 @@ class Keyring:
 
         Raises:
             ConfigError: the folder can't be written.
+            IntegrityError: the file that is there holds no key.
         """
+        if (held := self.find(run, name)) is not None:
+            return held  # without writing: the disk may be full by now
         path = self.path(run, name)
         data = _KeyFile(private_key=private).model_dump_json().encode() + b"\n"
         try:
