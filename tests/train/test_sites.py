@@ -158,7 +158,7 @@ def test_a_truncated_snapshot_is_refused(run: Path) -> None:
         (["run", "create", "{tmp}/r", "--corpus", "{corpus}", "--model", "giant"], "giant"),
         (["run", "create", "{tmp}/r", "--corpus", "{corpus}", "--tokens", "many"], "many"),
         (["run", "create", "{tmp}/r", "--corpus", "{corpus}", "--codec", "int3"], "int3"),
-        (["run", "create", "{tmp}/r", "--corpus", "{corpus}", "--fragments", "99"], "fragments"),
+        (["run", "create", "{tmp}/r", "--corpus", "{corpus}", "--sync", "often"], "often"),
         (["run", "create", "/proc/r", "--corpus", "{corpus}"], "/proc/r"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_full_disk_says_so_and_the_same_command_goes_on_when_there_is_room(
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(small)], check=False
     )
     if mounted.returncode:
         pytest.skip("mounting a small disk needs root")

@@ -26,7 +26,9 @@ def create(
         help="H, the inner steps between syncs of a fragment: a number, or `auto` for as few as "
         "the links and cores of the sites bear.",
     ),
-    fragments: int = typer.Option(4, min=1, help="Parts of the model that move one by one."),
+    fragments: int = typer.Option(
+        4, min=1, max=1024, help="Parts of the model that move one by one."
+    ),
     optimiser: Optimiser = typer.Option(
         "muon", help="The inner optimiser; muon moves the hidden matrices with Muon."
     ),
