@@ -277,6 +277,8 @@ class Exchange:
         last = fragment == self.spec.fragments - 1
         if not last or (cycle + 1) % self.spec.snapshot_every_cycles:
             return
+        if self.state.cover.complete:
+            return  # the next is the final one, and must be the newest
         if self._periodic is None or self._periodic.done():  # on a slow link they would pile up
             work = partial(self._snapshot, self.state.copy(), final=False)
             self._periodic = self._machine.executor.submit(work)
