@@ -52,7 +52,7 @@ class Run:
 @pytest.fixture
 def run(s3_bucket: str, proxy: FaultyProxy, corpus: Path, tmp_path: Path) -> Iterator[Run]:
     run = Run(f"{s3_bucket}/run", proxy.url, tmp_path)
-    create(run.url, corpus, tokens=320_000)
+    create(run.url, corpus, tokens=30_000_000)
     yield run
     for site in run.sites.values():
         if site.process.poll() is None:
@@ -87,11 +87,12 @@ def test_faults_one_after_the_other_cost_no_token(run: Run, proxy: FaultyProxy) 
     for site in run.sites.values():
         site.end(signal.SIGKILL)
     run.start("a", "b", "c")
+    run.until(("a", 2), ("b", 1), ("c", 1))
     for site in run.sites.values():
-        assert site.process.wait(120) == 0, site.log.read_text(encoding="utf-8")
+        assert site.end(signal.SIGINT) == 0, site.log.read_text(encoding="utf-8")
     figures = audited(run.url)
-    assert figures["finished"] is True
-    assert figures["tokens"] == figures["budget_tokens"]
     assert (figures["duplicate_tokens"], figures["skipped_tokens"]) == (0, 0)
     # The process that replaced another under its name may have begun with what that one handed in.
-    assert all(": a: unit" in reason for reason in figures["refused"])
+    refused = figures["refused"]
+    assert isinstance(refused, list)
+    assert all(": a: unit" in reason for reason in refused)

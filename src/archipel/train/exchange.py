@@ -26,6 +26,8 @@ from archipel.train.state import GlobalState
 from archipel.train.tempo import Counters, LinkRates, Tempo, sync_steps
 
 _ERA_EVERY = 8  # looks at the run between two for a rollback
+_CLAIMS_A_LOOK = 2  # each is a request, and rounds wait meanwhile
+_MOST_RESERVED = 32  # units
 _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 
 
@@ -199,7 +201,8 @@ class Exchange:
                 trouble = error
                 self._prepare(claim)
         held = self.mailbox.work.qsize() + len(self._preparing)
-        for claim in self.claims.take(self.state.cover, self._reserve() - held):
+        lacking = min(self._reserve() - held, _CLAIMS_A_LOOK)
+        for claim in self.claims.take(self.state.cover, lacking):
             self._prepare(claim)
         return trouble
 
@@ -214,7 +217,7 @@ class Exchange:
             return 1
         left = self.spec.units - self.claims.next_unit
         share = left // (8 * max(1, len(self.neighbours.alive())))
-        return max(1, min(int(_RESERVE_SECONDS / unit_seconds), share))
+        return max(1, min(int(_RESERVE_SECONDS / unit_seconds), share, _MOST_RESERVED))
 
     def _add_points(self) -> None:
         store = self.ledger.store
