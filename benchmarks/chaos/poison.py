@@ -133,7 +133,7 @@ class Mallory:
             for round_, site in open_rounds(self._ledger, self._sites).items():
                 found = self._ledger.contribution(round_, site)
                 if found and found[0].tokens and not self._ledger.commit_header(round_):
-                    return found
+                    return found[:2]
             self._beat("training")
             time.sleep(_POLL_SECONDS)
         raise RunError(f"no round opened in {_WAIT_SECONDS:.0f} s")

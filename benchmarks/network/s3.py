@@ -7,6 +7,7 @@ both win. Here uvicorn keeps connections, and requests whose bodies have arrived
 """
 
 import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -70,14 +71,10 @@ def main() -> None:
     """Serve on the host and port of the command line, with one empty bucket."""
     host, port, bucket = sys.argv[1:]
     application: Any = OneAtATime(bucket)
-    uvicorn.run(
-        application,
-        host=host,
-        port=int(port),
-        log_level="warning",
-        lifespan="off",
-        timeout_keep_alive=60,
-    )
+    config = uvicorn.Config(application, log_level="warning", lifespan="off", timeout_keep_alive=60)
+    with socket.create_server((host, int(port))) as listening:
+        print("listening", flush=True)
+        uvicorn.Server(config).run([listening])
 
 
 if __name__ == "__main__":

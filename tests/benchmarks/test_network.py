@@ -114,8 +114,10 @@ def test_a_relay_ends_a_connection_whose_other_end_went_away() -> None:
 def test_of_conditional_puts_at_once_exactly_one_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     host, port = free_address()
     command = [sys.executable, "-m", "benchmarks.network.s3", host, str(port), "bucket"]
-    with subprocess.Popen(command) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
         try:
+            assert server.stdout.readline() == "listening\n"
             for key, value in {
                 "AWS_ACCESS_KEY_ID": "test",
                 "AWS_SECRET_ACCESS_KEY": "test",
@@ -125,10 +127,6 @@ def test_of_conditional_puts_at_once_exactly_one_wins(monkeypatch: pytest.Monkey
             }.items():
                 monkeypatch.setenv(key, value)
             stores = [Store("s3://bucket/run") for _ in range(4)]
-            end = time.monotonic() + 60
-            while not listens(host, port):
-                assert time.monotonic() < end
-                time.sleep(0.05)
             for number in range(10):
                 assert sum(_all_at_once(stores, f"key-{number}")) == 1
         finally:

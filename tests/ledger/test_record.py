@@ -59,12 +59,13 @@ def test_a_claim_is_the_first_ones(ledger: Ledger) -> None:
 
 
 def test_the_store_says_when_a_contribution_was_put(ledger: Ledger) -> None:
-    assert ledger.put_times(0) == {}
     header = Contribution(
         site="a", session=0, round=0, base=-4, tokens=0, ranges=(), loss=1.0, codec="int8", values=0
     )
     ledger.put_contribution(header, b"")
-    assert ledger.put_times(0)["a"] == pytest.approx(time.time(), abs=60)
+    found = ledger.contribution(0, "a")
+    assert found is not None
+    assert found[2] == pytest.approx(time.time(), abs=60)
 
 
 def test_a_site_name_that_is_a_path_is_refused() -> None:

@@ -108,7 +108,7 @@ class Judge:
         found = self.ledger.contribution(round_, site)
         if found is None:
             raise Violation(f"{site} wrote {key}")
-        header, payload = found
+        header, payload, _ = found
         if self._exact and header.tokens:
             sent = self._start.codec.decode(payload, header.values)
             if not _is_near(sent, self._amount(header)):

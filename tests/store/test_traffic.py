@@ -58,8 +58,14 @@ def test_a_small_operation_that_does_not_end_holds_parts_up_for_a_while_only(
 
 
 def test_a_small_operation_never_waits_for_a_part(both: Traffic) -> None:
-    with both.part(both.up), both.part(both.down), both.small():
-        pass
+    done = threading.Event()
+
+    def small() -> None:
+        with both.small():
+            done.set()
+
+    with both.part(both.up), both.part(both.down), in_a_thread(small):
+        assert done.wait(10)
 
 
 def test_what_fails_is_not_measured(both: Traffic) -> None:

@@ -29,13 +29,17 @@ _SIGNER = re.compile(rb"@?[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame that was checked: its payload, or where that is in parts, their digests."""
+    """A frame that was checked: its payload, or where that is in parts, their digests.
+
+    `put_at` is when the store says that it was put, in seconds.
+    """
 
     signer: str
     header: bytes
     payload_bytes: int
     part_bytes: int
     body: memoryview
+    put_at: float = 0.0
 
     @property
     def digests(self) -> list[str]:

@@ -220,14 +220,17 @@ class Ledger:
         """Put a contribution; False where this site's name already has one for the round."""
         return self._objects.put_frame(_delta_key(header.round, header.site), header, payload)
 
-    def contribution(self, round_: int, site: str) -> tuple[Contribution, memoryview] | None:
-        """A site's contribution to a round, or None.
+    def contribution(self, round_: int, site: str) -> tuple[Contribution, memoryview, float] | None:
+        """A site's contribution to a round, and when the store saw it put, in seconds; or None.
 
         Raises:
             IntegrityError: the object is truncated or altered.
         """
         found = self._contribution(round_, site)
-        return found and (found[0], self._objects.payload(_delta_key(round_, site), found[1]))
+        if found is None:
+            return None
+        header, frame = found
+        return header, self._objects.payload(_delta_key(round_, site), frame), frame.put_at
 
     def contribution_header(self, round_: int, site: str) -> Contribution | None:
         """Its header, or None: as `contribution`, but the payload is left alone."""
@@ -247,13 +250,6 @@ class Ledger:
                 f"{key} brings {frame.payload_bytes} bytes for {header.values} values: too many"
             )
         return found
-
-    def put_times(self, round_: int) -> dict[str, float]:
-        """When the store saw each site's contribution to a round put, in seconds; a LIST."""
-        times = self._objects.times(f"rounds/{round_:08d}")
-        return {
-            name.removesuffix(".delta"): at for name, at in times.items() if name.endswith(".delta")
-        }
 
     def put_commit(self, header: Commit, payload: bytes) -> bool:
         """Decide a round; False where it was decided before."""

@@ -3,6 +3,7 @@
 Knows nothing about what they mean, only that each says who it is by.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,13 +28,8 @@ class SignedObjects:
 
     def names(self, folder: str) -> list[str]:
         """What lies below a folder, without its name, sorted; a LIST."""
-        return list(self.times(folder))
-
-    def times(self, folder: str) -> dict[str, float]:
-        """What lies below a folder and when the store saw it written, in seconds; a LIST."""
         path = (self._prefix + folder).rstrip("/")
-        found = self._store.list(path)
-        return {info.key[len(path) + 1 :]: info.modified.timestamp() for info in found}
+        return [info.key[len(path) + 1 :] for info in self._store.list(path)]
 
     def delete(self, keys: list[str]) -> None:
         """Delete objects; one that is already gone is no error."""
@@ -91,10 +87,11 @@ class SignedObjects:
             IntegrityError: it is truncated, altered, or not by who it says, or not in its place.
         """
         path = self._prefix + key
-        data = self._store.get(path)
-        if data is None:
+        found = self._store.read(path)
+        if found is None:
             return None
-        frame = unpack(data, path, self._seal)
+        frame = unpack(found.data, path, self._seal)
+        frame = replace(frame, put_at=found.modified.timestamp())
         return kind.parse(frame.header, path), frame
 
     def payload(self, key: str, frame: Frame) -> memoryview:

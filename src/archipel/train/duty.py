@@ -73,8 +73,6 @@ class MergeDuty:
         desk = self._desk
         dense = self._own.dense if self._own else None
         merge = Merge(desk.state, self.round, self._cover, duty=desk.who.site, own=dense)
-        several = len(self._contributors) > 1  # only then one can be a copy of another
-        put_times = desk.ledger.put_times(self.round) if several else {}
         for site, session in self._contributors.items():
             try:
                 found = self._contribution(site)
@@ -87,12 +85,12 @@ class MergeDuty:
             if stranger:
                 merge.refuse(site, session, stranger)
             else:
-                merge.take(*found, put_times.get(site))
+                merge.take(*found)
         return merge.commit(desk.who.site, self._releases(merge.merged), self._residual)
 
-    def _contribution(self, site: str) -> tuple[Contribution, bytes | memoryview] | None:
+    def _contribution(self, site: str) -> tuple[Contribution, bytes | memoryview, float] | None:
         if self._own and site == self._desk.who.site:
-            return self._own.header, self._own.payload
+            return self._own.header, self._own.payload, 0.0  # who copied it did so later
         for _ in range(_READS - 1):
             try:
                 return self._desk.ledger.contribution(self.round, site)
