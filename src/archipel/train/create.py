@@ -41,7 +41,8 @@ class RunOptions:
     sequence_tokens: int | None = None  # None: the model's context
     learning_rate: float | None = None  # None: 1 over the model's width
     warmup_share: float = 0.05  # of the budget
-    outer: OuterSpec | None = None  # None: by codec and H
+    outer_learning_rate: float | None = None  # None: by codec and H
+    outer_momentum: float | None = None  # likewise
     codec: str = "int4"
     unit_steps: int = 32  # inner steps in a unit, the stretch of data that a site claims
     heartbeat_seconds: float = 2.0
@@ -76,12 +77,17 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     return ledger
 
 
-def outer_preset(codec: str, sync_steps: int | None) -> OuterSpec:
-    """The outer optimiser that did best (docs/decisions/0006): plain averaging where syncs are
-    frequent or `sparse`'s error feedback takes momentum's place, else a little momentum."""
-    if codec == "sparse" or sync_steps is None or sync_steps < _FEW_STEPS:
-        return OuterSpec(learning_rate=1.0, momentum=0.0)
-    return OuterSpec(learning_rate=0.7, momentum=0.5)
+def _outer(options: RunOptions) -> OuterSpec:
+    """The outer optimiser as asked for, or else as it did best (docs/decisions/0006): plain
+    averaging where syncs are frequent or `sparse`'s error feedback takes momentum's place, else a
+    little momentum."""
+    steps = options.sync_steps
+    plain = options.codec == "sparse" or steps is None or steps < _FEW_STEPS
+    rate, momentum = (1.0, 0.0) if plain else (0.7, 0.5)
+    return OuterSpec(
+        learning_rate=options.outer_learning_rate or rate,
+        momentum=momentum if options.outer_momentum is None else options.outer_momentum,
+    )
 
 
 def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> PreTrainedModel:
@@ -130,7 +136,7 @@ def _spec(
             batch_sequences=options.batch_sequences,
             sequence_tokens=sequence,
         ),
-        outer=options.outer or outer_preset(options.codec, options.sync_steps),
+        outer=_outer(options),
         codec=options.codec,
         budget_tokens=budget,
         unit_tokens=unit,

@@ -52,26 +52,21 @@ def create(
 
     Example: archipel run create s3://models/first --corpus corpus --model nano --tokens 80M
     """
-    from archipel.ledger import OuterSpec
     from archipel.store import Store
-    from archipel.train.create import RunOptions, create_run, outer_preset
+    from archipel.train.create import RunOptions, create_run
 
-    sync_steps = _steps(sync)
-    preset = outer_preset(codec, sync_steps)
     options = RunOptions(
         model=model,
         tokens=token_count(tokens) if tokens else None,
         seed=seed,
         fragments=fragments,
-        sync_steps=sync_steps,
+        sync_steps=_steps(sync),
         optimiser=optimiser,
         batch_sequences=batch,
         sequence_tokens=sequence,
         learning_rate=learning_rate,
-        outer=OuterSpec(
-            learning_rate=outer_learning_rate or preset.learning_rate,
-            momentum=preset.momentum if outer_momentum is None else outer_momentum,
-        ),
+        outer_learning_rate=outer_learning_rate,
+        outer_momentum=outer_momentum,
         codec=codec,
         heartbeat_seconds=heartbeat,
         dead_after_seconds=max(5.0, 5 * heartbeat),
