@@ -8,7 +8,7 @@ from archipel.train.merge import Merge
 from archipel.train.state import GlobalState
 from tests.train.merging import header, spec
 
-VALUES = 5_000
+VALUES = 900  # fewer than the guard judges
 
 
 def fresh(codec: str) -> GlobalState:
@@ -59,6 +59,15 @@ def test_merging_weighs_by_tokens(codec: str) -> None:
     assert np.allclose(update, expected, atol=1e-5)
     state.advance(outcome.commit, outcome.preview)
     assert outcome.commit.values == VALUES
+
+
+def test_a_site_that_missed_rounds_weighs_by_its_tokens_in_each_of_them() -> None:
+    state = fresh("none")
+    merge = Merge(state, 0, state.cover)
+    merge.take(header(state, "here", 0, 30), state.codec.encode(numbers(0)))
+    merge.take(header(state, "back", 1, 300, spans=10), state.codec.encode(numbers(1)))
+    update = state.codec.decode_commit(merge.commit("here", [], None).payload, VALUES)
+    assert np.allclose(update, (numbers(0) + numbers(1)) / 2, atol=1e-6)
 
 
 def test_a_commit_says_how_long_the_contributions_were_and_names_their_payloads() -> None:

@@ -17,7 +17,7 @@ from archipel.train.join import find_claims, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.state import GlobalState, digest
 from tests.ledger.fake_keys import FakeKeys
-from tests.train.inline import Inline
+from tests.train.inline import Inline, no_witness
 
 STEP_TOKENS = 10
 FRAGMENTS = [Fragment({f"p{number}": (300,)}) for number in range(3)]
@@ -62,7 +62,7 @@ class PaperSite:
         session = next_session(ledger, name)
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
-        machine = Machine(Inline(), lambda claim: None, lambda state, optimiser: None)
+        machine = Machine(Inline(), lambda unit: None, no_witness, lambda state, optimiser: None)
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.exchange.beat("joining")
@@ -264,7 +264,10 @@ def test_a_site_that_was_cut_off_merges_on_return_what_it_trained(ledger: Ledger
     found = outcome(ledger)
     assert (found.tokens, found.duplicate_tokens, found.skipped_tokens) == (2_000, 0, 0)
     assert [release for commit in read_commits(ledger) for release in commit.released] == []
-    assert {header.session for c in read_commits(ledger) for header in c.merged} == {0}
+    merged = [header for commit in read_commits(ledger) for header in commit.merged]
+    assert {header.session for header in merged} == {0}
+    assert max(header.spans for header in merged if header.site == "away") > 10
+    assert {header.spans for header in merged if header.site == "here"} == {1}
 
 
 def test_a_site_that_was_released_while_away_joins_again(ledger: Ledger) -> None:

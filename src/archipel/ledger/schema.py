@@ -165,7 +165,10 @@ class Claim(Record):
 
 
 class Contribution(Record):
-    """Header of `rounds/<round>/<site>.delta`: one site's pseudo-gradient for one fragment."""
+    """Header of `rounds/<round>/<site>.delta`: one site's pseudo-gradient for one fragment.
+
+    `spans` counts the fragment's rounds that it was made in: more than 1 after rounds without it.
+    """
 
     site: Name
     session: Count
@@ -173,9 +176,19 @@ class Contribution(Record):
     base: int
     tokens: Count
     ranges: tuple[Range, ...]
+    spans: Annotated[int, Field(ge=1)] = 1
     loss: float
     codec: str
     values: Count
+
+    @property
+    def weight(self) -> int:
+        """What it weighs in the mean: its tokens a round.
+
+        What a site brings after ten rounds is ten times as long already; by all its tokens it would
+        weigh ten times what it would have in each of them.
+        """
+        return max(1, self.tokens // self.spans)
 
 
 class Refusal(Record):

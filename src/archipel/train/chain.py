@@ -62,6 +62,7 @@ class Chain:
         self._desk = desk
         self._sent: _Sent | None = None
         self._residual: Vector | None = None
+        self._merged = desk.state.applied[fragment]  # the round that this site was last merged in
         self._merge_residual: tuple[int, Vector | None] = (-1, None)
         self._opened: tuple[int, float] | None = None
         self._incoming: Future[tuple[Commit, Preview] | None] | None = None
@@ -114,6 +115,7 @@ class Chain:
             base=capture.base,
             tokens=tokens,
             ranges=ranges,
+            spans=(self._round - self._merged) // state.spec.fragments,
             loss=capture.loss,
             codec=state.codec.name,
             values=state.fragments[self.fragment].values if tokens else 0,
@@ -283,6 +285,7 @@ class Chain:
             if sent.header.tokens:
                 base = sent.values
             self._residual = sent.put.residual
+            self._merged = commit.round
             for key in self._desk.accounts.merged(self.fragment, sent.trained):
                 self._desk.claims.held.discard(key)
                 self._desk.mailbox.settled.put(key)

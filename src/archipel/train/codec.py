@@ -39,8 +39,8 @@ class Codec(Protocol):
     def combine(
         self, parts: Sequence[tuple[int, bytes]], residual: Vector | None, values: int
     ) -> tuple[bytes, Vector | None]:
-        """A commit: the mean of contributions (tokens, payload), weighted by their tokens, plus
-        `residual`; and the error that its encoding leaves, None where it is exact.
+        """A commit: the mean of contributions (weight, payload) plus `residual`; and the error
+        that its encoding leaves, None where it is exact.
 
         Raises:
             IntegrityError: a payload is not valid.

@@ -30,11 +30,11 @@ class Dense(ABC):
         self, parts: Sequence[tuple[int, bytes]], residual: Vector | None, values: int
     ) -> tuple[bytes, Vector | None]:
         """As in `Codec`."""
-        tokens = sum(weight for weight, _ in parts)
+        total = sum(weight for weight, _ in parts)
         update = np.zeros(values, np.float32)
         for weight, payload in parts:
             decoded = self.decode(payload, values)
-            decoded *= np.float32(weight / tokens)
+            decoded *= np.float32(weight / total)
             update += decoded
         if residual is not None:
             update += residual

@@ -9,7 +9,7 @@ bytes, so 0.164 bits a value; plane after plane, all chunks of each:
     signs, magnitudes           2 × 64 bits
 
 A last chunk that is shorter counts as filled up with zeros. A commit holds its contributions with
-their tokens, so that every site works out their mean without another loss.
+their weights, so that every site works out their mean without another loss.
 """
 
 import struct
@@ -34,7 +34,7 @@ _LOW_BITS = 6  # log2(_CHUNK / _KEPT)
 _CHUNK_BYTES = 84
 _SLAB_CHUNKS = 16  # worked on at once: 256 KiB of fp32, within a core's cache
 _COUNT = struct.Struct("<I")
-_TOKENS = struct.Struct("<Q")
+_WEIGHT = struct.Struct("<Q")
 
 Bits = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
 Places = np.ndarray[tuple[int, int], np.dtype[np.int64]]
@@ -77,7 +77,7 @@ class Sparse:
     ) -> tuple[bytes, Vector | None]:
         """As in `Codec`: exact, so that there is never a residual."""
         assert residual is None
-        head = [_COUNT.pack(len(parts)), *(_TOKENS.pack(tokens) for tokens, _ in parts)]
+        head = [_COUNT.pack(len(parts)), *(_WEIGHT.pack(weight) for weight, _ in parts)]
         return b"".join([*head, *(payload for _, payload in parts)]), None
 
     def decode_commit(self, payload: Payload, values: int) -> Vector:
@@ -213,11 +213,11 @@ def _split(payload: Payload, part_bytes: int) -> tuple[list[np.float32], list[me
     """The weights and the payloads of the contributions in a commit."""
     view = memoryview(payload)
     count = _COUNT.unpack_from(view)[0] if len(view) >= _COUNT.size else 0
-    start = _COUNT.size + count * _TOKENS.size
+    start = _COUNT.size + count * _WEIGHT.size
     check_length("sparse commit's", view, start + count * part_bytes)
-    tokens = [_TOKENS.unpack_from(view, _COUNT.size + i * _TOKENS.size)[0] for i in range(count)]
-    if not count or not all(tokens):
-        raise IntegrityError("a sparse commit's payload holds a contribution of no tokens, or none")
-    total = sum(tokens)
-    weights = [np.float32(share / total) for share in tokens]
+    shares = [_WEIGHT.unpack_from(view, _COUNT.size + i * _WEIGHT.size)[0] for i in range(count)]
+    if not count or not all(shares):
+        raise IntegrityError("a sparse commit's payload holds a contribution of no weight, or none")
+    total = sum(shares)
+    weights = [np.float32(share / total) for share in shares]
     return weights, [view[start + i * part_bytes :][:part_bytes] for i in range(count)]
