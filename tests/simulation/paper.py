@@ -22,6 +22,7 @@ from archipel.train.state import GlobalState
 from archipel.train.work import Work
 from tests.simulation.bucket import Client
 from tests.simulation.clock import Event, Lock, Pool, Process
+from tests.train.inline import no_witness
 
 _IDLE_SECONDS = 0.3
 _CHECKPOINT_SECONDS = 10.0
@@ -87,7 +88,7 @@ class PaperSession:
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, around.nonce)
         self.jobs = Pool(self.process, _JOBS, self.mailbox.look.set)
-        machine = Machine(self.jobs, lambda claim: None, around.disk.keep)
+        machine = Machine(self.jobs, lambda unit: None, no_witness, around.disk.keep)
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.local: list[Vector] = [vector.copy() for vector in state.parameters]

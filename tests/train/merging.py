@@ -99,6 +99,7 @@ class Part:
     payload: bytes
     put_at: float | None = None
     dense: Vector | None = None
+    starts: Sequence[int] = ()  # where its steps' text begins
 
 
 @dataclass
@@ -120,6 +121,9 @@ class Run:
         folder = Path(sysconfig.get_path("stdlib"))
         text = b"".join(sorted(path.read_bytes() for path in (folder / "email").glob("*.py")))
         self._text = torch.from_numpy(np.frombuffer(text, np.uint8).astype(np.int64))
+        self.far_away = False  # whether the last site trains on bytes that the others never see
+        self.witnessed = 0
+        self._other_text = torch.from_numpy(np.random.default_rng(1).integers(128, 256, len(text)))
         self._random = np.random.default_rng(0)
         self._unit = 0
         self._residual: Vector | None = None
@@ -137,26 +141,43 @@ class Run:
         parts = []
         for index, (paper, count) in enumerate(zip(self.papers, steps, strict=True)):
             if count:
-                update = self._train(paper, count)
+                starts = self._starts(count)
+                away = self.far_away and index == self.sites - 1
+                update = self._train(paper, self._other_text if away else self._text, starts)
                 if paper.residual is not None:
                     update += paper.residual
                 codec = codec_named(self.codec)
                 payload = codec.encode(update)
                 paper.residual = update - codec.decode(payload, len(update))
                 paper.residual *= np.float32(codec.feedback_decay)
-                parts.append(Part("abcd"[index], count * STEP_TOKENS, payload, dense=update))
+                parts.append(
+                    Part("abcd"[index], count * STEP_TOKENS, payload, dense=update, starts=starts)
+                )
         return parts
 
-    def _train(self, paper: Paper, steps: int) -> Vector:
+    def _starts(self, steps: int) -> list[int]:
+        last = len(self._text) - STEP_TOKENS - CONTEXT
+        return [int(self._random.integers(last)) for _ in range(steps)]
+
+    def gradient(self, part: Part) -> Vector:
+        """The gradient on the text of its last step, at the global parameters."""
+        self.witnessed += 1
+        away = self.far_away and part.site == "abcd"[self.sites - 1]
+        model, shared = Bytes(), self.state.tensors()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(torch.from_numpy(shared[name]))
+        _loss(model, self._other_text if away else self._text, part.starts[-1]).backward()
+        found = {name: p.grad.numpy() for name, p in model.named_parameters() if p.grad is not None}
+        return self.state.fragments[0].flatten(found)
+
+    def _train(self, paper: Paper, text: torch.Tensor, starts: Sequence[int]) -> Vector:
         shared = self.state.tensors()
         with torch.no_grad():
             for name, parameter in paper.model.named_parameters():
                 parameter.copy_(torch.from_numpy(shared[name]))
-        for _ in range(steps):
-            start = int(self._random.integers(len(self._text) - STEP_TOKENS - CONTEXT))
-            window = self._text[start : start + STEP_TOKENS + CONTEXT]
-            x_BC = window.unfold(0, CONTEXT, 1)[:STEP_TOKENS]
-            cross_entropy(paper.model(x_BC), window[CONTEXT:]).backward()
+        for start in starts:
+            _loss(paper.model, text, start).backward()
             paper.optimiser.step()
             paper.optimiser.zero_grad()
         after: Mapping[str, np.ndarray] = {
@@ -172,6 +193,7 @@ class Run:
             self.state.cover,
             duty=parts[0].site,
             own=parts[0].dense,
+            witness=lambda ranges: self.gradient(parts[ranges[0].unit - self._unit]),
         )
         for place, part in enumerate(parts):
             unit = self._unit + place
@@ -196,6 +218,11 @@ class Run:
         """The rounds in which a site was refused, with the reason."""
         commits = [outcome.commit for outcome in self.outcomes]
         return {commit.round: commit.refused[0].reason for commit in commits if commit.refused}
+
+
+def _loss(model: Bytes, text: torch.Tensor, start: int) -> torch.Tensor:
+    window = text[start : start + STEP_TOKENS + CONTEXT]
+    return cross_entropy(model(window.unfold(0, CONTEXT, 1)[:STEP_TOKENS]), window[CONTEXT:])
 
 
 def decoded(run: Run, part: Part) -> Vector:

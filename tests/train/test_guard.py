@@ -52,6 +52,14 @@ def test_a_site_that_comes_back_cold_or_takes_long_is_not_refused(codec: str) ->
     assert run.refused == {}
 
 
+def test_a_site_whose_text_has_nothing_in_common_with_the_others_is_not_refused() -> None:
+    run = Run("sparse")
+    run.far_away = True
+    run.rounds(6, (16, 16, 16))
+    assert run.witnessed > 0
+    assert run.refused == {}
+
+
 # Poisons
 
 
@@ -104,6 +112,15 @@ def test_a_random_one_is_refused_among_three_and_among_two() -> None:
             found = refused(run, present)
             assert set(found) == {"b"}
             assert "random" in found["b"]
+
+
+def test_a_random_one_is_refused_in_the_first_round() -> None:
+    for codec in ("int4", "sparse"):
+        first = Run(codec)
+        parts = first.train(EQUAL)
+        parts[1] = poisoned(first, parts[1], random_like)
+        for present in (parts, parts[:2]):
+            assert set(refused(first, present)) == {"b"}
 
 
 def test_a_random_sparse_one_is_refused_among_three_by_the_site_on_duty() -> None:

@@ -1,11 +1,13 @@
 """What the parts of a site's exchange share: who the site is, and what it works with."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from archipel.ledger import Ledger
+from archipel.ledger import Ledger, Range
 from archipel.train.accounts import Accounts
 from archipel.train.claims import Claims
+from archipel.train.fragments import Vector
 from archipel.train.mailbox import Mailbox
 from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
@@ -38,3 +40,4 @@ class Desk:
     neighbours: Neighbours
     accounts: Accounts
     executor: Executor
+    witness: Callable[[GlobalState, int, Sequence[Range]], Vector]

@@ -6,6 +6,7 @@ Knows nothing about what the commit does to this site's own training.
 import copy
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from archipel.errors import IntegrityError, StoreError
 from archipel.ledger import Contribution, Release
@@ -72,7 +73,14 @@ class MergeDuty:
     def _merge(self) -> Outcome:
         desk = self._desk
         dense = self._own.dense if self._own else None
-        merge = Merge(desk.state, self.round, self._cover, duty=desk.who.site, own=dense)
+        merge = Merge(
+            desk.state,
+            self.round,
+            self._cover,
+            duty=desk.who.site,
+            own=dense,
+            witness=partial(desk.witness, desk.state, self.round % desk.state.spec.fragments),
+        )
         for site, session in self._contributors.items():
             try:
                 found = self._contribution(site)

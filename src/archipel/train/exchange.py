@@ -5,7 +5,7 @@ code runs against a real store and inside a simulation. Knows no models, only fl
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +13,13 @@ from functools import partial
 import numpy as np
 
 from archipel.errors import IntegrityError, RunError, StoreError
-from archipel.ledger import Claim, Commit, Heartbeat, Ledger
+from archipel.ledger import Claim, Commit, Heartbeat, Ledger, Range
 from archipel.ledger.duty import merge_order
 from archipel.train.accounts import Accounts
 from archipel.train.chain import Chain
 from archipel.train.claims import Claims
 from archipel.train.desk import Desk, Identity, Superseded
+from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture, Mailbox, drain
 from archipel.train.metrics import Metrics
 from archipel.train.neighbours import Neighbours
@@ -35,12 +36,14 @@ _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 class Machine:
     """What the exchange needs of the machine that it runs on.
 
-    `executor` runs the jobs that move or work on much data, `bring` fetches a claim's tokens to
-    this machine, `keep` writes the site's own checkpoint.
+    `executor` runs the jobs that move or work on much data, `bring` fetches a unit's tokens to
+    this machine, `witness` works out a fragment's gradient on some of them, `keep` writes the
+    site's own checkpoint.
     """
 
     executor: Executor
-    bring: Callable[[Claim], None]
+    bring: Callable[[int], None]
+    witness: Callable[[GlobalState, int, Sequence[Range]], Vector]
     keep: Callable[[GlobalState, dict[str, np.ndarray]], None]
 
 
@@ -68,7 +71,15 @@ class Exchange:
         self._machine = machine
         self._accounts = Accounts(ledger.spec)
         desk = Desk(
-            ledger, state, who, mailbox, claims, self.neighbours, self._accounts, machine.executor
+            ledger,
+            state,
+            who,
+            mailbox,
+            claims,
+            self.neighbours,
+            self._accounts,
+            machine.executor,
+            machine.witness,
         )
         self._chains = [Chain(fragment, desk) for fragment in range(self.spec.fragments)]
         self._tempo = Tempo(who.cores)
@@ -207,7 +218,9 @@ class Exchange:
         return trouble
 
     def _prepare(self, claim: Claim) -> None:
-        self._preparing.append((self._machine.executor.submit(self._machine.bring, claim), claim))
+        self._preparing.append(
+            (self._machine.executor.submit(self._machine.bring, claim.unit), claim)
+        )
 
     def _reserve(self) -> int:
         """Units to hold claimed ahead: enough to train on while cut off, few near the end."""

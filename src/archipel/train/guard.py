@@ -1,11 +1,11 @@
 """The guard: which contributions to a round are not merged, and why. Pure.
 
 It knows vectors, not sites. Four things are refused: a payload that was merged before, a copy of
-another's, a vector out of all proportion, and one that is like nothing else while the others are
-like each other. What it measures, its thresholds and what it can't see: docs/decisions/0004.
+another's, a vector out of all proportion, and one that is like nothing else, not even the gradient
+on its own data. What it measures, its thresholds and what it can't see: docs/decisions/0004.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,13 +103,15 @@ class Known:
     """What merge duty knows of a fragment besides the candidates.
 
     `own` is the dense pseudo-gradient of the site on duty, before its codec: a sparse contribution
-    has much more in common with it than with another sparse one.
+    has much more in common with it than with another sparse one. `witness` works out the gradient
+    on the data that a site's contribution cites, which costs some inner steps.
     """
 
     momentum: Vector  # the outer optimiser's; zero before the first commit
     history: History = History()
     duty: str = ""
     own: Vector | None = None
+    witness: Callable[[str], Vector] = lambda site: np.zeros(0, np.float32)
 
 
 def norm(values: Vector) -> float:
@@ -180,24 +182,48 @@ def _expected_early(tokens: int, sizes: Sequence[Size]) -> float:
 
 def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     """Copies of another's, then those that are like nothing."""
-    if len(candidates) < 2:
-        return {}
     likeness = Likeness(candidates, known)
-    found = _copied(candidates, likeness)
-    for index, candidate in enumerate(candidates):
-        others = [i for i in range(len(candidates)) if i != index and i not in found]
-        if index in found or not others or candidate.site == known.duty:
-            continue
-        if candidate.norm * _HARMLESS < np.median([candidates[i].norm for i in others]):
-            continue
-        agreement = sorted(likeness.best(i, without=index) for i in others)[len(others) // 2]
+    copies = _copied(candidates, likeness)
+    standing = [index for index in range(len(candidates)) if index not in copies]
+    return copies | _random(candidates, known, likeness, standing)
+
+
+def _random(
+    candidates: Sequence[Candidate], known: Known, likeness: "Likeness", standing: Sequence[int]
+) -> dict[int, str]:
+    """Of those standing the ones that are like nothing, not even the gradient on their own data.
+
+    That gradient is asked for where the others are like each other, or nothing is known yet: sites
+    that train on different kinds of text may have nothing in common.
+    """
+    first = not known.momentum.any()
+    found = {}
+    for index in standing:
+        candidate, others = candidates[index], [i for i in standing if i != index]
+        usual = np.median([candidates[i].norm for i in others] or [0.0])
+        harmless = candidate.norm * _HARMLESS < usual or candidate.norm < _SMALLEST_NORM
         own = likeness.best(index)
-        if own < _UNLIKE and agreement > _LIKE:
+        if harmless or candidate.site == known.duty or own >= _UNLIKE:
+            continue
+        if not first and likeness.agreement(others, without=index) <= _LIKE:
+            continue
+        downhill = deviations(candidate.values, known.witness(candidate.site))
+        if downhill < _UNLIKE:
             found[index] = (
                 f"it is like no other contribution nor the updates before ({own:.1f} standard "
-                f"deviations from chance, the others {agreement:.0f}): random"
+                f"deviations from chance), nor its own data's gradient ({downhill:.1f}): random"
             )
     return found
+
+
+def deviations(one: Vector, other: Vector) -> float:
+    """How alike two vectors are, in standard deviations of what random signs would give."""
+    dot = spread = 0.0
+    for start in range(0, min(len(one), len(other)), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        products = one[block].astype(np.float64) * other[block]
+        dot, spread = dot + products.sum(), spread + np.square(products).sum()
+    return float(dot / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def _copied(candidates: Sequence[Candidate], likeness: "Likeness") -> dict[int, str]:
@@ -255,13 +281,15 @@ class Likeness:
             if candidate.site == known.duty and known.own is not None:
                 self._pairs[index, -1] = 0  # what it says of itself
 
-    def best(self, index: int, *, without: int | None = None) -> float:
+    def best(self, index: int) -> float:
         """How far a candidate's likeness with any other row, or with the sum of the other
-        candidates, is from chance; `without` leaves one out, and so the sum too."""
-        pairs = self._pairs[index]
-        if without is None:
-            return float(max(pairs.max(), self._rest[index]))
-        return float(np.delete(pairs, without).max())
+        candidates, is from chance."""
+        return float(max(self._pairs[index].max(), self._rest[index]))
+
+    def agreement(self, indices: Sequence[int], *, without: int) -> float:
+        """How alike these candidates are to the other rows but one: the upper median; 0 of none."""
+        best = sorted(float(np.delete(self._pairs[index], without).max()) for index in indices)
+        return best[len(best) // 2] if best else 0.0
 
 
 def _deviations(dots: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -3,13 +3,15 @@
 Knows nothing about the store, clocks or who is on duty.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from archipel.errors import IntegrityError
 from archipel.files import sha256_bytes
-from archipel.ledger import Commit, Contribution, Cover, Refusal, Release
+from archipel.ledger import Commit, Contribution, Cover, Range, Refusal, Release
 from archipel.train.fragments import Vector
 from archipel.train.guard import Candidate, Known, refusals
 from archipel.train.state import GlobalState, Preview
@@ -30,7 +32,8 @@ class Merge:
 
     `cover` is the data cover as it stands at the round; the state's own may go on meanwhile. `duty`
     is the site on merge duty and `own` its pseudo-gradient before its codec, if it has one: the
-    guard judges sparse contributions by it.
+    guard judges sparse contributions by it. `witness` gives the gradient on some ranges' tokens,
+    for a contribution that is like nothing else.
     """
 
     state: GlobalState
@@ -38,6 +41,7 @@ class Merge:
     cover: Cover
     duty: str = ""
     own: Vector | None = None
+    witness: Callable[[Sequence[Range]], Vector] = lambda ranges: np.zeros(0, np.float32)
     refused: list[Refusal] = field(default_factory=list)
     _taken: list[_Taken] = field(default_factory=list)
     _units: set[int] = field(default_factory=set)
@@ -98,11 +102,13 @@ class Merge:
     @cached_property
     def _passed(self) -> list[_Taken]:
         judged = [taken for taken in self._taken if taken.candidate]
+        ranges = {taken.header.site: taken.header.ranges for taken in judged}
         known = Known(
             momentum=self.state.momentum[self.fragment],
             history=self.state.history[self.fragment],
             duty=self.duty,
             own=self.own,
+            witness=lambda site: self.witness(ranges[site]),
         )
         found = refusals([taken.candidate for taken in judged if taken.candidate], known)
         for index, reason in found.items():
@@ -113,10 +119,10 @@ class Merge:
     def commit(self, by: str, releases: Iterable[Release], residual: Vector | None) -> "Outcome":
         """The commit of what is `merged`.
 
-        The update is the mean of the pseudo-gradients weighted by tokens, plus `residual`, the
-        error of this fragment's commit before, where this site made that too.
+        The update is the mean of the pseudo-gradients weighted by tokens a round, plus `residual`,
+        the error of this fragment's commit before, where this site made that too.
         """
-        parts = [(t.header.tokens, bytes(t.payload)) for t in self._passed if t.candidate]
+        parts = [(t.header.weight, bytes(t.payload)) for t in self._passed if t.candidate]
         values = self.state.fragments[self.fragment].values
         payload, left = b"", residual
         if parts:

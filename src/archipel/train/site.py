@@ -40,6 +40,7 @@ from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.progress import Progress
 from archipel.train.replica import Replica
 from archipel.train.sharding import InsideOptions
+from archipel.train.witness import Witness
 from archipel.train.work import Batch, Work
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,8 @@ class _Session:
         who = Identity(name, number, secrets.token_hex(8), _hardware(), cores)
         self._jobs = Jobs(self._mailbox)
         self._work = Work(self._spec, reader)
-        machine = Machine(self._jobs, self._work.bring, checkpoint.save)
+        witness = Witness(self._spec, self._work)
+        machine = Machine(self._jobs, self._work.bring, witness.gradient, checkpoint.save)
         self._exchange = Exchange(ledger, state, who, self._mailbox, claims, machine)
         recall_contributions(ledger, self._exchange)
         self._replica = new_replica(self._spec, options.inside, options.group)

@@ -1,6 +1,6 @@
 """Claims into batches: where each claim's tokens lie, and how far training has come in each.
 
-Knows nothing about models. Only the training thread touches it, but for `bring`.
+Knows nothing about models. Only the training thread touches it, but for `bring` and `read`.
 """
 
 from dataclasses import dataclass
@@ -53,15 +53,12 @@ class Work:
         if self._claim is None or self._at >= self._spec.unit_length(self._claim.unit):
             self._claim = None
             return None
-        inner = self._spec.inner
-        start = self._offset(self._claim.unit) + self._at
-        tokens = self._reader.read(start, inner.batch_tokens + 1)
-        shape = (inner.batch_sequences, inner.sequence_tokens)
+        x_BT, y_BT = self.read(self._claim.unit, self._at)
         return Batch(
-            x_BT=tokens[:-1].reshape(shape),
-            y_BT=tokens[1:].reshape(shape),
+            x_BT=x_BT,
+            y_BT=y_BT,
             key=(self._claim.unit, self._claim.generation),
-            stop=self._at + inner.batch_tokens,
+            stop=self._at + self._spec.inner.batch_tokens,
         )
 
     def done(self, batch: Batch) -> None:
@@ -70,14 +67,22 @@ class Work:
         self._trained[batch.key] = (start, batch.stop)
         self._at = batch.stop
 
-    def bring(self, claim: Claim) -> None:
-        """Fetch a claim's tokens to this machine. Any thread may call this.
+    def bring(self, unit: int) -> None:
+        """Fetch a unit's tokens to this machine. Any thread may call this.
 
         Raises:
             StoreError: the store can't be reached.
             IntegrityError: a shard is not what the manifest says.
         """
-        self._reader.bring(self._offset(claim.unit), self._spec.unit_length(claim.unit) + 1)
+        self._reader.bring(self._offset(unit), self._spec.unit_length(unit) + 1)
+
+    def read(self, unit: int, at: int) -> tuple[Tokens, Tokens]:
+        """Inputs and targets of the batch that begins at a unit's token `at`. Any thread may call
+        this."""
+        inner = self._spec.inner
+        tokens = self._reader.read(self._offset(unit) + at, inner.batch_tokens + 1)
+        shape = (inner.batch_sequences, inner.sequence_tokens)
+        return tokens[:-1].reshape(shape), tokens[1:].reshape(shape)
 
     def _offset(self, unit: int) -> int:
         """The unit's first token in the corpus: each epoch has its own order.
