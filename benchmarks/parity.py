@@ -3,7 +3,8 @@
 Equal tokens, equal global batches, each way of training with its own tuned learning rate, three
 seeds. The sites are emulated (`benchmarks.emulation`): same arithmetic, no network. Finished runs
 are kept in build/parity/runs.jsonl, so that a measurement that was stopped goes on where it was.
-`python -m benchmarks.parity tune` runs the learning rates' grid, `… plot` draws docs/parity.png.
+`python -m benchmarks.parity tune` runs the learning rates' grid, `… late` cuts sites off for a
+while, `… plot` draws docs/parity.png.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from archipel.errors import ConfigError
 from archipel.evaluate.loss import held_out_loss
 from archipel.files import read_json, write_atomic
 from archipel.ledger import InnerSpec, OuterSpec
-from benchmarks.emulation.sites import Plan, train
+from benchmarks.emulation.sites import Away, Plan, train
 from benchmarks.emulation.stacked import Shape
 
 SHAPE = Shape(hidden=32, layers=2, heads=2, kv_heads=1, feed_forward=96, vocab=512, context=64)
@@ -55,6 +56,8 @@ class Arm:
     outer_momentum: float = 0.5
     delay_steps: int = 2  # from a fragment's capture to its correction
     rate_power: float = 0.0  # 1: H grows as the learning rate falls, in as many rounds
+    cuts: bool = False  # whether each site in turn is cut off for ten rounds
+    weigh_by_round: bool = True  # a site that is back: by its tokens a round, or by all of them
 
 
 # auto: at 100 Mbit/s, sites of one core each exchange int4 every 4 steps (docs/decisions/0006).
@@ -107,6 +110,17 @@ def tune() -> None:
         for rate in RATES:
             loss = runs.of(replace(arm, learning_rate=rate), 0)["loss"]
             print(f"{name:26} {rate:.3f}  {loss:.4f}", flush=True)
+
+
+def late() -> None:
+    """What cut-off sites cost, by how they weigh when they are back: against nobody cut off."""
+    runs, calm = Runs(TOKENS_PER_PARAMETER), ARMS["int4"]
+    for seed in SEEDS:
+        undisturbed = runs.of(calm, seed)["loss"]
+        for by_round, rule in ((True, "its tokens a round"), (False, "all its tokens")):
+            cut = replace(calm, cuts=True, weigh_by_round=by_round)
+            ratio = runs.of(cut, seed)["loss"] / undisturbed
+            print(f"seed {seed}, weighing by {rule:18}  {100 * (ratio - 1):+.2f} %", flush=True)
 
 
 def plot() -> None:
@@ -201,7 +215,15 @@ class Runs:
             codec=arm.codec,
             delay_steps=arm.delay_steps,
             rate_power=arm.rate_power,
+            away=_cuts(budget // (_SITES * batch), arm.sync_steps) if arm.cuts else (),
+            weigh_by_round=arm.weigh_by_round,
         )
+
+
+def _cuts(steps: int, sync_steps: int) -> tuple[Away, ...]:
+    """Each site cut off for ten rounds, one after the other, spread over the run."""
+    starts = [steps * (site + 1) // (_SITES + 1) for site in range(_SITES)]
+    return tuple(Away(site, at, at + 10 * sync_steps) for site, at in enumerate(starts))
 
 
 def _corpus() -> Manifest:
@@ -233,4 +255,4 @@ def _pages(text: str) -> Iterator[str]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    {"tune": tune, "plot": plot}[sys.argv[1]]()
+    {"tune": tune, "plot": plot, "late": late}[sys.argv[1]]()

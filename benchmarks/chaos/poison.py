@@ -122,6 +122,8 @@ class Mallory:
             Claim(site=NAME, session=self._session, unit=unit, generation=0, start=0)
         ):
             unit += 1
+        if unit >= spec.units:
+            raise RunError("the run has no unit left to claim")
         return Range(unit=unit, generation=0, start=0, stop=min(tokens, spec.unit_length(unit)))
 
     # What honest sites do

@@ -1,7 +1,8 @@
 """Sites that train together, emulated: what `train/site.py` and `train/merge.py` do to parameters.
 
-Same codecs, error feedback, outer step, fragments, learning rates and units of data as the real
-sites; equal speeds, nobody fails, and a correction comes a fixed number of steps after its capture.
+Same codecs, error feedback, weights, outer step, fragments, learning rates and units of data as the
+real sites; equal speeds, and a correction comes a fixed number of steps after its capture. A site
+may be cut off for a while: it trains on, and brings all of it when it is back.
 Single-site data-parallel is the same with one copy and a batch of all the sites' sequences.
 """
 
@@ -23,6 +24,15 @@ _UNIT_STEPS = 32
 
 
 @dataclass(frozen=True)
+class Away:
+    """A site that is cut off for some steps."""
+
+    site: int
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """One training run. `sites` = 1 is data-parallel, on the batches of all `batches` sites."""
 
@@ -38,6 +48,8 @@ class Plan:
     codec: str = "none"
     delay_steps: int = 0
     rate_power: float = 0.0  # H grows with the falling rate's inverse to this power, same mean
+    away: tuple[Away, ...] = ()
+    weigh_by_round: bool = True  # a site that is back: by its tokens a round, or by all of them
 
     @property
     def steps(self) -> int:
@@ -90,6 +102,8 @@ class Rounds:
         count = plan.fragments
         self._left: list[list[Vector | None]] = [[None] * count for _ in range(plan.sites)]
         self._merge_left: list[Vector | None] = [None] * count
+        self._last = [[(0, 0)] * count for _ in range(plan.sites)]  # merge of each: step, number
+        self._merges = [0] * count
         first = self._interval(0)
         self._due = [max(1, first * (index + 1) // count) for index in range(count)]
         self._flying: dict[int, tuple[int, np.ndarray]] = {}
@@ -124,17 +138,20 @@ class Rounds:
         return int(plan.sync_steps * sum(fall) / 100 / now)
 
     def _merge(self, fragment: int) -> None:
-        _, captured = self._flying.pop(fragment)
+        step, captured = self._flying.pop(fragment)
         start, codec = self._parameters[fragment], self._codec
         parts = []
-        for site, left in enumerate(self._left):
+        self._merges[fragment] += 1
+        here = [site for site in range(self._plan.sites) if not self._is_away(site, step)]
+        for site in here:
+            left = self._left[site]
             update = start - captured[site]
             before = left[fragment]
             if before is not None:
                 update += np.float32(codec.feedback_decay) * before
             payload = codec.encode(update)
             left[fragment] = update - codec.decode(payload, len(update))
-            parts.append((1, payload))
+            parts.append((self._weight(site, fragment, step), payload))
             self.payload_bytes += len(payload)
         payload, self._merge_left[fragment] = codec.combine(
             parts, self._merge_left[fragment], len(start)
@@ -143,9 +160,23 @@ class Rounds:
         self._parameters[fragment], self._momentum[fragment] = outer_step(
             self._plan.outer, start, self._momentum[fragment], update
         )
-        correction = torch.from_numpy(self._parameters[fragment] - captured)
+        base = np.repeat(start[None], self._plan.sites, axis=0)
+        base[here] = captured[here]
+        correction = torch.from_numpy(self._parameters[fragment] - base)
         self._flat[:, self._places[fragment]] += correction
         self.merged += 1
+
+    def _is_away(self, site: int, step: int) -> bool:
+        cuts = (cut for cut in self._plan.away if cut.site == site)
+        return any(cut.since <= step < cut.until for cut in cuts)
+
+    def _weight(self, site: int, fragment: int, step: int) -> int:
+        """As `Contribution.weight`: the tokens since the last one that was merged, a round."""
+        since, number = self._last[site][fragment]
+        self._last[site][fragment] = step, self._merges[fragment]
+        tokens = (step - since) * self._plan.inner.batch_tokens
+        spans = self._merges[fragment] - number if self._plan.weigh_by_round else 1
+        return max(1, tokens // spans)
 
 
 def _fallen(plan: Plan, share: float) -> float:

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
@@ -10,6 +11,7 @@ from benchmarks.network.stage import Stage, points
 from benchmarks.wan.common import SETTLE_SECONDS, SITES, Figures, setting, working
 
 _SHARES = dict(zip(SITES[:3], (0.1, 0.2, 0.4), strict=True))
+_SETTING = replace(setting("int4"), batch=4)  # not links but speeds are to matter
 ALONE = {name: f"{name}-alone" for name in _SHARES}
 
 
@@ -18,8 +20,8 @@ def speeds(stage: Stage, seconds: float) -> Figures:
 
     All of them run at the same time, so that what else the machine does falls on both sums.
     """
-    together = stage.create("together", setting("int4"))
-    alone = {name: stage.create(other, setting("int4")) for name, other in ALONE.items()}
+    together = stage.create("together", _SETTING)
+    alone = {name: stage.create(other, _SETTING) for name, other in ALONE.items()}
     with ExitStack() as contexts:
         contexts.enter_context(working(stage, together, _SHARES))
         for name, ledger in alone.items():

@@ -60,6 +60,7 @@ class Judge:
         self._units: dict[int, _Unit] = defaultdict(_Unit)
         self._contributions: dict[tuple[int, str], tuple[Contribution, int]] = {}
         self._stops: dict[tuple[int, int, int, int], int] = {}
+        self._merged_last: dict[tuple[int, int], int] = {}  # of each session and fragment: a round
         self._traces: dict[tuple[int, int], Vector] = defaultdict(
             lambda: np.zeros(start.fragments[0].values, np.float32)
         )  # of each session and fragment: what commits hold
@@ -163,6 +164,10 @@ class Judge:
         if put != header:
             raise Violation(f"{where} as {header}, who had put {put}")
         fragment = commit.round % self.spec.fragments
+        last = self._merged_last.get((session, fragment))
+        if last is not None and header.spans != (commit.round - last) // self.spec.fragments:
+            raise Violation(f"{where}, which spans {header.spans} rounds since {last}")
+        self._merged_last[session, fragment] = commit.round
         for piece in header.ranges:
             claim = self.ledger.claim(piece.unit, piece.generation)
             if claim is None or claim.site != header.site:
@@ -186,8 +191,9 @@ class Judge:
         if payload:
             update = self._start.codec.decode_commit(payload, commit.values)
             if self._exact:
-                parts = [header.tokens * self._amount(header) for header in commit.merged]
-                mean: Vector = np.add.reduce(parts) / np.float32(tokens)
+                trained = [header for header in commit.merged if header.tokens]
+                parts = [header.weight * self._amount(header) for header in trained]
+                mean: Vector = np.add.reduce(parts) / np.float32(sum(h.weight for h in trained))
                 if not _is_near(update, mean):
                     raise Violation(f"commit {commit.round} moves by {update}, not by {mean}")
             parameters, momentum = outer_step(self.spec.outer, parameters, momentum, update)

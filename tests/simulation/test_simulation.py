@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from archipel.ledger import Commit, Cover, Ledger, duty
-from archipel.train import neighbours
+from archipel.ledger import Commit, Contribution, Cover, Ledger, duty
+from archipel.train import chain, neighbours
 from archipel.train.accounts import Accounts
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
@@ -146,6 +146,10 @@ def weigh_all_alike(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(codec, "combine", combine)
 
 
+def forget_the_rounds_it_missed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(chain, "Contribution", lambda **values: Contribution(**values | {"spans": 1}))
+
+
 def claim_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
     real = Ledger.put_claim
 
@@ -226,6 +230,7 @@ MUTANTS: dict[Callable[[pytest.MonkeyPatch], None], str] = {
     forget_releases: "does not continue|releases|not finished",
     take_twice: "twice",
     weigh_all_alike: "moves by",
+    forget_the_rounds_it_missed: "spans",
     claim_what_is_claimed: "on a calm day|whose claim is|not finished",
     forget_claims_whose_reply_was_lost: "not finished",
     send_what_was_merged_again: "on a calm day|not finished|says",

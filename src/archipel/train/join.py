@@ -63,6 +63,8 @@ def read_snapshot(ledger: Ledger, number: int, fragments: Sequence[Fragment]) ->
     manifest = ledger.snapshot(number)
     if manifest is None:
         raise IntegrityError(f"{ledger.store.url} has no complete snapshot {number}")
+    size = sum(file.packed_bytes for file in manifest.files.values())
+    log.info("reading snapshot %s, %.1f MB", number, size / 1e6)
     cache = config.home() / "cache" / "snapshots" / ledger.run
     with ThreadPoolExecutor(_FETCHES) as pool:
         data = pool.map(lambda n: ledger.snapshot_file(number, manifest, n, cache), manifest.files)
@@ -88,6 +90,7 @@ def load_state(ledger: Ledger, local: GlobalState | None = None) -> GlobalState:
             "interrupted. Run it again with the same options"
         )
     if local and _is_nearer(ledger, local, numbers[-1]):
+        log.info("reading the commits since this site's own checkpoint")
         try:
             return catch_up(ledger, local)
         except IntegrityError as error:
