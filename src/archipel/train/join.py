@@ -10,17 +10,20 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
 from archipel import config
 from archipel.errors import ConfigError, IntegrityError, RunError
-from archipel.ledger import Ledger, RunSpec
+from archipel.ledger import Contribution, Cover, Ledger, RunSpec
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, split
 from archipel.train.guard import History
+from archipel.train.mailbox import ClaimKey
 from archipel.train.state import GlobalState
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED_ROUNDS = 4  # of each fragment, for the guard
 _FETCHES = 8  # commits or files on their way at the same time
+_SMALL_FETCHES = 32  # claims
+_ROUNDS_AHEAD = 4  # of each fragment: all rounds but the last are there, so round trips overlap
 
 
 def run_config(spec: RunSpec) -> PreTrainedConfig:
@@ -99,14 +102,18 @@ def load_state(ledger: Ledger, local: GlobalState | None = None) -> GlobalState:
 
 
 def catch_up(ledger: Ledger, state: GlobalState) -> GlobalState:
-    """Apply all commits that there are, the fragments' next ones fetched side by side."""
-    fragments = list(range(ledger.spec.fragments))
+    """Apply all commits that there are, each fragment's next few fetched side by side."""
+    count = ledger.spec.fragments
+    behind = set(range(count))
     with ThreadPoolExecutor(_FETCHES) as pool:
-        while fragments:
-            found = list(pool.map(ledger.commit, map(state.next_round, fragments)))
-            for commit in filter(None, found):
-                state.apply(*commit)
-            fragments = [f for f, commit in zip(fragments, found, strict=True) if commit]
+        while behind:
+            first = [state.next_round(fragment) for fragment in sorted(behind)]
+            rounds = [round_ + ahead * count for ahead in range(_ROUNDS_AHEAD) for round_ in first]
+            for round_, commit in zip(rounds, pool.map(ledger.commit, rounds), strict=True):
+                if commit is None:
+                    behind.discard(round_ % count)
+                elif round_ % count in behind:
+                    state.apply(*commit)
     return state
 
 
@@ -163,32 +170,41 @@ def find_claims(ledger: Ledger, state: GlobalState, site: str, session: int) -> 
     next_unit = max(state.cover.reach, *(unit + 1 for unit, _ in claimed), 0)
     claims = Claims(ledger, site, session, next_unit)
     undecided = _undecided_units(ledger, state, site)
-    for unit, generation in claimed:
-        if state.cover.is_covered(unit) or state.cover.position(unit)[0] != generation:
-            continue
-        if claims.holder(unit, generation) != site:
-            continue
-        claim = ledger.claim(unit, generation)
-        assert claim is not None
-        claims.resume(claim, after_round_of=undecided.get(unit))
+    cover = state.cover
+    open_ = [key for key in claimed if not cover.is_covered(key[0]) and _is_newest(cover, key)]
+    with ThreadPoolExecutor(_SMALL_FETCHES) as pool:
+        holders = list(pool.map(lambda key: claims.holder(*key), open_))
+        own = [key for key, holder in zip(open_, holders, strict=True) if holder == site]
+        for claim in pool.map(lambda key: ledger.claim(*key), own):
+            assert claim is not None
+            claims.resume(claim, after_round_of=undecided.get(claim.unit))
     return claims
+
+
+def _is_newest(cover: Cover, key: ClaimKey) -> bool:
+    unit, generation = key
+    return cover.position(unit)[0] == generation
 
 
 def recall_contributions(ledger: Ledger, exchange: Exchange) -> None:
     """Take note of contributions of an earlier session that are still undecided."""
-    for fragment in range(ledger.spec.fragments):
-        round_ = exchange.state.next_round(fragment)
-        if ledger.contribution_header(round_, exchange.who.site):
+    for fragment, header in enumerate(_undecided(ledger, exchange.state, exchange.who.site)):
+        if header:
             exchange.remember(fragment)
 
 
 def _undecided_units(ledger: Ledger, state: GlobalState, site: str) -> dict[int, int]:
     """Units in this site's contributions to open rounds, each with the fragment to wait for."""
-    fragments = ledger.spec.fragments
     undecided = {}
-    for fragment in range(fragments):
-        header = ledger.contribution_header(state.next_round(fragment), site)
+    for fragment, header in enumerate(_undecided(ledger, state, site)):
         for piece in header.ranges if header else ():
-            if piece.unit % fragments == fragment:
+            if piece.unit % ledger.spec.fragments == fragment:
                 undecided[piece.unit] = fragment
     return undecided
+
+
+def _undecided(ledger: Ledger, state: GlobalState, site: str) -> list[Contribution | None]:
+    """This site's contribution to each fragment's open round, if there is one."""
+    with ThreadPoolExecutor(_FETCHES) as pool:
+        rounds = map(state.next_round, range(ledger.spec.fragments))
+        return list(pool.map(lambda round_: ledger.contribution_header(round_, site), rounds))
