@@ -6,12 +6,12 @@ Real sites with a share of a core each, on an emulated network; the store is an 
 import tempfile
 from pathlib import Path
 
+from benchmarks.linked.common import SHARE, SITES, SLOW, SLOWER, Figures
+from benchmarks.linked.exchange import exchange
+from benchmarks.linked.kills import kills
+from benchmarks.linked.speeds import ALONE, speeds
 from benchmarks.network import Network, interrupt_on_terminate
 from benchmarks.network.stage import Stage
-from benchmarks.wan.common import SHARE, SITES, SLOW, SLOWER, Figures
-from benchmarks.wan.exchange import exchange
-from benchmarks.wan.kills import kills
-from benchmarks.wan.speeds import ALONE, speeds
 
 
 def run(quick: bool) -> Figures:

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +23,7 @@ _CPU = Path("/sys/fs/cgroup/cpu")
 _CPU_PERIOD_US = 20_000
 _QUEUE_MILLISECONDS = 100  # what waits in a shaped link's queue before packets are dropped
 _PORT = 8000
+_PEER_PORT = 8001
 _BUCKET = "archipel"
 _START_SECONDS = 30.0
 
@@ -63,10 +64,13 @@ def run(*words: object) -> str:
 class Network:
     """The sites' namespaces, joined to one S3 store that listens on this host's loopback."""
 
-    def __init__(self, sites: Sequence[str], log: Path, faulty: Sequence[str] = ()) -> None:
+    def __init__(
+        self, sites: Sequence[str], log: Path, faulty: Sequence[str] = (), *, peers: bool = False
+    ) -> None:
         """Plan a network for these sites; the S3 server's output goes to `log`.
 
-        The `faulty` among them reach the store by way of a proxy that can break requests.
+        The `faulty` among them reach the store by way of a proxy that can break requests. `peers`
+        reach each other too, each by its own link and the other's, with one round trip.
         """
         need_root()
         self.sites = tuple(sites)
@@ -76,7 +80,8 @@ class Network:
         self._port = _free_port()
         self.proxy = FaultyProxy(self.endpoint)
         self._faulty = frozenset(faulty)
-        self._relays: dict[str, Relay] = {}
+        self._relays: dict[str, list[Relay]] = {}
+        self._peers = peers
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -88,8 +93,12 @@ class Network:
                 stack.callback(self._remove, site)
                 self._add(site)
                 store = proxy if site in self._faulty else ("127.0.0.1", self._port)
-                relay = Relay((self._address(site), _PORT), store)
-                self._relays[site] = stack.enter_context(relay)
+                relays = [Relay((self.gateway(site), _PORT), store)]
+                if self._peers:
+                    relays.append(Relay((self.gateway(site), _PEER_PORT), None))
+                self._relays[site] = [stack.enter_context(relay) for relay in relays]
+            if self._peers:
+                stack.enter_context(self._redirected())
             self._stack = stack.pop_all()
         return self
 
@@ -105,7 +114,7 @@ class Network:
 
     def environment(self, site: str | None = None) -> dict[str, str]:
         """What an S3 client needs: a site's by way of its link, or this process's own."""
-        via_link = f"http://{self._address(site)}:{_PORT}" if site else self.endpoint
+        via_link = f"http://{self.gateway(site)}:{_PORT}" if site else self.endpoint
         return {
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -139,7 +148,8 @@ class Network:
 
     def shape(self, site: str, link: Link) -> None:
         """Give a site's link this rate and round trip from now on."""
-        self._relays[site].round_trip_seconds = link.round_trip_ms / 1000
+        for relay in self._relays[site]:
+            relay.round_trip_seconds = link.round_trip_ms / 1000
         for command in (["tc"], self.command(site, "tc")):
             device = self._outer(site) if command == ["tc"] else "wan"
             run(*command, "qdisc", "replace", "dev", device, "root", *_queue(link))
@@ -159,6 +169,14 @@ class Network:
         return sum(sum(self.bytes(site)) for site in self.sites)
 
     # Hosts
+
+    def address(self, site: str) -> str:
+        """The site's own address, by which its peers reach it."""
+        return f"{self._subnet}.{self._index(site)}.2"
+
+    def gateway(self, site: str) -> str:
+        """This host's address on the site's link, by which all sites reach what listens here."""
+        return f"{self._subnet}.{self._index(site)}.1"
 
     def command(self, site: str, *words: object) -> list[str]:
         """The command that runs `words` in the site's namespace, as the same process."""
@@ -186,12 +204,32 @@ class Network:
             ) from error
         run("ip", "netns", "add", namespace)
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", "wan", "netns", namespace)
-        run("ip", "address", "add", f"{self._address(site)}/30", "dev", outer)
+        run("ip", "address", "add", f"{self.gateway(site)}/30", "dev", outer)
         run("ip", "link", "set", outer, "up")
         inside = ("ip", "-n", namespace)
-        run(*inside, "address", "add", f"{self._address(site, 2)}/30", "dev", "wan")
+        run(*inside, "address", "add", f"{self.address(site)}/30", "dev", "wan")
         for device in ("lo", "wan"):
             run(*inside, "link", "set", device, "up")
+        run(*inside, "route", "add", "default", "via", self.gateway(site))
+
+    @contextmanager
+    def _redirected(self) -> Iterator[None]:
+        """Send what sites open to one another through the relay of the one that opens it."""
+        table = self._prefix
+        rule = f"iifname {table}-* tcp dport != {_PORT} redirect to :{_PEER_PORT}"
+        try:
+            run("nft", "add", "table", "ip", table)
+        except FileNotFoundError as error:
+            raise ConfigError(
+                "links between sites need nft: install the package nftables"
+            ) from error
+        try:
+            hook = "{ type nat hook prerouting priority dstnat; }"
+            run("nft", "add", "chain", "ip", table, "sites", hook)
+            run("nft", "add", "rule", "ip", table, "sites", *rule.split())
+            yield
+        finally:
+            run("nft", "delete", "table", "ip", table)
 
     def _remove(self, site: str) -> None:
         """Take down what there is of a site; nothing of it may be there."""
@@ -214,9 +252,6 @@ class Network:
 
     def _outer(self, site: str) -> str:
         return f"{self._prefix}-{self._index(site)}"
-
-    def _address(self, site: str, end: int = 1) -> str:
-        return f"{self._subnet}.{self._index(site)}.{end}"
 
     def _cpu_group(self, site: str) -> Path:
         return _CPU / f"{self._prefix}-{self._index(site)}"

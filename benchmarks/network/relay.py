@@ -1,26 +1,35 @@
 """A TCP relay that adds a round trip: bytes leave in order, half a round trip after they came in.
 
-It has no bandwidth limit of its own. A new connection carries nothing for one more round trip, as
-its handshake would; TCP's slow start is not emulated, because both ends sit next to the relay.
+It stands in front of one target, or of whatever the kernel redirected to it (peers that connect to
+each other know nothing of it). It has no bandwidth limit of its own. A new connection carries
+nothing for one more round trip, as its handshake would; TCP's slow start is not emulated, because
+both ends sit next to the relay.
 """
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
 from collections.abc import Coroutine
 from typing import Any, Self
 
 _CHUNK_BYTES = 64 << 10
 _END_SECONDS = 5.0
+_ORIGINAL_DESTINATION = 80  # SO_ORIGINAL_DST of linux/netfilter_ipv4.h
+_SOCKADDR_IN = struct.Struct("!2xH4s8x")
 
 Address = tuple[str, int]
 _Queue = asyncio.Queue[tuple[float, bytes]]
 
 
 class Relay:
-    """One listening address in front of `target`. Runs in a thread of its own."""
+    """One listening address in front of `target`. Runs in a thread of its own.
 
-    def __init__(self, listen: Address, target: Address) -> None:
+    Without a target each connection goes where it was meant to go before it was redirected.
+    """
+
+    def __init__(self, listen: Address, target: Address | None) -> None:
         self.round_trip_seconds = 0.0
         self._listen = listen
         self._target = target
@@ -56,7 +65,9 @@ class Relay:
         handshake = self.round_trip_seconds
         self._writers.add(writer)
         try:
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            far_reader, far_writer = await asyncio.open_connection(
+                *(self._target or _original_destination(writer))
+            )
         except OSError:
             self._drop(writer)
             return
@@ -105,3 +116,10 @@ class Relay:
                 return
             writer.write(data)
             await writer.drain()
+
+
+def _original_destination(writer: asyncio.StreamWriter) -> Address:
+    connection: socket.socket = writer.get_extra_info("socket")
+    found = connection.getsockopt(socket.SOL_IP, _ORIGINAL_DESTINATION, _SOCKADDR_IN.size)
+    port, address = _SOCKADDR_IN.unpack(found)
+    return socket.inet_ntoa(address), port

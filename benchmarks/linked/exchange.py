@@ -10,10 +10,7 @@ from statistics import mean, median
 from archipel.ledger import Contribution, Ledger
 from archipel.ledger.audit import read_commits
 from archipel.train.join import run_fragments
-from benchmarks.network import Link
-from benchmarks.network.points import Point, tokens_between
-from benchmarks.network.stage import Stage, beats, points
-from benchmarks.wan.common import (
+from benchmarks.linked.common import (
     SETTLE_SECONDS,
     SITES,
     Figures,
@@ -22,6 +19,9 @@ from benchmarks.wan.common import (
     shape_all,
     working,
 )
+from benchmarks.network import Link
+from benchmarks.network.points import Point, tokens_between
+from benchmarks.network.stage import Stage, beats, points
 
 
 @dataclass(frozen=True)

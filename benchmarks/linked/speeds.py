@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
+from benchmarks.linked.common import SETTLE_SECONDS, SITES, Figures, setting, working
 from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Stage, points
-from benchmarks.wan.common import SETTLE_SECONDS, SITES, Figures, setting, working
 
 _SHARES = dict(zip(SITES[:3], (0.1, 0.2, 0.4), strict=True))
 _SETTING = replace(setting("int4"), batch=4)  # not links but speeds are to matter

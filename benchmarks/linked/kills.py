@@ -7,11 +7,7 @@ from statistics import median
 
 from archipel.ledger import Heartbeat, Ledger
 from archipel.ledger.duty import grace_seconds
-from benchmarks.network import Site
-from benchmarks.network.points import Point, longest_pause
-from benchmarks.network.rounds import just_opened, on_duty
-from benchmarks.network.stage import Stage, beats, points, wait_until
-from benchmarks.wan.common import (
+from benchmarks.linked.common import (
     SETTLE_SECONDS,
     SHARE,
     SLOW,
@@ -21,6 +17,10 @@ from benchmarks.wan.common import (
     shape_all,
     working,
 )
+from benchmarks.network import Site
+from benchmarks.network.points import Point, longest_pause
+from benchmarks.network.rounds import just_opened, on_duty
+from benchmarks.network.stage import Stage, beats, points, wait_until
 
 _WATCH_SECONDS = 20.0  # before and after the kill
 _WAIT_SECONDS = 120.0

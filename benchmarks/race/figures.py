@@ -1,0 +1,129 @@
+"""What the outcomes of contestants say: time to a loss, busy share, bytes. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+CURVE_POINTS = 12
+UNLINKED = "no link"
+_SAME_BY_TOKENS = {"data-parallel": "alone", "torchft": "blocking-fp16"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """The merged model at one moment: since training began, of all sites together."""
+
+    seconds: float
+    tokens: int
+    wan_bytes: float
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How far a contestant came on one link; `finished` is false where its time was over."""
+
+    seconds: float
+    tokens: int
+    wan_bytes: float
+    finished: bool
+    curve: list[Point]
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of all sites together."""
+        return self.tokens / self.seconds
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured, by link and contestant; and why some of it could not be."""
+
+    outcomes: dict[tuple[str, str], Outcome]
+    failures: dict[tuple[str, str], str]
+
+    def finished(self, way: str) -> Outcome | None:
+        """A run of this way that came to its end, on whatever link."""
+        found = [one for (_, other), one in self.outcomes.items() if other == way]
+        return next((one for one in found if one.finished), None)
+
+
+def figures_of(results: Results, *, sites: int, parameters: int, tokens: int) -> dict[str, Any]:
+    """All figures; contestants are compared at `tokens`.
+
+    A share of busy time is the speed against that of the same sites when they never exchange. The
+    target is the loss that data-parallel training has at `tokens`.
+    """
+    apart = results.outcomes[UNLINKED, "apart"]
+    alone = results.outcomes[UNLINKED, "alone"]
+    profiles: dict[str, dict[str, Any]] = {}
+    for (profile, way), outcome in results.outcomes.items():
+        if profile != UNLINKED:
+            by = profiles.setdefault(profile, {})
+            by[way] = _figures(results, way, outcome, apart, alone.curve[-1].loss, tokens)
+    for (profile, way), error in results.failures.items():
+        profiles.setdefault(profile, {})[way] = {"error": error}
+    return {
+        "sites": sites,
+        "parameters": parameters,
+        "tokens": tokens,
+        "target_loss": round(alone.curve[-1].loss, 4),
+        "tokens_per_second_alone": round(alone.tokens_per_second),
+        "tokens_per_second_apart": round(apart.tokens_per_second),
+        "seconds_alone": round(alone.seconds, 1),
+        "profiles": profiles,
+    }
+
+
+def _figures(
+    results: Results, way: str, outcome: Outcome, apart: Outcome, target: float, tokens: int
+) -> dict[str, Any]:
+    teacher = _SAME_BY_TOKENS.get(way, way)
+    source = results.finished(way) or results.finished(teacher)
+    whole = extended(outcome, source)
+    reached = seconds_to(whole.curve, target)
+    final = loss_at(whole.curve, tokens)
+    return {
+        "busy_share": round(outcome.tokens_per_second / apart.tokens_per_second, 4),
+        "wan_bytes_per_token": round(outcome.wan_bytes / outcome.tokens, 1),
+        "tokens_per_second": round(outcome.tokens_per_second, 1),
+        "seconds_to_target_loss": None if reached is None else round(reached, 1),
+        "final_loss": None if final is None else round(final, 4),
+        "measured_seconds": round(outcome.seconds, 1),
+        "measured_tokens": outcome.tokens,
+        "finished": outcome.finished,
+        "curve": [asdict(point) for point in whole.curve],
+    }
+
+
+def extended(outcome: Outcome, source: Outcome | None) -> Outcome:
+    """A contestant whose time was over, gone on at its pace with the losses of a run that did
+    finish: what it learns by tokens does not depend on its link, only how long they take."""
+    if outcome.finished or source is None:
+        return outcome
+    pace, each = outcome.seconds / outcome.tokens, outcome.wan_bytes / outcome.tokens
+    rest = [
+        replace(point, seconds=point.tokens * pace, wan_bytes=point.tokens * each)
+        for point in source.curve
+        if point.tokens > outcome.tokens
+    ]
+    return replace(outcome, curve=[*outcome.curve, *rest])
+
+
+def seconds_to(curve: Sequence[Point], loss: float) -> float | None:
+    """When the curve first comes down to a loss, by lines between its points; None if never."""
+    for before, after in pairwise(curve):
+        if after.loss <= loss:
+            share = max(0.0, before.loss - loss) / max(before.loss - after.loss, 1e-9)
+            return before.seconds + min(1.0, share) * (after.seconds - before.seconds)
+    return None
+
+
+def loss_at(curve: Sequence[Point], tokens: int) -> float | None:
+    """The loss at a number of tokens, by lines between points; None where it ends before."""
+    if not curve or curve[-1].tokens < tokens:
+        return None
+    return float(np.interp(tokens, [p.tokens for p in curve], [p.loss for p in curve]))

@@ -1,0 +1,142 @@
+"""Ways of training over several sites on the same shaped links, side by side. Linux, root.
+
+Data-parallel; blocking DiLoCo in fp16 and uint8 (OpenDiLoCo's protocol, written for this);
+torchft's DiLoCo; Archipel with `int4` and `sparse`: the same model, text, seed, global batch,
+tokens and learning rates, every site with the same share of a core, bytes counted at the virtual
+network cards. The limit is one process alone on one site, with all the cores and batches.
+
+A run is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
+same way that did finish. Runs are kept in build/wan, so that a measurement that was stopped goes on
+where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png.
+"""
+
+import hashlib
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from archipel.errors import ArchipelError
+from archipel.files import read_json, write_json
+from benchmarks.network import Link, Network, interrupt_on_terminate
+from benchmarks.network.stage import Setting, Stage
+from benchmarks.race.contest import Terms, parameters, run_archipel, run_peer
+from benchmarks.race.figures import UNLINKED, Outcome, Point, Results, figures_of
+from benchmarks.race.plot import draw
+
+log = logging.getLogger(__name__)
+
+PROFILES = {
+    "1 Gbit/s, 10 ms": Link(1000, 10),
+    "100 Mbit/s, 50 ms": Link(100, 50),
+    "20 Mbit/s, 100 ms": Link(20, 100),
+    "5 Mbit/s, 200 ms": Link(5, 200),
+}
+_QUICK = ("20 Mbit/s, 100 ms",)
+_PEERS = ("data-parallel", "blocking-fp16", "blocking-uint8", "torchft")
+_OURS = ("int4", "sparse")
+_FOLDER = Path("build/wan")
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure every contestant on every link and return the figures."""
+    interrupt_on_terminate()
+    terms = _terms(quick)
+    results = Results({}, {})
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Network(terms.sites, Path(folder) / "store.log", peers=True) as network,
+    ):
+        stage = Stage(network, Path(folder))
+        for way in ("alone", "apart"):
+            _measure(stage, terms, results, UNLINKED, way, Link())
+        for profile, link in PROFILES.items():
+            if quick and profile not in _QUICK:
+                continue
+            for way in (*_PEERS, *_OURS):
+                _measure(stage, terms, results, profile, way, link)
+        count = parameters(stage, terms)
+    return figures_of(
+        results,
+        sites=len(terms.sites),
+        parameters=count,
+        tokens=terms.steps * terms.batch_tokens,
+    )
+
+
+def _terms(quick: bool) -> Terms:
+    """Two million parameters and little compute for each: what makes links matter."""
+    sites, sequence = ("athens", "bergen", "cadiz", "delft"), 64
+    steps = 240 if quick else 400
+    options: dict[str, object] = {
+        "sync": 30,
+        "fragments": 4,
+        "learning-rate": 0.005,
+        "outer-learning-rate": 0.7,
+        "outer-momentum": 0.5,
+    }
+    return Terms(
+        sites=sites,
+        share=0.45,
+        setting=Setting(
+            hidden=192,
+            layers=4,
+            batch=1,
+            sequence=sequence,
+            tokens=4 * steps * len(sites) * sequence,  # the rate hardly falls in what is trained
+            options=options,
+        ),
+        steps=steps,
+        more_steps=8 * steps // 5,
+        sync_steps=30,
+        peak_rate=0.005,
+        outer_rate=0.7,
+        outer_momentum=0.5,
+        limit_seconds=45.0 if quick else 150.0,
+        seed=0,
+    )
+
+
+def _measure(
+    stage: Stage, terms: Terms, results: Results, profile: str, way: str, link: Link
+) -> None:
+    """Run one contestant on one link, unless that was done before. If it fails, others go on."""
+    key = hashlib.sha256(json.dumps([asdict(terms), way, asdict(link)]).encode()).hexdigest()
+    file = _FOLDER / f"{key[:16]}.json"
+    if file.exists():
+        results.outcomes[profile, way] = _read(file)
+        return
+    try:
+        contest = run_archipel if way in _OURS else run_peer
+        outcome = contest(stage, terms, way, link)
+    except ArchipelError as error:
+        log.warning("%s, %s: %s", profile, way, error)
+        results.failures[profile, way] = str(error)
+        return
+    log.info(
+        "%s, %s: %.0f tokens/s for %.0f s, held-out loss %.3f",
+        *(profile, way, outcome.tokens_per_second, outcome.seconds),
+        outcome.curve[-1].loss if outcome.curve else float("nan"),
+    )
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    write_json(file, {"profile": profile, "way": way, **asdict(outcome)})
+    results.outcomes[profile, way] = outcome
+
+
+def _read(file: Path) -> Outcome:
+    found: Mapping[str, Any] = read_json(file)
+    return Outcome(
+        seconds=found["seconds"],
+        tokens=found["tokens"],
+        wan_bytes=found["wan_bytes"],
+        finished=found["finished"],
+        curve=[Point(**point) for point in found["curve"]],
+    )
+
+
+if __name__ == "__main__":
+    draw(read_json(Path(sys.argv[2]))["figures"], Path("docs/wan.png"))
