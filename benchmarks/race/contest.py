@@ -111,7 +111,6 @@ def run_peer(stage: Stage, terms: Terms, way: str, link: Link) -> Outcome:
     with ExitStack() as stack:
         python = sys.executable
         if way == "torchft":
-
             python = str(torchft_python(Path("build/torchft")))
             stack.enter_context(lighthouse(Path(python), task.lighthouse, len(terms.sites)))
         racers = stack.enter_context(_started(network, terms, task, folder, python))
