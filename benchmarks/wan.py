@@ -12,9 +12,9 @@ where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png.
 
 import hashlib
 import json
-import logging
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -27,8 +27,6 @@ from benchmarks.network.stage import Setting, Stage
 from benchmarks.race.contest import Terms, parameters, run_archipel, run_peer
 from benchmarks.race.figures import UNLINKED, Outcome, Point, Results, figures_of
 from benchmarks.race.plot import draw
-
-log = logging.getLogger(__name__)
 
 PROFILES = {
     "1 Gbit/s, 10 ms": Link(1000, 10),
@@ -114,17 +112,20 @@ def _measure(
         contest = run_archipel if way in _OURS else run_peer
         outcome = contest(stage, terms, way, link)
     except ArchipelError as error:
-        log.warning("%s, %s: %s", profile, way, error)
+        _say(f"{profile}, {way}: {error}")
         results.failures[profile, way] = str(error)
         return
-    log.info(
-        "%s, %s: %.0f tokens/s for %.0f s, held-out loss %.3f",
-        *(profile, way, outcome.tokens_per_second, outcome.seconds),
-        outcome.curve[-1].loss if outcome.curve else float("nan"),
-    )
+    loss = f"{outcome.curve[-1].loss:.3f}" if outcome.curve else "unknown"
+    pace = f"{outcome.tokens_per_second:,.0f} tokens/s for {outcome.seconds:.0f} s"
+    _say(f"{profile}, {way}: {pace}, held-out loss {loss}")
     _FOLDER.mkdir(parents=True, exist_ok=True)
     write_json(file, {"profile": profile, "way": way, **asdict(outcome)})
     results.outcomes[profile, way] = outcome
+
+
+def _say(line: str) -> None:
+    """Progress: the whole takes an hour."""
+    print(time.strftime("%H:%M:%S"), line, file=sys.stderr, flush=True)
 
 
 def _read(file: Path) -> Outcome:
