@@ -25,7 +25,8 @@ bench: .venv/ready-dev
 	$(BIN)/archipel bench train --quick --json benchmarks/results/train.json
 	$(BIN)/archipel bench corpus --quick --json benchmarks/results/corpus.json
 	$(BIN)/archipel bench codec --quick --json benchmarks/results/codec.json
-	$(BIN)/python -m benchmarks.report
+	$(BIN)/archipel bench plan --quick --json benchmarks/results/plan.json
+	$(BIN)/python -m benchmarks.pages.report
 
 # The protocol under a virtual clock and a hostile store; one seed again: make simulate SEED=17
 simulate: .venv/ready-dev

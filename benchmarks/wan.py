@@ -22,6 +22,8 @@ from typing import Any
 
 from archipel.errors import ArchipelError
 from archipel.files import read_json, write_json
+from archipel.plan import forecast
+from archipel.plan.inputs import make_plan
 from benchmarks.network import Link, Network, interrupt_on_terminate
 from benchmarks.network.stage import Setting, Stage
 from benchmarks.race.contest import Terms, parameters, run_archipel, run_peer
@@ -58,12 +60,44 @@ def run(quick: bool) -> dict[str, Any]:
             for way in (*_PEERS, *_OURS):
                 _measure(stage, terms, results, profile, way, link)
         count = parameters(stage, terms)
-    return figures_of(
+    figures = figures_of(
         results,
         sites=len(terms.sites),
         parameters=count,
         tokens=terms.steps * terms.batch_tokens,
     )
+    speed = results.outcomes[UNLINKED, "apart"].tokens_per_second / len(terms.sites)
+    for profile, found in figures["profiles"].items():
+        for codec in _OURS:
+            if "busy_share" in found.get(codec, {}):
+                found[codec] |= _planned(terms, PROFILES[profile], codec, count, speed)
+    return figures
+
+
+def _planned(
+    terms: Terms, link: Link, codec: str, count: int, tokens_per_second: float
+) -> dict[str, float]:
+    """What `archipel plan` says of it, told the speed of a site that exchanges nothing."""
+    way = {"up": link.megabits_per_second, "down": link.megabits_per_second}
+    way["rtt"] = link.round_trip_ms
+    site = {"tokens_per_second": tokens_per_second, "cores": terms.share, "link": way}
+    plan = make_plan(
+        {
+            "parameters": count,
+            "tokens": terms.more_steps * terms.batch_tokens,
+            "sites": [site | {"name": name} for name in terms.sites],
+            "batch_tokens": terms.setting.batch * terms.setting.sequence,
+            "codec": codec,
+            "sync_steps": terms.sync_steps,
+            "snapshot_every_cycles": {"int4": 16, "sparse": 64}[codec],
+            "corpus_from_store": False,
+        }
+    )
+    found = forecast(plan)
+    return {
+        "planned_busy_share": round(found.busy_share, 4),
+        "planned_wan_bytes_per_token": round(found.wan_bytes_per_token, 1),
+    }
 
 
 def _terms(quick: bool) -> Terms:

@@ -6,7 +6,9 @@ import typer
 
 
 def bench(
-    name: str = typer.Argument(help="One of train, inside, corpus, codec, links, parity."),
+    name: str = typer.Argument(
+        help="One of train, inside, corpus, codec, links, parity, plan, wan."
+    ),
     quick: bool = typer.Option(False, "--quick", help="Fewer and shorter runs."),
     json_file: Path | None = typer.Option(None, "--json", help="Write the figures here."),
 ) -> None:

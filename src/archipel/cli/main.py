@@ -9,6 +9,7 @@ from archipel.cli import corpus, run, site
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
+from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.serve import serve
 from archipel.cli.up import up
@@ -50,6 +51,7 @@ app.command()(serve)
 app.command()(chat)
 app.command()(up)
 app.command()(pull)
+app.command()(plan)
 app.command()(bench)
 
 

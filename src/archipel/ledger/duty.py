@@ -56,9 +56,12 @@ def merge_order(sites: Iterable[str], fragment: int) -> list[str]:
 
 
 def grace_seconds(heartbeats: Iterable[Heartbeat], heartbeat_seconds: float) -> float:
-    """How long merge duty waits for the contributions of live sites once a round is open.
-
-    Twice what the slowest of them needs to see the round, end its step and bring its bytes.
-    """
+    """How long merge duty waits for the contributions of live sites once a round is open."""
     slowest = max((beat.step_seconds + beat.exchange_seconds for beat in heartbeats), default=0.0)
-    return 2 * (slowest + 2 * heartbeat_seconds)
+    return grace_of(slowest, heartbeat_seconds)
+
+
+def grace_of(slowest_seconds: float, heartbeat_seconds: float) -> float:
+    """Twice what the slowest site needs to see the round, and to end its step and bring its bytes,
+    which takes `slowest_seconds`."""
+    return 2 * (slowest_seconds + 2 * heartbeat_seconds)

@@ -15,6 +15,7 @@ import numpy as np
 from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Claim, Commit, Heartbeat, Ledger, Range
 from archipel.ledger.duty import merge_order
+from archipel.ledger.tempo import Counters, LinkRates, Tempo, sync_steps
 from archipel.train.accounts import Accounts
 from archipel.train.chain import Chain
 from archipel.train.claims import Claims
@@ -24,7 +25,6 @@ from archipel.train.mailbox import Capture, Mailbox, drain
 from archipel.train.metrics import Metrics
 from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
-from archipel.train.tempo import Counters, LinkRates, Tempo, sync_steps
 
 _ERA_EVERY = 8  # looks at the run between two for a rollback
 _CLAIMS_A_LOOK = 2  # each is a request, and rounds wait meanwhile

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, made of the figures in benchmarks/results: `python -m benchmarks.report`."""
+"""docs/benchmarks.md, of the figures in benchmarks/results: `python -m benchmarks.pages.report`."""
 
 import ast
 from collections.abc import Iterator, Mapping

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archipel.train.tempo import Counters, LinkRates, Tempo, sync_steps
+from archipel.ledger.tempo import Counters, LinkRates, Tempo, sync_steps
 
 FAST = LinkRates(up=1e9, down=1e9)
 

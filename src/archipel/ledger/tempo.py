@@ -54,14 +54,25 @@ class Tempo:
         cycles = last.cycles - first.cycles
         if cycles < 1:
             return 0.0
-        up = (last.bytes_out - first.bytes_out) / cycles
-        down = (last.bytes_in - first.bytes_in) / cycles
-        cpu = (last.cpu_seconds - first.cpu_seconds) / cycles
-        return max(
-            up / (_LINK_SHARE * link.up) if link.up else 0.0,
-            down / (_LINK_SHARE * link.down) if link.down else 0.0,
-            cpu / (_CORE_SHARE * self._cores),
+        return shortest_interval(
+            up=(last.bytes_out - first.bytes_out) / cycles,
+            down=(last.bytes_in - first.bytes_in) / cycles,
+            cpu_seconds=(last.cpu_seconds - first.cpu_seconds) / cycles,
+            link=link,
+            cores=self._cores,
         )
+
+
+def shortest_interval(
+    *, up: float, down: float, cpu_seconds: float, link: LinkRates, cores: float
+) -> float:
+    """Seconds between syncs of the whole model that a link and cores can bear, which take so many
+    bytes each way and so much of a core."""
+    return max(
+        up / (_LINK_SHARE * link.up) if link.up else 0.0,
+        down / (_LINK_SHARE * link.down) if link.down else 0.0,
+        cpu_seconds / (_CORE_SHARE * cores),
+    )
 
 
 def sync_steps(fixed: int | None, slowest_seconds: float, step_seconds: float) -> int:

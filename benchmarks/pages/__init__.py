@@ -1,0 +1,1 @@
+"""Pages and tables that are made of figures, ours and published ones."""

@@ -1,0 +1,230 @@
+"""The rounds of a run in virtual time, one event each; arithmetic over all sites at once. Pure.
+
+Merge duty, grace and the tempo of syncs are the ledger's own functions, as sites call them. What is
+modelled beside them: each link carries one thing after the other; sites look at the run twice per
+heartbeat; nobody waits but for what the protocol waits for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from archipel.ledger.duty import grace_of, merge_order
+from archipel.ledger.tempo import LinkRates, sync_steps
+from archipel.ledger.tempo import shortest_interval as bearable
+from archipel.plan.inputs import Plan
+from archipel.plan.wire import HEARTBEAT_BYTES, REQUEST_BYTES, Round, a_round, snapshot_bytes
+
+Values = npt.NDArray[np.float64]  # one of each site
+
+_PACE = 1 / 0.9  # bulk pauses for a tenth of the time that it keeps the link busy
+_LOOKS_PER_HEARTBEAT = 2
+_LISTS_SHARE = 1 / 8  # of the looks
+
+
+@dataclass
+class Timeline:
+    """What happened in so many rounds; bytes and requests of each site since the beginning."""
+
+    seconds: float
+    rounds: int
+    sync_steps: float  # H as planned
+    steps_between_syncs: float  # H as it came about, a mean over fragments and sites
+    busy: Values  # share of the time that a site's inner steps get
+    tokens_per_second: Values
+    bytes_up: Values
+    bytes_down: Values
+    puts: float
+    gets: float
+    late: float  # share of the contributions that missed their round
+    commit_seconds: float  # from a round's opening to its commit, a mean
+
+
+class _Links:
+    """The sites' links and when each direction is free again."""
+
+    def __init__(self, plan: Plan) -> None:
+        def each(values: list[float]) -> Values:
+            return np.array(values, np.float64)
+
+        links = [site.link for site in plan.sites]
+        self.up = each([link.up for link in links]) * 125_000  # bytes a second
+        self.down = each([link.down for link in links]) * 125_000
+        self.rtt = each([link.rtt / 1000 for link in links])
+        self.up_free, self.down_free = self.up * 0, self.up * 0
+        self.sent, self.received = self.up * 0, self.up * 0
+
+    def send(self, at: Values, size: float, who: slice | int) -> Values:
+        """When what these sites put at `at` is in the store."""
+        start = np.maximum(at, self.up_free[who])
+        end: Values = start + size / self.up[who]
+        self.up_free[who] = start + _PACE * size / self.up[who]
+        self.sent[who] += size
+        return end + self.rtt[who]
+
+    def fetch(self, at: Values, size: float, who: slice | int) -> Values:
+        """When what these sites ask for at `at` is theirs."""
+        start = np.maximum(at + self.rtt[who], self.down_free[who])
+        end: Values = start + size / self.down[who]
+        self.down_free[who] = start + _PACE * size / self.down[who]
+        self.received[who] += size
+        return end
+
+
+def step_seconds(plan: Plan) -> Values:
+    """An inner step of each site when nothing disturbs it."""
+    speeds = [site.speed(plan.parameters) for site in plan.sites]
+    return plan.batch_tokens / np.array(speeds, np.float64)
+
+
+def shortest_interval(plan: Plan) -> float:
+    """Seconds between two syncs of a fragment that the slowest site can bear."""
+    count = len(plan.sites)
+    part = a_round(plan.codec, plan.parameters / plan.fragments, count)
+    merges = plan.fragments / count  # that fall to a site in a cycle, on average
+    return max(
+        bearable(
+            up=plan.fragments * part.contribution + merges * part.commit,
+            down=plan.fragments * part.commit + merges * (count - 1) * part.contribution,
+            cpu_seconds=_core_seconds(plan, part),
+            link=LinkRates(125_000 * site.link.up, 125_000 * site.link.down),
+            cores=site.cores or np.inf,
+        )
+        for site in plan.sites
+    )
+
+
+def _core_seconds(plan: Plan, part: Round) -> float:
+    """What the exchange of the whole model takes of one core of a site, on average."""
+    merging = part.merge_seconds / len(plan.sites)
+    return plan.fragments * (part.encode_seconds + part.apply_seconds + merging)
+
+
+def planned_steps(plan: Plan) -> int:
+    """H: the plan's own, or the steps of the fastest site in the interval that all can bear."""
+    fastest = float(np.min(step_seconds(plan)))
+    return sync_steps(plan.sync_steps, shortest_interval(plan), fastest)
+
+
+def simulate(plan: Plan, rounds: int, seed: int = 0) -> Timeline:
+    """Play so many rounds of the run, from its beginning."""
+    return _Play(plan, seed).play(rounds)
+
+
+class _Play:
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan = plan
+        self.count = count = len(plan.sites)
+        self.part = a_round(plan.codec, plan.parameters / plan.fragments, count)
+        self.links = _Links(plan)
+        self.steps = planned_steps(plan)
+        self.step = step_seconds(plan) / self._busy()
+        self.look = plan.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
+        self.phase = np.random.default_rng(seed).random(count) * self.look
+        self.orders = [
+            [self._index()[name] for name in merge_order(self._index(), fragment)]
+            for fragment in range(plan.fragments)
+        ]
+        self.captured = np.zeros((plan.fragments, count))
+        self.applied = np.zeros((plan.fragments, count))
+        self.exchange = np.zeros((plan.fragments, count))  # from capture until it is in the store
+        self.intervals: list[float] = []
+        self.opened_to_commit: list[float] = []
+        self.late = 0
+
+    def _index(self) -> dict[str, int]:
+        return {site.name: number for number, site in enumerate(self.plan.sites)}
+
+    def _busy(self) -> Values:
+        """What the exchange leaves to inner steps of the cores that train."""
+        cpu = _core_seconds(self.plan, self.part)
+        step = step_seconds(self.plan)
+        interval = np.maximum(planned_steps(self.plan) * step.min(), shortest_interval(self.plan))
+        cores = np.array([site.cores or np.inf for site in self.plan.sites])
+        busy: Values = 1 / (1 + cpu / (interval * cores))
+        return busy
+
+    def play(self, rounds: int) -> Timeline:
+        """One round after the other, in the order in which they open."""
+        plan, links = self.plan, self.links
+        for fragment in range(plan.fragments):  # at first after its share of H, so rounds spread
+            first = self.steps * (fragment + 1) / plan.fragments - self.steps
+            self.captured[fragment] = first * self.step
+        for _ in range(rounds):
+            opens = self._due().min(axis=1)
+            self._round(int(np.argmin(opens)))
+        seconds = float(self.applied.max())
+        self._small_traffic(seconds)
+        self._snapshots(rounds)
+        busy = self._busy()
+        looks = seconds / self.look
+        return Timeline(
+            seconds=seconds,
+            rounds=rounds,
+            sync_steps=self.steps,
+            steps_between_syncs=float(np.mean(self.intervals[plan.fragments :] or self.intervals)),
+            busy=busy,
+            tokens_per_second=plan.batch_tokens / self.step,
+            bytes_up=links.sent,
+            bytes_down=links.received,
+            puts=rounds * (self.count + 1.0) + self.count * seconds / plan.heartbeat_seconds,
+            gets=rounds * 2.0 * (self.count - 1) + self.count * looks * self.count,
+            late=self.late / max(1, rounds * self.count),
+            commit_seconds=float(np.mean(self.opened_to_commit)),
+        )
+
+    def _due(self) -> Values:
+        """When each site would contribute each fragment by itself."""
+        due: Values = np.maximum(self.captured + self.steps * self.step, self.applied)
+        return due
+
+    def _sees(self, at: Values | float) -> Values:
+        """When the sites notice what is in the store from `at` on: at their next look."""
+        period = np.maximum(self.look, self.count * self.links.rtt)
+        turn = np.ceil((at - self.phase) / period)
+        sees: Values = self.phase + turn * period + 0.5 * self.count * self.links.rtt
+        return sees
+
+    def _round(self, fragment: int) -> None:
+        links, part = self.links, self.part
+        due = np.maximum(self.captured[fragment] + self.steps * self.step, self.applied[fragment])
+        opener = int(np.argmin(due))
+        opened = float(due[opener])
+        there = opened + part.contribution / links.up[opener] + links.rtt[opener]
+        asked = np.maximum(self._sees(there), self.applied[fragment]) + 0.5 * self.step
+        captured = np.minimum(np.maximum(asked, opened), np.maximum(due, opened))
+        put = links.send(captured + part.encode_seconds, part.contribution, slice(None))
+        merger = self.orders[fragment][0]
+        slowest = float(np.max(self.step + self.exchange.max(axis=0)))
+        grace = grace_of(slowest, self.plan.heartbeat_seconds)
+        self.exchange[fragment] = put - captured
+        complete = float(self._sees(float(put.max()))[merger])
+        begin = min(complete, opened + grace)
+        in_time = put <= begin
+        others = max(0, int(in_time.sum()) - 1)
+        fetched = links.fetch(np.array(begin), others * part.contribution, merger)
+        committed = float(links.send(fetched + part.merge_seconds, part.commit, merger))
+        has = links.fetch(self._sees(committed), part.commit, slice(None))
+        has[merger] = committed  # it has what it made
+        links.received[merger] -= part.commit
+        self.applied[fragment] = has + part.apply_seconds
+        self.intervals.append(float(np.mean((captured - self.captured[fragment]) / self.step)))
+        self.captured[fragment] = np.where(in_time, captured, self.captured[fragment])
+        self.opened_to_commit.append(committed - opened)
+        self.late += self.count - int(in_time.sum())
+
+    def _small_traffic(self, seconds: float) -> None:
+        """Heartbeats, written and read, and the claims."""
+        looks = seconds / self.look * (1 + _LISTS_SHARE)
+        reading = looks * self.count * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
+        writing = seconds / self.plan.heartbeat_seconds * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
+        self.links.received += reading
+        self.links.sent += writing + looks * self.count * REQUEST_BYTES / 2
+        if self.plan.corpus_from_store:
+            self.links.received += 2 * seconds * self.plan.batch_tokens / self.step
+
+    def _snapshots(self, rounds: int) -> None:
+        cycles = rounds / self.plan.fragments
+        size = snapshot_bytes(self.plan.parameters) * cycles / self.plan.snapshot_every_cycles
+        self.links.sent[self.orders[0][0]] += size
