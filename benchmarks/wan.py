@@ -103,7 +103,7 @@ def _planned(
 def _terms(quick: bool) -> Terms:
     """Two million parameters and little compute for each: what makes links matter."""
     sites, sequence = ("athens", "bergen", "cadiz", "delft"), 64
-    steps = 240 if quick else 400
+    steps = 240 if quick else 300
     options: dict[str, object] = {
         "sync": 30,
         "fragments": 4,
@@ -113,7 +113,7 @@ def _terms(quick: bool) -> Terms:
     }
     return Terms(
         sites=sites,
-        share=0.45,
+        share=0.35,  # so that the store and the relays have cores of their own
         setting=Setting(
             hidden=192,
             layers=4,
@@ -128,7 +128,7 @@ def _terms(quick: bool) -> Terms:
         peak_rate=0.005,
         outer_rate=0.7,
         outer_momentum=0.5,
-        limit_seconds=45.0 if quick else 150.0,
+        limit_seconds=45.0 if quick else 100.0,
         seed=0,
     )
 
