@@ -103,7 +103,7 @@ def _planned(
 def _terms(quick: bool) -> Terms:
     """Two million parameters and little compute for each: what makes links matter."""
     sites, sequence = ("athens", "bergen", "cadiz", "delft"), 64
-    steps = 240 if quick else 300
+    steps = 225 if quick else 300
     options: dict[str, object] = {
         "sync": 30,
         "fragments": 4,
