@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from archipel.evaluate.loss import held_out_loss
 from archipel.ledger import Ledger
 from archipel.train.export import HELD_OUT_TOKENS, measure
 from archipel.train.join import read_snapshot, run_fragments
-from benchmarks.network import Link, Network
+from benchmarks.network import Link, Network, Site
 from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Setting, Stage, beats, points, wait_until
 from benchmarks.race.environment import lighthouse, torchft_python
@@ -270,7 +271,8 @@ def _loss(model: PreTrainedModel, flat: np.ndarray, held_out: TokenReader, seque
 def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
     """Train Archipel's sites on these links, until they have trained enough or the time is over.
 
-    The clock starts when the first site has trained its first steps.
+    The clock of the curve starts when the first site has trained a step; its speed counts from when
+    all have. Each gets its share of the CPU as soon as it trains.
 
     Raises:
         RunError: a site ended with an error.
@@ -284,10 +286,9 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
             for site in sites:
                 stage.network.shape(site.name, link)
                 site.start()
-            wait_until("a site trains", lambda: _trained(ledger, terms) > 0, sites, _LOAD_SECONDS)
+            all_limited = partial(_limit_who_trains, ledger, sites, terms.share)
+            wait_until("all sites train", all_limited, sites, _LOAD_SECONDS)
             began = time.time()
-            for site in sites:
-                site.limit(terms.share)
             while time.time() < began + terms.limit_seconds:
                 ended = time.time()
                 if _trained(ledger, terms) >= terms.more_steps * len(sites):
@@ -309,6 +310,15 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
         finished=tokens >= terms.steps * terms.batch_tokens,
         curve=archipel_curve(ledger, stage, terms, first, traffic),
     )
+
+
+def _limit_who_trains(ledger: Ledger, sites: Sequence[Site], share: float) -> bool:
+    """Give the sites that have loaded and train their share of the CPU; whether all do."""
+    found = beats(ledger, [site.name for site in sites])
+    training = [site for site in sites if site.name in found and found[site.name].step > 0]
+    for site in training:
+        site.limit(share)
+    return len(training) == len(sites)
 
 
 def _trained(ledger: Ledger, terms: Terms) -> int:

@@ -157,14 +157,13 @@ class _Play:
         seconds = float(self.applied.max())
         self._small_traffic(seconds)
         self._snapshots(rounds)
-        busy = self._busy()
         looks = seconds / self.look
         return Timeline(
             seconds=seconds,
             rounds=rounds,
             sync_steps=self.steps,
             steps_between_syncs=float(np.mean(self.intervals[plan.fragments :] or self.intervals)),
-            busy=busy,
+            busy=self._busy(),
             tokens_per_second=plan.batch_tokens / self.step,
             bytes_up=links.sent,
             bytes_down=links.received,
@@ -188,7 +187,7 @@ class _Play:
 
     def _round(self, fragment: int) -> None:
         links, part = self.links, self.part
-        due = np.maximum(self.captured[fragment] + self.steps * self.step, self.applied[fragment])
+        due = self._due()[fragment]
         opener = int(np.argmin(due))
         opened = float(due[opener])
         there = opened + part.contribution / links.up[opener] + links.rtt[opener]
