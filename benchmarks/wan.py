@@ -64,7 +64,6 @@ def run(quick: bool) -> dict[str, Any]:
         results,
         sites=len(terms.sites),
         parameters=count,
-        tokens=terms.steps * terms.batch_tokens,
     )
     speed = results.outcomes[UNLINKED, "apart"].tokens_per_second / len(terms.sites)
     for profile, found in figures["profiles"].items():

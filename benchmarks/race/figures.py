@@ -9,6 +9,7 @@ import numpy as np
 
 CURVE_POINTS = 12
 UNLINKED = "no link"
+DEPENDS_ON_ITS_LINK = ("int4", "sparse")  # in what it learns by tokens
 _SAME_BY_TOKENS = {"data-parallel": "alone", "torchft": "blocking-fp16"}
 
 
@@ -47,18 +48,19 @@ class Results:
 
     def finished(self, way: str) -> Outcome | None:
         """A run of this way that came to its end, on whatever link."""
-        found = [one for (_, other), one in self.outcomes.items() if other == way]
-        return next((one for one in found if one.finished), None)
+        found = [one for (_, other), one in self.outcomes.items() if other == way and one.finished]
+        return max(found, key=lambda one: one.tokens, default=None)
 
 
-def figures_of(results: Results, *, sites: int, parameters: int, tokens: int) -> dict[str, Any]:
-    """All figures; contestants are compared at `tokens`.
+def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, Any]:
+    """All figures; contestants are compared at the tokens that one site alone was given.
 
     A share of busy time is the speed against that of the same sites when they never exchange. The
-    target is the loss that data-parallel training has at `tokens`.
+    target is the loss that one site alone, and so data-parallel training, has in the end.
     """
     apart = results.outcomes[UNLINKED, "apart"]
     alone = results.outcomes[UNLINKED, "alone"]
+    tokens = alone.curve[-1].tokens
     profiles: dict[str, dict[str, Any]] = {}
     for (profile, way), outcome in results.outcomes.items():
         if profile != UNLINKED:
@@ -83,7 +85,7 @@ def _figures(
 ) -> dict[str, Any]:
     teacher = _SAME_BY_TOKENS.get(way, way)
     source = results.finished(way) or results.finished(teacher)
-    whole = extended(outcome, source)
+    whole = outcome if way in DEPENDS_ON_ITS_LINK else extended(outcome, source)
     reached = seconds_to(whole.curve, target)
     final = loss_at(whole.curve, tokens)
     return {
@@ -102,7 +104,7 @@ def _figures(
 def extended(outcome: Outcome, source: Outcome | None) -> Outcome:
     """A contestant whose time was over, gone on at its pace with the losses of a run that did
     finish: what it learns by tokens does not depend on its link, only how long they take."""
-    if outcome.finished or source is None:
+    if source is None or source is outcome:
         return outcome
     pace, each = outcome.seconds / outcome.tokens, outcome.wan_bytes / outcome.tokens
     rest = [

@@ -136,7 +136,7 @@ class Report:
     def keep(self, step: int, parameters: list[torch.Tensor]) -> None:
         """The merged parameters after a step: kept where the curve needs another point."""
         share = step / self._task.steps
-        if self._rank or share < self._next:
+        if self._rank or (share < self._next and step != self._task.steps):
             return
         self._next = share + 1 / _CURVE_POINTS
         flat = torch.cat([p.detach().flatten() for p in parameters]).numpy()

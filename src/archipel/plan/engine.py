@@ -21,6 +21,7 @@ Values = npt.NDArray[np.float64]  # one of each site
 _PACE = 1 / 0.9  # bulk pauses for a tenth of the time that it keeps the link busy
 _LOOKS_PER_HEARTBEAT = 2
 _LISTS_SHARE = 1 / 8  # of the looks
+_OTHER_TRIPS = 2  # round trips of a look beside one heartbeat after the other: claims, listings
 
 
 @dataclass
@@ -120,6 +121,7 @@ class _Play:
         self.links = _Links(plan)
         self.steps = planned_steps(plan)
         self.step = step_seconds(plan) / self._busy()
+        self.slower = np.array([2 / site.cores if site.cores else 1.0 for site in plan.sites])
         self.look = plan.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
         self.phase = np.random.default_rng(seed).random(count) * self.look
         self.orders = [
@@ -180,7 +182,7 @@ class _Play:
 
     def _sees(self, at: Values | float) -> Values:
         """When the sites notice what is in the store from `at` on: at their next look."""
-        period = np.maximum(self.look, self.count * self.links.rtt)
+        period = self.look + (self.count + _OTHER_TRIPS) * self.links.rtt
         turn = np.ceil((at - self.phase) / period)
         sees: Values = self.phase + turn * period + 0.5 * self.count * self.links.rtt
         return sees
@@ -193,7 +195,8 @@ class _Play:
         there = opened + part.contribution / links.up[opener] + links.rtt[opener]
         asked = np.maximum(self._sees(there), self.applied[fragment]) + 0.5 * self.step
         captured = np.minimum(np.maximum(asked, opened), np.maximum(due, opened))
-        put = links.send(captured + part.encode_seconds, part.contribution, slice(None))
+        encoded = captured + part.encode_seconds * self.slower
+        put = links.send(encoded, part.contribution, slice(None))
         merger = self.orders[fragment][0]
         slowest = float(np.max(self.step + self.exchange.max(axis=0)))
         grace = grace_of(slowest, self.plan.heartbeat_seconds)
@@ -203,11 +206,12 @@ class _Play:
         in_time = put <= begin
         others = max(0, int(in_time.sum()) - 1)
         fetched = links.fetch(np.array(begin), others * part.contribution, merger)
-        committed = float(links.send(fetched + part.merge_seconds, part.commit, merger))
+        merged = fetched + part.merge_seconds * self.slower[merger]
+        committed = float(links.send(merged, part.commit, merger))
         has = links.fetch(self._sees(committed), part.commit, slice(None))
         has[merger] = committed  # it has what it made
         links.received[merger] -= part.commit
-        self.applied[fragment] = has + part.apply_seconds
+        self.applied[fragment] = has + part.apply_seconds * self.slower
         self.intervals.append(float(np.mean((captured - self.captured[fragment]) / self.step)))
         self.captured[fragment] = np.where(in_time, captured, self.captured[fragment])
         self.opened_to_commit.append(committed - opened)
