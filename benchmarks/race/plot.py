@@ -74,5 +74,6 @@ def _bars(axis: Any, profiles: Mapping[str, Any]) -> None:
         places = [place + number * width for place in range(len(profiles))]
         shares = [100 * found.get(way, {}).get("busy_share", 0) for found in profiles.values()]
         axis.bar(places, shares, width, color=colour)
-    axis.set_xticks([place + 0.4 for place in range(len(profiles))], list(profiles))
+    names = [profile.replace(", ", "\n") for profile in profiles]
+    axis.set_xticks([place + 0.4 for place in range(len(profiles))], names)
     axis.set_ylabel("busy: speed against no exchange, %")
