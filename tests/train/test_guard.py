@@ -222,3 +222,16 @@ def test_a_warm_up_in_which_h_grows_is_not_taken_for_an_explosion() -> None:
     history = History(sizes=(Size(norm=0.0125, tokens=512),))
     later = Candidate("a", 3_328, "1" * 64, np.full(2_000, 0.188 / 2_000**0.5, np.float32))
     assert refusals([later], Known(momentum, history)) == {}
+
+
+@pytest.mark.parametrize(("factor", "exploded"), [(1, False), (100, True)])
+def test_what_other_fragments_rounds_added_to_the_learning_rate_is_no_explosion(
+    factor: float, exploded: bool
+) -> None:
+    """A site frozen in its warm-up comes back: the fragment's two commits are of few tokens, and
+    the others have trained twenty times as many meanwhile."""
+    momentum = np.full(2_000, 1e-5, np.float32)
+    sizes = (Size(norm=0.0003, tokens=1_024, seen=1_024), Size(0.002, tokens=4_096, seen=5_120))
+    known = Known(momentum, History(sizes, tokens=5_120), trained=100_000)
+    back = Candidate("c", 3_072, "1" * 64, np.full(2_000, factor * 0.0206 / 2_000**0.5, np.float32))
+    assert bool(refusals([back], known)) is exploded

@@ -77,6 +77,7 @@ class MergeDuty:
             desk.state,
             self.round,
             self._cover,
+            trained=desk.mailbox.global_tokens,
             duty=desk.who.site,
             own=dense,
             witness=partial(desk.witness, desk.state, self.round % desk.state.spec.fragments),

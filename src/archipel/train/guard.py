@@ -18,7 +18,8 @@ _FEWEST_VALUES = 1_000  # in shorter vectors honest ones are alike, or unlike, b
 _COPY_COSINE = 0.999
 _TIMES_AS_LONG = 10.0
 _POWER = 0.5  # of tokens, that a norm grows with: steps in random directions
-_EARLY_POWER = 2.0  # steps in one direction, in the warm-up each longer than the one before
+_EARLY_POWER = 1.0  # steps in one direction
+_RISING_POWER = 2.0  # in the warm-up, each longer than the one before
 _UNLIKE = 4.0  # standard deviations; a random vector exceeds them once in 16,000 times
 _LIKE = 20.0
 _HARMLESS = 3.0  # times shorter than the others: no more noise than a codec makes
@@ -34,10 +35,14 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Size:
-    """What a pseudo-gradient's length is judged by: its L2 norm and the tokens that made it."""
+    """What a pseudo-gradient's length is judged by: its L2 norm and the tokens that made it.
+
+    `seen` counts the tokens in the fragment's commits up to the one that merged it.
+    """
 
     norm: float
     tokens: int
+    seen: int = 0
 
     def expected(self, tokens: int, power: float) -> float:
         """The norm to expect of so many tokens; never less than this one's, since what a codec
@@ -74,13 +79,15 @@ class History:
     """What the commits of one fragment say of its contributions."""
 
     sizes: tuple[Size, ...] = ()  # of each of the last commits the median, the upper of two
+    tokens: int = 0  # in all commits that this history knows
     payloads: tuple[str, ...] = ()  # SHA-256 of those merged last
     fruitless: int = 0  # commits in a row that refused and merged nothing
 
     def after(self, commit: Commit) -> "History":
         """The history with one more commit."""
+        tokens = self.tokens + sum(header.tokens for header in commit.merged)
         sizes = [
-            Size(norm, header.tokens)
+            Size(norm, header.tokens, tokens)
             for header, norm in zip(commit.merged, commit.norms, strict=False)
             if header.tokens and _SMALLEST_NORM < norm < np.inf
         ]
@@ -93,6 +100,7 @@ class History:
         barren = commit.refused and not commit.values
         return History(
             sizes=(*self.sizes, *median)[-_COMMITS:],
+            tokens=tokens,
             payloads=(*self.payloads, *payloads)[-_PAYLOADS:],
             fruitless=self.fruitless + 1 if barren else 0,
         )
@@ -102,6 +110,7 @@ class History:
 class Known:
     """What merge duty knows of a fragment besides the candidates.
 
+    `trained` counts the tokens that all sites together have trained, merged or not yet.
     `own` is the dense pseudo-gradient of the site on duty, before its codec: a sparse contribution
     has much more in common with it than with another sparse one. `witness` works out the gradient
     on the data that a site's contribution cites, which costs some inner steps.
@@ -109,6 +118,7 @@ class Known:
 
     momentum: Vector  # the outer optimiser's; zero before the first commit
     history: History = History()
+    trained: int = 0
     duty: str = ""
     own: Vector | None = None
     witness: Callable[[str], Vector] = lambda site: np.zeros(0, np.float32)
@@ -150,7 +160,7 @@ def _exploded(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     found = {}
     for index, candidate in enumerate(candidates):
         others = [c.size for place, c in enumerate(candidates) if place != index and c.norm > 0]
-        usual = _usual(candidate.tokens, others, length, known.history)
+        usual = _usual(candidate.tokens, others, length, known)
         if 0 < usual * _TIMES_AS_LONG < candidate.norm:
             found[index] = (
                 f"its norm {candidate.norm:.3g} is {candidate.norm / usual:.0f} times what "
@@ -159,25 +169,30 @@ def _exploded(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:
     return found
 
 
-def _usual(tokens: int, others: Sequence[Size], momentum: float, history: History) -> float:
+def _usual(tokens: int, others: Sequence[Size], momentum: float, known: Known) -> float:
     """The norm to expect of so many tokens; 0 where nothing is known."""
-    patience = 2.0**history.fruitless
-    faded = [
-        Size(size.norm * 0.5 ** (age / _HALF_AFTER_COMMITS), size.tokens)
-        for age, size in enumerate(reversed(history.sizes))
-    ]
-    if len(faded) < _FEW_COMMITS:
-        return max(_expected_early(tokens, [*others, *faded]), momentum) * patience
-    past = max(size.expected(tokens, _POWER) for size in faded)
+    sizes, patience = known.history.sizes, 2.0**known.history.fruitless
+    if len(sizes) < _FEW_COMMITS:
+        return max(_expected_early(tokens, others, known), momentum) * patience
+    past = max(
+        size.expected(tokens, _POWER) * 0.5 ** (age / _HALF_AFTER_COMMITS)
+        for age, size in enumerate(reversed(sizes))
+    )
     peers = [size.expected(tokens, _POWER) for size in others]
     return float(max(np.median(peers or [0.0]), past * patience))
 
 
-def _expected_early(tokens: int, sizes: Sequence[Size]) -> float:
-    """What to expect in the warm-up, from those that were made of the most tokens."""
-    most = max((size.tokens for size in sizes), default=0)
-    near = [size for size in sizes if 2 * size.tokens >= most]
-    return max((size.expected(tokens, _EARLY_POWER) for size in near), default=0.0)
+def _expected_early(tokens: int, others: Sequence[Size], known: Known) -> float:
+    """What to expect in the warm-up: of the commits before, in proportion to the learning rate,
+    which grows with the tokens that all have trained; of the others, from those that were made of
+    the most tokens."""
+    past = [
+        size.expected(tokens, _EARLY_POWER) * max(1.0, known.trained / max(size.seen, size.tokens))
+        for size in known.history.sizes
+    ]
+    most = max((size.tokens for size in others), default=0)
+    near = [size for size in others if 2 * size.tokens >= most]
+    return max([*past, *(size.expected(tokens, _RISING_POWER) for size in near)], default=0.0)
 
 
 def _alike(candidates: Sequence[Candidate], known: Known) -> dict[int, str]:

@@ -30,7 +30,8 @@ class _Taken:
 class Merge:
     """A round under merge: take contributions in, then see what is `merged`, then commit.
 
-    `cover` is the data cover as it stands at the round; the state's own may go on meanwhile. `duty`
+    `cover` is the data cover as it stands at the round; the state's own may go on meanwhile.
+    `trained` counts the tokens that all sites have trained, covered by commits or not yet. `duty`
     is the site on merge duty and `own` its pseudo-gradient before its codec, if it has one: the
     guard judges sparse contributions by it. `witness` gives the gradient on some ranges' tokens,
     for a contribution that is like nothing else.
@@ -39,6 +40,7 @@ class Merge:
     state: GlobalState
     round: int
     cover: Cover
+    trained: int = 0
     duty: str = ""
     own: Vector | None = None
     witness: Callable[[Sequence[Range]], Vector] = lambda ranges: np.zeros(0, np.float32)
@@ -106,6 +108,7 @@ class Merge:
         known = Known(
             momentum=self.state.momentum[self.fragment],
             history=self.state.history[self.fragment],
+            trained=self.trained,
             duty=self.duty,
             own=self.own,
             witness=lambda site: self.witness(ranges[site]),
