@@ -198,29 +198,6 @@ class Event:
         return self._set
 
 
-class Lock:
-    """`threading.Lock` for tasks of one process."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._held = False
-        self._waiting: deque[tuple[Task, int]] = deque()
-
-    def __enter__(self) -> None:
-        if self._held:
-            task = self._process.current
-            self._waiting.append((task, task.ticket()))
-            task.wait()
-        self._held = True
-
-    def __exit__(self, *_: object) -> None:
-        if self._waiting:
-            task, wake = self._waiting.popleft()  # it is handed over, still held
-            task.resume_at(self._process.clock.now, wake, None)
-        else:
-            self._held = False
-
-
 class _Promise(Future[Any]):
     """A future that a task can wait for. Only what is used of one works, and quickly."""
 

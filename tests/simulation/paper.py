@@ -21,12 +21,13 @@ from archipel.train.progress import Progress
 from archipel.train.state import GlobalState
 from archipel.train.work import Work
 from tests.simulation.bucket import Client
-from tests.simulation.clock import Event, Lock, Pool, Process
+from tests.simulation.clock import Event, Pool, Process
 from tests.train.inline import no_witness
 
 _IDLE_SECONDS = 0.3
 _CHECKPOINT_SECONDS = 10.0
 _JOBS = 4
+_READERS = 8
 _DAMAGED_LOOKS = 100
 
 
@@ -81,6 +82,7 @@ class PaperSession:
         self.spec = ledger.spec
         self.mailbox = Mailbox()
         self.mailbox.look = Event(self.process)  # type: ignore[assignment]
+        self.mailbox.news = Event(self.process)  # type: ignore[assignment]
         self.mailbox.finished = Event(self.process)  # type: ignore[assignment]
         local = around.disk.state
         state = load_state(ledger, local.copy() if local else None)
@@ -88,7 +90,8 @@ class PaperSession:
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, around.nonce)
         self.jobs = Pool(self.process, _JOBS, self.mailbox.look.set)
-        machine = Machine(self.jobs, lambda unit: None, no_witness, around.disk.keep)
+        self.readers = Pool(self.process, _READERS, self.mailbox.look.set)
+        machine = Machine(self.jobs, self.readers, lambda unit: None, no_witness, around.disk.keep)
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.local: list[Vector] = [vector.copy() for vector in state.parameters]
@@ -100,7 +103,6 @@ class PaperSession:
         self._flying: set[int] = set()
         self._next_checkpoint = self.process.monotonic() + _CHECKPOINT_SECONDS
         self._ended = Event(self.process)
-        self._beating = Lock(self.process)
 
     # The training thread
 
@@ -118,6 +120,7 @@ class PaperSession:
             failure = error
         self._ended.set()
         self.mailbox.look.set()
+        self.mailbox.news.set()
         for task in tasks:
             task.join()
         try:
@@ -128,6 +131,7 @@ class PaperSession:
         finally:
             if self.process.alive:
                 self.jobs.shutdown(wait=True, cancel_futures=True)
+                self.readers.shutdown(wait=True, cancel_futures=True)
 
     def _train(self, stop: Event) -> None:
         while not (stop.is_set() or self.mailbox.finished.is_set()):
@@ -236,9 +240,9 @@ class PaperSession:
                 return
 
     def _beat(self) -> None:
-        with self._beating:
-            self.exchange.beat()
-        self._ended.wait(self.spec.heartbeat_seconds)
+        self.mailbox.news.clear()
+        self.exchange.beat()
+        self.mailbox.news.wait(self.spec.heartbeat_seconds)
 
     def _tick(self) -> None:
         self.mailbox.look.clear()
@@ -246,8 +250,4 @@ class PaperSession:
             self.exchange.tick(self.process.monotonic())
         finally:
             self.around.watcher.believes(self)
-        if self.exchange.news:
-            self.exchange.news = False
-            with self._beating:
-                self.exchange.beat()
-        self.mailbox.look.wait(self.spec.heartbeat_seconds / 2)
+        self.mailbox.look.wait(self.exchange.pause_seconds(self.process.monotonic()))

@@ -62,7 +62,9 @@ class PaperSite:
         session = next_session(ledger, name)
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
-        machine = Machine(Inline(), lambda unit: None, no_witness, lambda state, optimiser: None)
+        machine = Machine(
+            Inline(), Inline(), lambda unit: None, no_witness, lambda state, optimiser: None
+        )
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
         self.exchange.beat("joining")

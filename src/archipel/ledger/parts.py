@@ -15,7 +15,7 @@ from archipel.store import Objects
 
 log = logging.getLogger(__name__)
 
-INLINE_BYTES = 128 << 10  # shorter payloads travel in their frame
+INLINE_BYTES = 252 << 10  # shorter payloads travel in their frame
 PART_BYTES = 512 << 10
 MOST_PART_BYTES = 32 << 20
 _PARTS = 64  # about as many, before parts grow

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from archipel.store.pace import Lane, Link, RoundTrips
 
-# A part that may go waits no longer than this for small operations to end, a few round trips: a
-# dead link holds one up for a time-out, and a busy site has one under way nearly always.
+# A part that may go waits no longer than so many round trips for small operations to end, nor than
+# so many seconds: a dead link holds one up for a time-out, and a busy site nearly always has one
+# under way.
+_PATIENCE_TRIPS = 2
 PATIENCE_SECONDS = 0.5
 
 
@@ -70,7 +72,8 @@ class Traffic:
                 self._changed.notify_all()
 
     def _await_turn(self, lane: Lane) -> None:
-        patience = PATIENCE_SECONDS
+        trip = self._round_trips.seconds
+        patience = min(PATIENCE_SECONDS, _PATIENCE_TRIPS * trip) if trip else PATIENCE_SECONDS
         while True:
             wait = lane.wait_seconds(self._clock())
             if wait > 0:

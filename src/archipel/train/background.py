@@ -16,15 +16,16 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_JOBS = 4  # that move data at the same time
+JOBS = 4  # that move data at the same time
+READERS = 8  # small requests at the same time
 _DAMAGED_LOOKS = 100  # in a row, before a damaged record ends the site
 
 
 class Jobs(ThreadPoolExecutor):
     """A pool that counts the processor time of its jobs and wakes the exchange when one ends."""
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        super().__init__(_JOBS, thread_name_prefix="job")
+    def __init__(self, mailbox: Mailbox, workers: int, name: str) -> None:
+        super().__init__(workers, thread_name_prefix=name)
         self._mailbox = mailbox
         self._counting = threading.Lock()
 
@@ -45,17 +46,18 @@ class Jobs(ThreadPoolExecutor):
 
 
 class Background:
-    """The two threads beside training, from `with` to the end of the block."""
+    """The threads beside training, from `with` to the end of the block.
 
-    def __init__(
-        self, exchange: Exchange, mailbox: Mailbox, jobs: Jobs, heartbeat_seconds: float
-    ) -> None:
+    `jobs` move data, `readers` are for small requests; the exchange gets both.
+    """
+
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, jobs: Jobs, readers: Jobs) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
         self._jobs = jobs
-        self._seconds = heartbeat_seconds
+        self._readers = readers
+        self._seconds = exchange.spec.heartbeat_seconds
         self._ended = threading.Event()
-        self._beating = threading.Lock()
         self._threads = [
             threading.Thread(target=self._guard, args=(self._beat,), name="heartbeat", daemon=True),
             threading.Thread(target=self._guard, args=(self._tick,), name="exchange", daemon=True),
@@ -70,6 +72,7 @@ class Background:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._ended.set()
         self._mailbox.look.set()
+        self._mailbox.news.set()
         for thread in self._threads:
             thread.join()
         try:
@@ -78,6 +81,7 @@ class Background:
                 self._exchange.leave(time.monotonic(), "done" if finished else "left")
         finally:
             self._jobs.shutdown(wait=True, cancel_futures=True)
+            self._readers.shutdown(wait=True, cancel_futures=True)
 
     def check(self) -> None:
         """Raise what ended the exchange, if something did."""
@@ -104,15 +108,11 @@ class Background:
                 return
 
     def _beat(self) -> None:
-        with self._beating:
-            self._exchange.beat()
-        self._ended.wait(self._seconds)
+        self._mailbox.news.clear()
+        self._exchange.beat()
+        self._mailbox.news.wait(self._seconds)
 
     def _tick(self) -> None:
         self._mailbox.look.clear()
         self._exchange.tick(time.monotonic())
-        if self._exchange.news:
-            self._exchange.news = False
-            with self._beating:
-                self._exchange.beat()
-        self._mailbox.look.wait(self._seconds / 2)
+        self._mailbox.look.wait(self._exchange.pause_seconds(time.monotonic()))

@@ -14,10 +14,12 @@ from archipel.ledger import Commit, Contribution
 from archipel.ledger.duty import grace_seconds, merge_order
 from archipel.train.accounts import Trained
 from archipel.train.desk import Desk, Superseded
-from archipel.train.duty import MergeDuty, Own, abandoned
+from archipel.train.duty import Found, MergeDuty, Own, abandoned, gather
 from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture, Correction
 from archipel.train.state import Preview
+
+_ASKED_FOR = 8  # contributions at most that are asked for before their sites say that they are there
 
 
 @dataclass
@@ -66,6 +68,9 @@ class Chain:
         self._merge_residual: tuple[int, Vector | None] = (-1, None)
         self._opened: tuple[int, float] | None = None
         self._incoming: Future[tuple[Commit, Preview] | None] | None = None
+        self._gathering: Future[dict[str, Found]] | None = None
+        self._gathered: dict[str, Found] = {}
+        self._ask_at = 0.0
         self._duty: MergeDuty | None = None
 
     @property
@@ -145,7 +150,7 @@ class Chain:
         return _Put(payload, residual, self._desk.ledger.put_contribution(header, payload))
 
     def finish_put(self, now: float) -> bool:
-        """Take note of a contribution that is there now; whether there was news.
+        """Take note of a contribution that is there now; whether it opened the round.
 
         Raises:
             StoreError: it could not be brought; it is on its way again.
@@ -162,7 +167,8 @@ class Chain:
         sent.putting = None
         self.contributed = sent.header.round
         self.exchange_seconds = max(now - sent.since, 0.8 * self.exchange_seconds)
-        return True
+        self._ask_at = now
+        return self._opened is None
 
     def wait_for_put(self, now: float) -> None:
         """Wait until a contribution that is on its way is there.
@@ -176,14 +182,27 @@ class Chain:
 
     # Following
 
-    def follow(self, now: float) -> Commit | None:
+    def next_ask(self) -> float | None:
+        """When to ask the store next for what this site waits for; None: it waits for nothing."""
+        asking = self._incoming or self._gathering or self._duty
+        return self._ask_at if self._is_here() and not asking else None
+
+    def _is_here(self) -> bool:
+        """Whether this site's contribution is in the store, its commit not."""
+        return self._sent is not None and self._sent.putting is None
+
+    def follow(self, now: float, ask_seconds: float) -> Commit | None:
         """Do what is due; the commit that was taken in, if one was.
+
+        What this site waits for it asks the store for every `ask_seconds`, since the heartbeats
+        that tell of it come later: merge duty for the contributions, the others for the commit.
 
         Raises:
             StoreError, IntegrityError: something could not be brought; look again later.
             Superseded: this site must join again.
         """
         taken = self._finish_duty() or self._finish_fetch()
+        self._finish_gathering()
         if self._incoming or self._duty:
             return taken
         if self._is_committed_elsewhere():
@@ -194,16 +213,43 @@ class Chain:
             return taken
         round_, since = self._opened or (self._round, now)
         self._opened = (self._round, since if round_ == self._round else now)
-        here = self._sent and self._sent.putting is None
-        if here and self._my_turn(now - self._opened[1]):
-            self._start_duty()
+        if self._is_here():
+            if self._my_turn(now - self._opened[1]):
+                self._start_duty()
+            elif now >= self._ask_at and not self._gathering:
+                self._ask_at = now + ask_seconds
+                self._ask()
         return taken
+
+    def _ask(self) -> None:
+        """Look whether what this site waits for is there."""
+        desk, round_ = self._desk, self._round
+        here = desk.neighbours.awaited()
+        if not here or merge_order(here, self.fragment)[0] != desk.who.site:
+            self._incoming = desk.executor.submit(partial(self._fetch, round_))
+            return
+        missing = [
+            site for site in here if site != desk.who.site and site not in self._gathered
+        ]
+        if len(missing) > _ASKED_FOR:
+            missing = [site for site in self._contributors() if site in missing]
+        if missing:
+            self._gathering = desk.executor.submit(partial(gather, desk, round_, missing))
+
+    def _finish_gathering(self) -> None:
+        """Take in the contributions that were found, but for those to a round that is decided."""
+        if self._gathering is None or not self._gathering.done():
+            return
+        future, self._gathering = self._gathering, None
+        found = future.result()
+        self._gathered |= {s: each for s, each in found.items() if each[0].round == self._round}
 
     def _contributors(self) -> dict[str, int]:
         """The sites, gone ones too, that have contributed to the round, each with its session."""
         round_, who = self._round, self._desk.who
         others = self._desk.neighbours.others()
         found = {b.site: b.session for b in others if b.contributed.get(self.fragment) == round_}
+        found |= {site: header.session for site, (header, _, _) in self._gathered.items()}
         if self.contributed == round_:
             found[who.site] = who.session
         return dict(sorted(found.items()))
@@ -235,8 +281,7 @@ class Chain:
             return False  # its own heartbeat is not seen yet: it judges nobody
         turn = merge_order(here, self.fragment).index(self._desk.who.site)
         grace = grace_seconds(here.values(), self._desk.ledger.spec.heartbeat_seconds)
-        others = [beat for site, beat in here.items() if site != self._desk.who.site]
-        if turn == 0 and all(b.contributed.get(self.fragment) == self._round for b in others):
+        if turn == 0 and self._contributors().keys() >= here.keys():
             return True
         return open_seconds > grace * (turn + 1)
 
@@ -251,6 +296,7 @@ class Chain:
             self._desk,
             self._round,
             self._contributors(),
+            self._gathered,
             own,
             residual if last == state.applied[self.fragment] else None,
         )
@@ -273,6 +319,7 @@ class Chain:
         """Make a commit part of this site's state, and tell training."""
         state = self._desk.state
         sent, self._sent, self._opened = self._sent, None, None
+        self._gathered = {}
         self._check_still_ours(commit, sent)
         base = state.parameters[self.fragment]
         try:

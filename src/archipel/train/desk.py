@@ -40,4 +40,5 @@ class Desk:
     neighbours: Neighbours
     accounts: Accounts
     executor: Executor
+    readers: Executor
     witness: Callable[[GlobalState, int, Sequence[Range]], Vector]

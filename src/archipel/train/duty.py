@@ -1,9 +1,10 @@
-"""Merge duty for one round: fetch the contributions, merge them, put the commit. A job.
+"""Merge duty for one round: fetch the contributions, merge them, put the commit. Jobs.
 
 Knows nothing about what the commit does to this site's own training.
 """
 
 import copy
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,26 @@ class Own:
     dense: Vector
 
 
+Found = tuple[Contribution, bytes | memoryview, float]  # the last: when the store saw it put
+
+
+def gather(desk: Desk, round_: int, sites: Iterable[str]) -> dict[str, Found]:
+    """Those of these sites' contributions to a round that are there, fetched side by side.
+
+    One that arrives damaged counts as not there yet: merge duty reads it again.
+    """
+
+    def read(site: str) -> Found | None:
+        try:
+            return desk.ledger.contribution(round_, site)
+        except IntegrityError:
+            return None
+
+    names = list(sites)
+    found = zip(names, desk.readers.map(read, names), strict=True)
+    return {site: contribution for site, contribution in found if contribution}
+
+
 class MergeDuty:
     """One round, merged on copies of what may change meanwhile."""
 
@@ -35,16 +56,19 @@ class MergeDuty:
         self,
         desk: Desk,
         round_: int,
-        contributors: dict[str, int],
+        contributors: Mapping[str, int],
+        gathered: Mapping[str, Found],
         own: Own | None,
         residual: Vector | None,
     ) -> None:
-        """Begin. `contributors` are sites with their sessions; `own`: None if it isn't at hand;
-        `residual` is the error of the fragment's last commit, if this site made that."""
+        """Begin. `contributors` are sites with their sessions, some contributions are `gathered`
+        already; `own`: None if it isn't at hand; `residual` is the error of the fragment's last
+        commit, if this site made that."""
         self.round = round_
         self.outcome: Outcome | None = None
         self._desk = desk
         self._contributors = contributors
+        self._gathered = gathered
         self._own = own
         self._residual = residual
         self._cover = copy.deepcopy(desk.state.cover)
@@ -82,24 +106,27 @@ class MergeDuty:
             own=dense,
             witness=partial(desk.witness, desk.state, self.round % desk.state.spec.fragments),
         )
-        for site, session in self._contributors.items():
-            try:
-                found = self._contribution(site)
-            except IntegrityError as error:
-                merge.refuse(site, session, str(error))
-                continue
-            if found is None:
-                continue
-            stranger = self._not_the_claimant(found[0])
-            if stranger:
-                merge.refuse(site, session, stranger)
-            else:
-                merge.take(*found)
+        found = desk.readers.map(self._examine, self._contributors)
+        for (site, session), seen in zip(self._contributors.items(), found, strict=True):
+            if isinstance(seen, str):
+                merge.refuse(site, session, seen)
+            elif seen:
+                merge.take(*seen)
         return merge.commit(desk.who.site, self._releases(merge.merged), self._residual)
 
-    def _contribution(self, site: str) -> tuple[Contribution, bytes | memoryview, float] | None:
+    def _examine(self, site: str) -> Found | str | None:
+        """A site's contribution, or why it must be refused, or None where there is none."""
+        try:
+            found = self._contribution(site)
+        except IntegrityError as error:
+            return str(error)
+        return found and (self._not_the_claimant(found[0]) or found)
+
+    def _contribution(self, site: str) -> Found | None:
         if self._own and site == self._desk.who.site:
             return self._own.header, self._own.payload, 0.0  # who copied it did so later
+        if site in self._gathered:
+            return self._gathered[site]
         for _ in range(_READS - 1):
             try:
                 return self._desk.ledger.contribution(self.round, site)

@@ -4,6 +4,7 @@ Driven by `tick(now)`: it has no thread, no clock and no randomness of its own, 
 code runs against a real store and inside a simulation. Knows no models, only flat vectors.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -14,7 +15,7 @@ import numpy as np
 
 from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Claim, Commit, Heartbeat, Ledger, Range
-from archipel.ledger.duty import merge_order
+from archipel.ledger.duty import Sighting, merge_order
 from archipel.ledger.tempo import Counters, LinkRates, Tempo, sync_steps
 from archipel.train.accounts import Accounts
 from archipel.train.chain import Chain
@@ -27,7 +28,10 @@ from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
 
 _ERA_EVERY = 8  # looks at the run between two for a rollback
-_CLAIMS_A_LOOK = 2  # each is a request, and rounds wait meanwhile
+_LOOKS_PER_HEARTBEAT = 2
+_ASKS_PER_SYNC = 16  # for what a round waits for
+_ASKS_PER_HEARTBEAT = 16  # at most
+_CLAIMS_A_TICK = 1  # each is a request, and rounds wait meanwhile
 _MOST_RESERVED = 32  # units
 _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 
@@ -36,12 +40,13 @@ _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 class Machine:
     """What the exchange needs of the machine that it runs on.
 
-    `executor` runs the jobs that move or work on much data, `bring` fetches a unit's tokens to
-    this machine, `witness` works out a fragment's gradient on some of them, `keep` writes the
-    site's own checkpoint.
+    `executor` runs the jobs that move or work on much data, `readers` what must not wait for them;
+    `bring` fetches a unit's tokens to this machine, `witness` works out a fragment's gradient on
+    some of them, `keep` writes the site's own checkpoint.
     """
 
     executor: Executor
+    readers: Executor
     bring: Callable[[int], None]
     witness: Callable[[GlobalState, int, Sequence[Range]], Vector]
     keep: Callable[[GlobalState, dict[str, np.ndarray]], None]
@@ -67,7 +72,6 @@ class Exchange:
         self.claims = claims
         self.neighbours = Neighbours(ledger, who.site)
         self.metrics = Metrics(ledger, who.site, who.session)
-        self.news = False  # whether others should hear of a change before the next heartbeat
         self._machine = machine
         self._accounts = Accounts(ledger.spec)
         desk = Desk(
@@ -79,11 +83,14 @@ class Exchange:
             self.neighbours,
             self._accounts,
             machine.executor,
+            machine.readers,
             machine.witness,
         )
         self._chains = [Chain(fragment, desk) for fragment in range(self.spec.fragments)]
         self._tempo = Tempo(who.cores)
         self._sync_seconds = 0.0
+        self._looking: Future[dict[str, Sighting]] | None = None
+        self._next_look = self._ticked = -math.inf
         self._captures: deque[Capture] = deque()
         self._preparing: list[tuple[Future[None], Claim]] = []
         self._chores: list[Future[None]] = []
@@ -134,10 +141,8 @@ class Exchange:
             )
         )
 
-    # One look at everything
-
     def tick(self, now: float) -> None:
-        """Look at the run once and do what is due. `now` is a monotonic time in seconds.
+        """Do what is due, and look at the run now and then. `now` is a monotonic time in seconds.
 
         Raises:
             StoreError, IntegrityError: the store can't be reached just now, or gives what it should
@@ -145,10 +150,11 @@ class Exchange:
             Superseded: this site must join again.
             RunError: this site can't go on.
         """
+        self._ticked = now
         self._finish_chores()
         self._contribute_captured(now)
         self._accounts.forget(self.mailbox.report.trained)
-        self._look()
+        self._look(now)
         trouble = self._follow_all(now)
         self.mailbox.wanted = frozenset(c.fragment for c in self._chains if c.is_wanted())
         self.mailbox.global_tokens = self._global_tokens()
@@ -168,8 +174,33 @@ class Exchange:
         mine = self._accounts.uncovered(self.mailbox.report.trained)
         return self.state.cover.tokens + theirs + mine
 
-    def _look(self) -> None:
-        self.neighbours.look()
+    def pause_seconds(self, now: float) -> float:
+        """How long until the next tick is due, unless something happens before.
+
+        What was due at the last one and still is waits for a job, whose end is such an event.
+        """
+        asks = [at for chain in self._chains if (at := chain.next_ask()) is not None]
+        due = [at for at in (self._next_look, *asks) if at > self._ticked]
+        longest = self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
+        return max(0.0, min(due) - now) if due else longest
+
+    def _ask_seconds(self) -> float:
+        """How long to wait before asking again for what a round waits for: a small part of what a
+        sync takes."""
+        beat = self.spec.heartbeat_seconds
+        sync_seconds = self.mailbox.sync_steps * self.mailbox.report.step_seconds
+        most, least = beat / _LOOKS_PER_HEARTBEAT, beat / _ASKS_PER_HEARTBEAT
+        return min(most, max(least, sync_seconds / _ASKS_PER_SYNC))
+
+    def _look(self, now: float) -> None:
+        if self._looking is None and now >= self._next_look:
+            self._next_look = now + self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
+            work = partial(self.neighbours.look, self._machine.readers)
+            self._looking = self._machine.readers.submit(work)
+        if self._looking is None or not self._looking.done():
+            return
+        looking, self._looking = self._looking, None
+        self.neighbours.take(looking.result())
         mine = self.neighbours.mine()
         if mine and (mine.session, mine.nonce) > (self.who.session, self.who.nonce):
             raise RunError(
@@ -212,7 +243,7 @@ class Exchange:
                 trouble = error
                 self._prepare(claim)
         held = self.mailbox.work.qsize() + len(self._preparing)
-        lacking = min(self._reserve() - held, _CLAIMS_A_LOOK)
+        lacking = min(self._reserve() - held, _CLAIMS_A_TICK)
         for claim in self.claims.take(self.state.cover, lacking):
             self._prepare(claim)
         return trouble
@@ -252,11 +283,12 @@ class Exchange:
     def _follow_all(self, now: float) -> StoreError | IntegrityError | None:
         """Look after every fragment; the first trouble, which must not hold up the others."""
         trouble: StoreError | IntegrityError | None = None
+        ask_seconds = self._ask_seconds()
         for chain in self._chains:
             try:
                 if chain.finish_put(now):
-                    self.news = True
-                commit = chain.follow(now)
+                    self.mailbox.news.set()
+                commit = chain.follow(now, ask_seconds)
             except (StoreError, IntegrityError) as error:
                 trouble = trouble or error
                 continue
@@ -265,10 +297,10 @@ class Exchange:
         return trouble
 
     def _taken_in(self, commit: Commit) -> None:
-        self.news = True
         self.metrics.add({"applied": commit.round, "digest": commit.digest, "by": commit.by})
         if commit.by != self.who.site:
             return
+        self.mailbox.news.set()
         self.metrics.add(
             {
                 "round": commit.round,

@@ -65,7 +65,8 @@ class Mailbox:
         self.optimiser: dict[str, np.ndarray] | None = None  # for the next checkpoint
         self.global_tokens = 0  # trained by all sites so far
         self.finished = threading.Event()
-        self.look = threading.Event()  # set when the exchange has a reason to look at once
+        self.look = threading.Event()  # set when the exchange has a reason to act at once
+        self.news = threading.Event()  # set when others should hear of a change at once
         self.error: BaseException | None = None  # what ended the exchange
 
 

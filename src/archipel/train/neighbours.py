@@ -1,6 +1,8 @@
 """What one site knows of the others: their heartbeats, and what follows from them."""
 
 import logging
+from collections.abc import Mapping
+from concurrent.futures import Executor
 from datetime import timedelta
 
 from archipel.errors import IntegrityError
@@ -22,27 +24,37 @@ class Neighbours:
         self._looks = 0
         self._warned: set[str] = set()
 
-    def look(self) -> None:
-        """Read the heartbeats of the sites that are known, and now and then look for new ones."""
+    def look(self, readers: Executor) -> dict[str, Sighting]:
+        """Read the heartbeats of the sites that are known, and now and then look for new ones.
+
+        A job: what it finds counts when it is passed to `take`.
+        """
         listing = self._looks % _LIST_EVERY == 0
         names = self._ledger.site_names() if listing else list(self._sightings)
-        self.see(self._site)  # first: the others are judged by its time, so theirs must be as new
-        for site in names:
-            if site != self._site:
-                self.see(site)
+        mine = self._read(self._site)  # first: the others are judged by its time
+        others = [site for site in names if site != self._site]
         self._looks += 1
+        seen = {self._site: mine, **dict(zip(others, readers.map(self._read, others), strict=True))}
+        return {site: sighting for site, sighting in seen.items() if sighting}
+
+    def take(self, found: Mapping[str, Sighting]) -> None:
+        """Judge by these sightings from now on."""
+        self._sightings.update(found)
 
     def see(self, site: str) -> None:
         """Read one site's heartbeat."""
+        seen = self._read(site)
+        if seen:
+            self._sightings[site] = seen
+
+    def _read(self, site: str) -> Sighting | None:
         try:
-            seen = self._ledger.sighting(site)
+            return self._ledger.sighting(site)
         except IntegrityError as error:
             if str(error) not in self._warned:
                 self._warned.add(str(error))
                 log.warning("%s", error)
-            return
-        if seen:
-            self._sightings[site] = seen
+            return None
 
     def knows(self, site: str) -> bool:
         """Whether the site was ever seen."""

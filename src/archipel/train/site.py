@@ -21,7 +21,7 @@ from archipel.corpus import TokenReader
 from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
-from archipel.train.background import Background, Jobs
+from archipel.train.background import JOBS, READERS, Background, Jobs
 from archipel.train.checkpoint import Checkpoint
 from archipel.train.desk import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
@@ -123,10 +123,13 @@ class _Session:
         claims = find_claims(ledger, state, name, number)
         cores = torch.get_num_threads()
         who = Identity(name, number, secrets.token_hex(8), _hardware(), cores)
-        self._jobs = Jobs(self._mailbox)
+        self._jobs = Jobs(self._mailbox, JOBS, "job")
+        self._readers = Jobs(self._mailbox, READERS, "reader")
         self._work = Work(self._spec, reader)
         witness = Witness(self._spec, self._work)
-        machine = Machine(self._jobs, self._work.bring, witness.gradient, checkpoint.save)
+        machine = Machine(
+            self._jobs, self._readers, self._work.bring, witness.gradient, checkpoint.save
+        )
         self._exchange = Exchange(ledger, state, who, self._mailbox, claims, machine)
         recall_contributions(ledger, self._exchange)
         self._replica = new_replica(self._spec, options.inside, options.group)
@@ -150,9 +153,9 @@ class _Session:
         return True
 
     def run(self, stop: threading.Event) -> None:
-        seconds = self._spec.heartbeat_seconds
+        beside = Background(self._exchange, self._mailbox, self._jobs, self._readers)
         try:
-            with Background(self._exchange, self._mailbox, self._jobs, seconds) as background:
+            with beside as background:
                 while not (stop.is_set() or self._mailbox.finished.is_set()):
                     background.check()
                     self._take_corrections()
