@@ -207,6 +207,10 @@ class _Promise(Future[Any]):
         self._ended = False
         self._value: Any = None
         self._error: BaseException | None = None
+        self._callbacks: list[Callable[[Any], object]] = []
+
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+        self._callbacks.append(fn)
 
     def done(self) -> bool:
         return self._ended
@@ -215,6 +219,8 @@ class _Promise(Future[Any]):
         self._value, self._error, self._ended = value, error, True
         if self._settled:
             self._settled.set()
+        for call in self._callbacks:
+            call(self)
 
     def result(self, timeout: float | None = None) -> Any:
         if error := self.exception():

@@ -90,7 +90,7 @@ class PaperSession:
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, around.nonce)
         self.jobs = Pool(self.process, _JOBS, self.mailbox.look.set)
-        self.readers = Pool(self.process, _READERS, self.mailbox.look.set)
+        self.readers = Pool(self.process, _READERS)
         machine = Machine(self.jobs, self.readers, lambda unit: None, no_witness, around.disk.keep)
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)

@@ -16,33 +16,43 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-JOBS = 4  # that move data at the same time
-READERS = 8  # small requests at the same time
+_JOBS = 4  # that move data at the same time
+_READERS = 8  # small requests at the same time
 _DAMAGED_LOOKS = 100  # in a row, before a damaged record ends the site
 
 
-class Jobs(ThreadPoolExecutor):
-    """A pool that counts the processor time of its jobs and wakes the exchange when one ends."""
+class Readers(ThreadPoolExecutor):
+    """A pool that counts the processor time of its jobs."""
 
-    def __init__(self, mailbox: Mailbox, workers: int, name: str) -> None:
+    def __init__(self, mailbox: Mailbox, workers: int = _READERS, name: str = "reader") -> None:
         super().__init__(workers, thread_name_prefix=name)
         self._mailbox = mailbox
-        self._counting = threading.Lock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run `fn` in the pool."""
-        future = super().submit(self.counted, lambda: fn(*args, **kwargs))
+        return super().submit(counted, self._mailbox, lambda: fn(*args, **kwargs))
+
+
+class Jobs(Readers):
+    """A pool that wakes the exchange, too, when one of its jobs ends."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        super().__init__(mailbox, _JOBS, "job")
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run `fn` in the pool."""
+        future = super().submit(fn, *args, **kwargs)
         future.add_done_callback(lambda _: self._mailbox.look.set())
         return future
 
-    def counted(self, fn: Callable[[], T]) -> T:
-        """Call `fn`, and count the processor time of this thread meanwhile."""
-        began = time.thread_time()
-        try:
-            return fn()
-        finally:
-            with self._counting:
-                self._mailbox.cpu_seconds += time.thread_time() - began
+
+def counted(mailbox: Mailbox, fn: Callable[[], T]) -> T:
+    """Call `fn`, and count the processor time of this thread meanwhile."""
+    began = time.thread_time()
+    try:
+        return fn()
+    finally:
+        mailbox.add_cpu_seconds(time.thread_time() - began)
 
 
 class Background:
@@ -51,7 +61,7 @@ class Background:
     `jobs` move data, `readers` are for small requests; the exchange gets both.
     """
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox, jobs: Jobs, readers: Jobs) -> None:
+    def __init__(self, exchange: Exchange, mailbox: Mailbox, jobs: Jobs, readers: Readers) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
         self._jobs = jobs
@@ -92,7 +102,7 @@ class Background:
         damaged, trouble = 0, False
         while not self._ended.is_set():
             try:
-                self._jobs.counted(once)
+                counted(self._mailbox, once)
                 damaged, trouble = 0, False
             except (StoreError, IntegrityError) as error:
                 damaged = damaged + 1 if isinstance(error, IntegrityError) else 0

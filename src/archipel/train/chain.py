@@ -4,6 +4,7 @@ Bulk work runs as jobs of an executor; `follow` starts them and takes in what th
 has no clock, no thread and no randomness of its own.
 """
 
+import math
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,9 @@ from archipel.train.fragments import Vector
 from archipel.train.mailbox import Capture, Correction
 from archipel.train.state import Preview
 
-_ASKED_FOR = 8  # contributions at most that are asked for before their sites say that they are there
+_ASKED_FOR = (
+    8  # contributions at most that are asked for before their sites say that they are there
+)
 
 
 @dataclass
@@ -70,7 +73,7 @@ class Chain:
         self._incoming: Future[tuple[Commit, Preview] | None] | None = None
         self._gathering: Future[dict[str, Found]] | None = None
         self._gathered: dict[str, Found] = {}
-        self._ask_at = 0.0
+        self._ask_at = -math.inf
         self._duty: MergeDuty | None = None
 
     @property
@@ -228,9 +231,7 @@ class Chain:
         if not here or merge_order(here, self.fragment)[0] != desk.who.site:
             self._incoming = desk.executor.submit(partial(self._fetch, round_))
             return
-        missing = [
-            site for site in here if site != desk.who.site and site not in self._gathered
-        ]
+        missing = [site for site in here if site != desk.who.site and site not in self._gathered]
         if len(missing) > _ASKED_FOR:
             missing = [site for site in self._contributors() if site in missing]
         if missing:
@@ -270,7 +271,16 @@ class Chain:
             return None
         future, self._incoming = self._incoming, None
         found = future.result()
+        if found and self._must_be_put_first(found[0]):
+            self._incoming = future
+            return None
         return self._take_in(*found) if found else None
+
+    def _must_be_put_first(self, commit: Commit) -> bool:
+        """Whether the commit has merged a contribution whose put this site has no reply to yet."""
+        who, sent = self._desk.who, self._sent
+        merged = {(header.site, header.session) for header in commit.merged}
+        return bool(sent and sent.putting) and (who.site, who.session) in merged
 
     # Merge duty
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -27,11 +28,13 @@ from archipel.train.metrics import Metrics
 from archipel.train.neighbours import Neighbours
 from archipel.train.state import GlobalState
 
+T = TypeVar("T")
+
 _ERA_EVERY = 8  # looks at the run between two for a rollback
 _LOOKS_PER_HEARTBEAT = 2
 _ASKS_PER_SYNC = 16  # for what a round waits for
-_ASKS_PER_HEARTBEAT = 16  # at most
-_CLAIMS_A_TICK = 1  # each is a request, and rounds wait meanwhile
+_ASKS_PER_HEARTBEAT = 8  # at most
+_CLAIMS_AT_ONCE = 8
 _MOST_RESERVED = 32  # units
 _RESERVE_SECONDS = 180.0  # of training that a site which is cut off has claimed
 
@@ -93,6 +96,7 @@ class Exchange:
         self._next_look = self._ticked = -math.inf
         self._captures: deque[Capture] = deque()
         self._preparing: list[tuple[Future[None], Claim]] = []
+        self._claiming: tuple[Future[list[Claim]], list[Claim]] | None = None
         self._chores: list[Future[None]] = []
         self._periodic: Future[None] | None = None  # the last of the snapshots on the way
         self._final: Future[None] | None = None
@@ -167,6 +171,12 @@ class Exchange:
         if trouble:
             raise trouble
 
+    def _read(self, work: Callable[[], T]) -> Future[T]:
+        """Run a job of small requests, and tick when it is done."""
+        future = self._machine.readers.submit(work)
+        future.add_done_callback(lambda _: self.mailbox.look.set())
+        return future
+
     def _global_tokens(self) -> int:
         """Tokens trained by all live sites, covered by commits or not yet."""
         live = self.neighbours.alive().values()
@@ -181,8 +191,8 @@ class Exchange:
         """
         asks = [at for chain in self._chains if (at := chain.next_ask()) is not None]
         due = [at for at in (self._next_look, *asks) if at > self._ticked]
-        longest = self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
-        return max(0.0, min(due) - now) if due else longest
+        longest = now + self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
+        return max(0.0, min([longest, *due]) - now)
 
     def _ask_seconds(self) -> float:
         """How long to wait before asking again for what a round waits for: a small part of what a
@@ -194,12 +204,11 @@ class Exchange:
 
     def _look(self, now: float) -> None:
         if self._looking is None and now >= self._next_look:
-            self._next_look = now + self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
-            work = partial(self.neighbours.look, self._machine.readers)
-            self._looking = self._machine.readers.submit(work)
+            self._looking = self._read(partial(self.neighbours.look, self._machine.readers))
         if self._looking is None or not self._looking.done():
             return
         looking, self._looking = self._looking, None
+        self._next_look = now + self.spec.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
         self.neighbours.take(looking.result())
         mine = self.neighbours.mine()
         if mine and (mine.session, mine.nonce) > (self.who.session, self.who.nonce):
@@ -243,10 +252,27 @@ class Exchange:
                 trouble = error
                 self._prepare(claim)
         held = self.mailbox.work.qsize() + len(self._preparing)
-        lacking = min(self._reserve() - held, _CLAIMS_A_TICK)
-        for claim in self.claims.take(self.state.cover, lacking):
-            self._prepare(claim)
+        lacking = self._reserve() - held
+        self._claim(lacking)
         return trouble
+
+    def _claim(self, lacking: int) -> None:
+        """Prepare claims at hand; try to claim what is lacking then, some units side by side."""
+        if self._claiming is None:
+            while lacking > 0 and (claim := self.claims.at_hand(self.state.cover)):
+                self._prepare(claim)
+                lacking -= 1
+            wanted = self.claims.fresh(self.state.cover, min(lacking, _CLAIMS_AT_ONCE))
+            if not wanted:
+                return
+            work = partial(self.claims.put_all, wanted, self._machine.readers)
+            self._claiming = self._read(work), wanted
+        future, wanted = self._claiming
+        if future.done():
+            self._claiming = None
+            for claim in future.result():
+                self._prepare(claim)
+            self.claims.tried(wanted, self.state.cover)
 
     def _prepare(self, claim: Claim) -> None:
         self._preparing.append(

@@ -68,6 +68,12 @@ class Mailbox:
         self.look = threading.Event()  # set when the exchange has a reason to act at once
         self.news = threading.Event()  # set when others should hear of a change at once
         self.error: BaseException | None = None  # what ended the exchange
+        self._counting = threading.Lock()
+
+    def add_cpu_seconds(self, seconds: float) -> None:
+        """A thread that is not training's has used the processor for so long."""
+        with self._counting:
+            self.cpu_seconds += seconds
 
 
 def take(queue: "SimpleQueue[T]") -> T | None:

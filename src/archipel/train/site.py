@@ -21,7 +21,7 @@ from archipel.corpus import TokenReader
 from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Ledger, RunSpec
 from archipel.models.checkpoint import new_model
-from archipel.train.background import JOBS, READERS, Background, Jobs
+from archipel.train.background import Background, Jobs, Readers
 from archipel.train.checkpoint import Checkpoint
 from archipel.train.desk import Identity, Superseded
 from archipel.train.exchange import Exchange, Machine
@@ -123,8 +123,7 @@ class _Session:
         claims = find_claims(ledger, state, name, number)
         cores = torch.get_num_threads()
         who = Identity(name, number, secrets.token_hex(8), _hardware(), cores)
-        self._jobs = Jobs(self._mailbox, JOBS, "job")
-        self._readers = Jobs(self._mailbox, READERS, "reader")
+        self._jobs, self._readers = Jobs(self._mailbox), Readers(self._mailbox)
         self._work = Work(self._spec, reader)
         witness = Witness(self._spec, self._work)
         machine = Machine(
