@@ -161,7 +161,7 @@ def claim_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_claims_whose_reply_was_lost(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Claims, "_forgotten", lambda self, cover: None)
+    patch.setattr(Claims, "_left_over", lambda self, cover: None)
 
 
 def send_what_was_merged_again(patch: pytest.MonkeyPatch) -> None:

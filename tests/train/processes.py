@@ -75,11 +75,11 @@ class Site:
         return self.process.wait(60)
 
 
-def create(run: Path | str, corpus: Path, *, tokens: int) -> Path | str:
+def create(run: Path | str, corpus: Path, *, tokens: int, sync: int = 8) -> Path | str:
     config = corpus.parent / "config.json"
     config.write_text(json.dumps(MODEL), encoding="utf-8")
     words = ["--model", config, "--tokens", tokens, "--batch", 4]
-    words += ["--sequence", 64, "--sync", 8, "--heartbeat", 0.5, "--learning-rate", 3e-3]
+    words += ["--sequence", 64, "--sync", sync, "--heartbeat", 0.5, "--learning-rate", 3e-3]
     done = archipel("run", "create", run, "--corpus", corpus, *words)
     assert done.returncode == 0, done.stderr
     return run

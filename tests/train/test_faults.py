@@ -52,7 +52,7 @@ class Run:
 @pytest.fixture
 def run(s3_bucket: str, proxy: FaultyProxy, corpus: Path, tmp_path: Path) -> Iterator[Run]:
     run = Run(f"{s3_bucket}/run", proxy.url, tmp_path)
-    create(run.url, corpus, tokens=30_000_000)
+    create(run.url, corpus, tokens=60_000_000, sync=64)
     yield run
     for site in run.sites.values():
         if site.process.poll() is None:
