@@ -2,7 +2,8 @@
 
 Merge duty, grace and the tempo of syncs are the ledger's own functions, as sites call them. What is
 modelled beside them: each link carries one thing after the other; sites look at the run twice per
-heartbeat; nobody waits but for what the protocol waits for.
+heartbeat and ask for what a round waits for more often; nobody waits but for what the protocol
+waits for.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ Values = npt.NDArray[np.float64]  # one of each site
 _PACE = 1 / 0.9  # bulk pauses for a tenth of the time that it keeps the link busy
 _LOOKS_PER_HEARTBEAT = 2
 _LISTS_SHARE = 1 / 8  # of the looks
-_OTHER_TRIPS = 2  # round trips of a look beside one heartbeat after the other: claims, listings
+_TRIPS_OF_A_LOOK = 2  # a site's own heartbeat, then the others' side by side
+_ASKS_PER_SYNC = 16
+_ASKS_PER_HEARTBEAT = 8
+_NEWS_PER_ROUND = 2  # heartbeats at once: it is open, it is decided
 
 
 @dataclass
@@ -134,6 +138,7 @@ class _Play:
         self.intervals: list[float] = []
         self.opened_to_commit: list[float] = []
         self.late = 0
+        self.asks = self.step * 0  # of each site, that found nothing
 
     def _index(self) -> dict[str, int]:
         return {site.name: number for number, site in enumerate(self.plan.sites)}
@@ -157,9 +162,9 @@ class _Play:
             opens = self._due().min(axis=1)
             self._round(int(np.argmin(opens)))
         seconds = float(self.applied.max())
-        self._small_traffic(seconds)
+        self._small_traffic(seconds, rounds)
         self._snapshots(rounds)
-        looks = seconds / self.look
+        looks = seconds / self._look_period()
         return Timeline(
             seconds=seconds,
             rounds=rounds,
@@ -169,8 +174,10 @@ class _Play:
             tokens_per_second=plan.batch_tokens / self.step,
             bytes_up=links.sent,
             bytes_down=links.received,
-            puts=rounds * (self.count + 1.0) + self.count * seconds / plan.heartbeat_seconds,
-            gets=rounds * 2.0 * (self.count - 1) + self.count * looks * self.count,
+            puts=rounds * (self.count + 1.0) + float(self._heartbeats(seconds, rounds).sum()),
+            gets=float(
+                rounds * 2.0 * (self.count - 1) + self.asks.sum() + looks.sum() * self.count
+            ),
             late=self.late / max(1, rounds * self.count),
             commit_seconds=float(np.mean(self.opened_to_commit)),
         )
@@ -180,19 +187,34 @@ class _Play:
         due: Values = np.maximum(self.captured + self.steps * self.step, self.applied)
         return due
 
-    def _sees(self, at: Values | float) -> Values:
-        """When the sites notice what is in the store from `at` on: at their next look."""
-        period = self.look + (self.count + _OTHER_TRIPS) * self.links.rtt
+    def _look_period(self) -> Values:
+        period: Values = self.look + _TRIPS_OF_A_LOOK * self.links.rtt
+        return period
+
+    def _sees(self, at: float) -> Values:
+        """When the sites notice what the heartbeats tell from `at` on: at their next look."""
+        period = self._look_period()
         turn = np.ceil((at - self.phase) / period)
-        sees: Values = self.phase + turn * period + 0.5 * self.count * self.links.rtt
+        sees: Values = self.phase + turn * period + _TRIPS_OF_A_LOOK * self.links.rtt
         return sees
+
+    def _asks(self, since: Values, at: float, who: slice | int) -> Values:
+        """When these sites, which ask from `since` on, ask for the first time for what is in the
+        store from `at` on."""
+        beat = self.plan.heartbeat_seconds
+        often = np.maximum(beat / _ASKS_PER_HEARTBEAT, self.steps * self.step[who] / _ASKS_PER_SYNC)
+        period = np.maximum(np.minimum(beat / _LOOKS_PER_HEARTBEAT, often), self.links.rtt[who])
+        turns = np.maximum(0.0, np.ceil((at - since) / period))
+        self.asks[who] += turns
+        asks: Values = since + turns * period
+        return asks
 
     def _round(self, fragment: int) -> None:
         links, part = self.links, self.part
         due = self._due()[fragment]
         opener = int(np.argmin(due))
         opened = float(due[opener])
-        there = opened + part.contribution / links.up[opener] + links.rtt[opener]
+        there = opened + part.contribution / links.up[opener] + 2 * links.rtt[opener]
         asked = np.maximum(self._sees(there), self.applied[fragment]) + 0.5 * self.step
         captured = np.minimum(np.maximum(asked, opened), np.maximum(due, opened))
         encoded = captured + part.encode_seconds * self.slower
@@ -201,14 +223,16 @@ class _Play:
         slowest = float(np.max(self.step + self.exchange.max(axis=0)))
         grace = grace_of(slowest, self.plan.heartbeat_seconds)
         self.exchange[fragment] = put - captured
-        complete = float(self._sees(float(put.max()))[merger])
-        begin = min(complete, opened + grace)
+        begin = min(float(put.max()), opened + grace)
         in_time = put <= begin
         others = max(0, int(in_time.sum()) - 1)
-        fetched = links.fetch(np.array(begin), others * part.contribution, merger)
+        ready = np.max(put[in_time], initial=begin if others < self.count - 1 else 0.0)
+        asked = self._asks(put[merger], ready, merger)
+        fetched = links.fetch(asked, others * part.contribution, merger)
         merged = fetched + part.merge_seconds * self.slower[merger]
         committed = float(links.send(merged, part.commit, merger))
-        has = links.fetch(self._sees(committed), part.commit, slice(None))
+        asked = self._asks(put, committed, slice(None))
+        has = links.fetch(asked, part.commit, slice(None))
         has[merger] = committed  # it has what it made
         links.received[merger] -= part.commit
         self.applied[fragment] = has + part.apply_seconds * self.slower
@@ -217,13 +241,20 @@ class _Play:
         self.opened_to_commit.append(committed - opened)
         self.late += self.count - int(in_time.sum())
 
-    def _small_traffic(self, seconds: float) -> None:
-        """Heartbeats, written and read, and the claims."""
-        looks = seconds / self.look * (1 + _LISTS_SHARE)
+    def _heartbeats(self, seconds: float, rounds: int) -> Values:
+        """How many each site puts: in time, and at once when it has news."""
+        news = rounds / self.count * _NEWS_PER_ROUND
+        beats: Values = seconds / self.plan.heartbeat_seconds + news + self.links.rtt * 0
+        return beats
+
+    def _small_traffic(self, seconds: float, rounds: int) -> None:
+        """Heartbeats, written and read, and what is asked for in vain."""
+        looks = seconds / self._look_period() * (1 + _LISTS_SHARE)
         reading = looks * self.count * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
-        writing = seconds / self.plan.heartbeat_seconds * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
-        self.links.received += reading
-        self.links.sent += writing + looks * self.count * REQUEST_BYTES / 2
+        writing = self._heartbeats(seconds, rounds) * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
+        asking = self.asks * REQUEST_BYTES / 2
+        self.links.received += reading + asking
+        self.links.sent += writing + looks * self.count * REQUEST_BYTES / 2 + asking
         if self.plan.corpus_from_store:
             self.links.received += 2 * seconds * self.plan.batch_tokens / self.step
 
