@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
 from archipel import config
 from archipel.errors import ConfigError, IntegrityError, RunError
-from archipel.ledger import Contribution, Cover, Ledger, RunSpec
+from archipel.ledger import Contribution, Cover, Ledger, RunSpec, SnapshotManifest
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, split
@@ -66,8 +66,6 @@ def read_snapshot(ledger: Ledger, number: int, fragments: Sequence[Fragment]) ->
     manifest = ledger.snapshot(number)
     if manifest is None:
         raise IntegrityError(f"{ledger.store.url} has no complete snapshot {number}")
-    size = sum(file.packed_bytes for file in manifest.files.values())
-    log.info("reading snapshot %s, %.1f MB", number, size / 1e6)
     cache = config.home() / "cache" / "snapshots" / ledger.run
     with ThreadPoolExecutor(_FETCHES) as pool:
         data = pool.map(lambda n: ledger.snapshot_file(number, manifest, n, cache), manifest.files)
@@ -92,13 +90,17 @@ def load_state(ledger: Ledger, local: GlobalState | None = None) -> GlobalState:
             f"the run at {ledger.store.url} is not complete: `archipel run create` was "
             "interrupted. Run it again with the same options"
         )
-    if local and _is_nearer(ledger, local, numbers[-1]):
+    number = numbers[-1]
+    manifest = ledger.snapshot(number)
+    size = sum(file.packed_bytes for file in manifest.files.values()) if manifest else 0
+    if local and (manifest is None or _is_nearer(ledger, local, manifest, size)):
         log.info("reading the commits since this site's own checkpoint")
         try:
             return catch_up(ledger, local)
         except IntegrityError as error:
             log.warning("this site's checkpoint is not the run's (%s): joining afresh", error)
-    return catch_up(ledger, load_snapshot(ledger, numbers[-1]))
+    log.info("reading snapshot %s, %.1f MB", number, size / 1e6)
+    return catch_up(ledger, load_snapshot(ledger, number))
 
 
 def catch_up(ledger: Ledger, state: GlobalState) -> GlobalState:
@@ -132,11 +134,8 @@ def recall_history(ledger: Ledger, state: GlobalState) -> None:
         state.history = list(pool.map(of, range(count)))
 
 
-def _is_nearer(ledger: Ledger, local: GlobalState, number: int) -> bool:
-    """Whether the commits from `local` to a snapshot are less to fetch than the snapshot."""
-    manifest = ledger.snapshot(number)
-    if manifest is None:
-        return True
+def _is_nearer(ledger: Ledger, local: GlobalState, manifest: SnapshotManifest, size: int) -> bool:
+    """Whether the commits from `local` to a snapshot are less to fetch than its `size`."""
     behind = {
         fragment: (there - here) // ledger.spec.fragments
         for fragment, (here, there) in enumerate(zip(local.applied, manifest.rounds, strict=True))
@@ -147,7 +146,6 @@ def _is_nearer(ledger: Ledger, local: GlobalState, number: int) -> bool:
     found = ledger.commit(local.next_round(next(iter(behind))))
     if found is None:
         return False
-    size = sum(file.packed_bytes for file in manifest.files.values())
     return sum(behind.values()) * len(found[1]) < size
 
 
