@@ -47,6 +47,11 @@ def api_key() -> str | None:
     return os.environ.get("ARCHIPEL_API_KEY") or None
 
 
+def variable(name: str) -> str | None:
+    """A variable that the user's own settings name, such as a provider's key."""
+    return os.environ.get(name) or None
+
+
 def store_allows_http() -> bool:
     """Whether object storage may be reached without TLS, by the cloud SDKs' own variables."""
     names = ("AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP")

@@ -50,8 +50,8 @@ def test_pieces_arrive_as_they_were_sent(scripted: ScriptedService, ask: Ask) ->
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
-        (b'data: {"error": {"message": "out of luck", "code": "engine_unavailable"}}\n\n',
-         "engine_unavailable", "out of luck"),
+        (b'data: {"error": {"message": "out of luck", "code": "provider_unavailable"}}\n\n',
+         "provider_unavailable", "out of luck"),
         (b"data: {broken\n\n", None, "not OpenAI's"),
         (b"data: []\n\n", None, "not OpenAI's"),
         (b"", "cut_off", "ended before the answer did"),

@@ -161,7 +161,7 @@ def test_an_error_is_shown_and_can_be_tried_again(
     open_page: OpenPage, scripted: ScriptedService
 ) -> None:
     page = open_page(scripted.url)
-    error = {"message": "the island is closed", "code": "engine_unavailable"}
+    error = {"message": "the island is closed", "code": "provider_unavailable"}
     scripted.refusal = (503, {"error": error})
     ask(page, "Anyone?")
     scripted.asked()

@@ -1,34 +1,24 @@
-"""The gateway over an engine that the test plays: clients that leave, engines that break off."""
+"""The gateway over a provider that the test plays: clients that leave, providers that break off."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
 import pytest
 from openai import OpenAI
 
-from archipel.serve.engine import Address, Engine, EngineSettings
 from archipel.serve.gateway import create_app
+from archipel.serve.providers import OpenAIProvider
+from archipel.serve.routing import Policy, Target
 from tests.serve.scripted import ScriptedService, hosted_in_thread
-
-
-class _ElsewhereEngine(Engine):
-    """An engine that runs already, at `url`."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__("island", Path("none.gguf"), EngineSettings())
-        self._url = url
-
-    async def address(self) -> Address:
-        return Address(self._url, "engine-key")
 
 
 @pytest.fixture
 def url(scripted: ScriptedService) -> Iterator[str]:
-    engine = _ElsewhereEngine(scripted.url.removesuffix("/v1"))
-    app = create_app({"island": engine}, httpx.AsyncClient(trust_env=False), None)
-    with hosted_in_thread(app) as gateway:
+    policy = Policy("island", (Target("sea", "island", is_here=False),))
+    providers = {"sea": OpenAIProvider(scripted.url, None)}
+    with hosted_in_thread(create_app({"island": policy}, providers, None)) as gateway:
         yield f"{gateway}/v1"
 
 
@@ -39,13 +29,14 @@ def _stream(url: str) -> "openai.Stream[openai.types.chat.ChatCompletionChunk]":
     )
 
 
-def test_the_engine_stops_when_the_client_leaves(url: str, scripted: ScriptedService) -> None:
-    body = {"model": "island", "messages": [{"role": "user", "content": "Hi"}]}
-    with httpx.stream("POST", f"{url}/chat/completions", json=body) as response:
-        assert scripted.asked() == body
+def test_the_provider_stops_when_the_client_leaves(url: str, scripted: ScriptedService) -> None:
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(_stream, url)
+        scripted.asked()
         scripted.say("a beginning")
-        next(response.iter_raw())
-        assert not scripted.client_left.is_set()
+        stream = answering.result(20)
+    assert not scripted.client_left.is_set()
+    stream.close()
     assert scripted.client_left.wait(20)
 
 
@@ -57,13 +48,15 @@ def test_an_answer_that_has_not_begun_stops_too(url: str, scripted: ScriptedServ
     assert scripted.client_left.wait(20)
 
 
-def test_an_engine_that_breaks_off_ends_the_stream_with_an_error(
+def test_a_provider_that_breaks_off_ends_the_stream_with_an_error(
     url: str, scripted: ScriptedService
 ) -> None:
-    stream = _stream(url)
-    scripted.asked()
-    scripted.say("a beginning")
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(_stream, url)
+        scripted.asked()
+        scripted.say("a beginning")
+        stream = answering.result(20)
     assert next(stream).choices[0].delta.content == "a beginning"
-    scripted.send(ConnectionError("the engine crashed"))
-    with pytest.raises(openai.APIError, match="started again"):
+    scripted.send(ConnectionError("it crashed"))
+    with pytest.raises(openai.APIError, match="broke off"):
         list(stream)

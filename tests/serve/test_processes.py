@@ -23,7 +23,7 @@ def test_a_killed_engine_costs_one_request_at_most(own_service: Service) -> None
     first, second = (httpx.post(f"{own_service.url}/completions", json=body) for _ in range(2))
     if first.status_code != 200:  # it came before the service had noticed
         assert first.status_code == 503
-        assert first.json()["error"]["code"] == "engine_unavailable"
+        assert first.json()["error"]["code"] == "provider_unavailable"
     assert second.status_code == 200
     assert own_service.engine_process_id() != killed
 

@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from archipel import config
 from archipel.errors import ConfigError
 
+if TYPE_CHECKING:
+    from archipel.serve.settings import Settings
+
 MODELS_HELP = "Directories, .gguf files or pulled names; NAME=MODEL gives another public name."
 
 
 def serve(
-    models: list[str] = typer.Argument(help=MODELS_HELP),
+    models: list[str] | None = typer.Argument(None, help=MODELS_HELP),
+    config_file: Path | None = typer.Option(
+        None, "--config", help="TOML file with models, providers elsewhere, and routes."
+    ),
+    check: bool = typer.Option(False, "--check", help="Only say whether all that is right."),
     host: str = typer.Option("127.0.0.1", help="Address to listen on; another needs a key."),
     port: int = typer.Option(8080, min=0, max=65535, help="Port to listen on; 0 takes a free one."),
     context: int = typer.Option(4096, min=64, help="Tokens that one request may use."),
@@ -22,51 +30,56 @@ def serve(
         None, help="File with the key that clients must send.  [default: ARCHIPEL_API_KEY]"
     ),
 ) -> None:
-    """Serve models through an OpenAI-compatible API until Ctrl-C."""
+    """Serve models through an OpenAI-compatible API until Ctrl-C.
+
+    Example: archipel serve smollm2-135m --config service.toml
+    """
     import asyncio
 
-    from archipel.serve.engine import EngineSettings
-    from archipel.serve.hosting import listen, stop_event
-    from archipel.serve.service import check_exposure, service
-    from archipel.serve.weights import resolve_models
+    from rich.console import Console
 
-    api_key = read_api_key(api_key_file)
+    from archipel.serve.hosting import listen, stop_event
+    from archipel.serve.providers import read_key
+    from archipel.serve.service import check_exposure, providers_elsewhere, service
+    from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
+
+    api_key = read_key(api_key_file) if api_key_file else config.api_key()
     check_exposure(host, api_key)
+    written = read_settings(config_file) if config_file else Settings()
+    if not (models or written.models or written.routes):
+        raise ConfigError(
+            "give the models to serve, or --config with routes. `archipel pull smollm2-135m` gets "
+            "a small model to begin with."
+        )
+
+    def table(path: str) -> ModelTable:
+        return ModelTable(path=path, context=context, parallel=parallel, threads=threads)
+
+    settings, files = with_models(written, models or [], table, config.home())
+    if check:
+        providers_elsewhere(settings)
+        names = ", ".join(settings.policies())
+        Console(highlight=False).print(f"all is right; it would serve {names}", soft_wrap=True)
+        return
     sock = listen(host, port)
-    paths = resolve_models(models, config.home())
-    settings = EngineSettings(context_tokens=context, parallel=parallel, threads=threads)
 
     async def run() -> None:
-        async with service(paths, sock=sock, api_key=api_key, settings=settings) as url:
+        async with service(settings, files, sock=sock, api_key=api_key) as url:
             stopped = stop_event()
-            print_models(url, paths)
+            print_models(url, settings, files)
             await stopped.wait()
 
     asyncio.run(run())
 
 
-def read_api_key(file: Path | None) -> str | None:
-    """The key in `file`, else the environment's.
-
-    Raises:
-        ConfigError: the file can't be read or is empty.
-    """
-    if file is None:
-        return config.api_key()
-    try:
-        key = file.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't read the key in {file}: {error}. Check the path.") from error
-    if not key:
-        raise ConfigError(f"{file} is empty. Put one key into it.")
-    return key
-
-
-def print_models(url: str, paths: Mapping[str, Path]) -> None:
-    """One line per model."""
+def print_models(url: str, settings: "Settings", files: Mapping[str, Path]) -> None:
+    """One line per public name: what runs here with its size, a route with its targets."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    for name, path in paths.items():
-        size_mb = path.stat().st_size / 1e6
-        console.print(f"[bold]{name}[/]  {url}  [dim]{size_mb:,.0f} MB[/]", soft_wrap=True)
+    for name, policy in settings.policies().items():
+        if name in files and name not in settings.routes:
+            what = f"{files[name].stat().st_size / 1e6:,.0f} MB"
+        else:
+            what = ", ".join(f"{target.provider}/{target.model}" for target in policy.targets)
+        console.print(f"[bold]{name}[/]  {url}  [dim]{what}[/]", soft_wrap=True)

@@ -13,7 +13,7 @@ from archipel.cli.serve import MODELS_HELP, print_models
 from archipel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from archipel.serve.engine import EngineSettings
+    from archipel.serve.settings import Settings
 
 
 def up(
@@ -33,26 +33,28 @@ def up(
 
     from rich.console import Console
 
-    from archipel.serve.engine import EngineSettings
     from archipel.serve.hosting import stop_event
-    from archipel.serve.weights import resolve_models
+    from archipel.serve.settings import ModelTable, Settings, with_models
 
     if bool(models) == bool(service_url):
         raise ConfigError(
             "give the models to serve, or --service-url of a running service: not both, not none. "
             "`archipel pull smollm2-135m` gets a small model to begin with."
         )
-    paths = resolve_models(models or [], config.home())
-    settings = EngineSettings(context_tokens=context, threads=threads)
+
+    def table(path: str) -> ModelTable:
+        return ModelTable(path=path, context=context, threads=threads)
+
+    settings, files = with_models(Settings(), models or [], table, config.home())
 
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
             if service_url:
                 url = service_url
             else:
-                running = local_service(paths, port=port, settings=settings)
+                running = local_service(settings, files, port=port)
                 url = await stack.enter_async_context(running)
-                print_models(url, paths)
+                print_models(url, settings, files)
             page_url = await stack.enter_async_context(assistant_page(url, port=page_port))
             stopped = stop_event()
             Console(highlight=False).print(f"[bold]assistant[/]  {page_url}", soft_wrap=True)
@@ -65,14 +67,14 @@ def up(
 
 @contextlib.asynccontextmanager
 async def local_service(
-    paths: Mapping[str, Path], *, port: int, settings: "EngineSettings"
+    settings: "Settings", files: Mapping[str, Path], *, port: int
 ) -> AsyncIterator[str]:
     """The service on this machine for the time of the block; gives its URL (…/v1)."""
     from archipel.serve.hosting import listen
     from archipel.serve.service import service
 
     sock = listen("127.0.0.1", port)
-    async with service(paths, sock=sock, api_key=config.api_key(), settings=settings) as url:
+    async with service(settings, files, sock=sock, api_key=config.api_key()) as url:
         yield url
 
 

@@ -1,17 +1,19 @@
-"""The OpenAI-compatible API in front of the engines: checks each request, then passes it through.
+"""The OpenAI-compatible API: checks each request, has it answered, and passes the answer through.
 
-Knows nothing about how a model runs; an engine's own answer goes to the client byte for byte.
+Knows nothing about who answers; a provider's own answer goes to the client byte for byte.
 """
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
+import secrets
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,8 +23,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from archipel.errors import ModelError
-from archipel.serve.engine import Engine
+from archipel.serve.dispatch import Dispatcher, NoAnswer
+from archipel.serve.providers import Provider, Question
+from archipel.serve.routing import Policy
+from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
@@ -33,10 +37,16 @@ class ApiError(Exception):
     """What the client is told, in OpenAI's shape."""
 
     def __init__(
-        self, status: int, message: str, code: str | None = None, param: str | None = None
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        param: str | None = None,
+        retry_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = None if retry_seconds is None else {"Retry-After": f"{retry_seconds:.0f}"}
         kind = "invalid_request_error" if status < 500 else "server_error"
         self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
@@ -67,10 +77,9 @@ class CompletionRequest(_CommonFields):
 
 @dataclass(frozen=True)
 class Gateway:
-    """The routes, over the engines by public name and one shared HTTP client."""
+    """The endpoints. The dispatcher over the same policies is in each request's state."""
 
-    engines: Mapping[str, Engine]
-    client: httpx.AsyncClient
+    policies: Mapping[str, Policy]
     api_key: str | None
 
     async def health(self, request: Request) -> Response:
@@ -80,7 +89,7 @@ class Gateway:
         self._authorise(request)
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "archipel"}
-            for name in self.engines
+            for name in self.policies
         ]
         return JSONResponse({"object": "list", "data": models})
 
@@ -93,29 +102,20 @@ class Gateway:
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
         self._authorise(request)
         body = await _read_body(request)
-        engine = self._engine(_parse(body, fields).model)
+        name = _parse(body, fields).model
+        self._check_model(name)
+        question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
+        dispatcher: Dispatcher = request.state.dispatcher
         try:
-            address = await engine.address()
-            forwarded = self.client.build_request(
-                "POST",
-                address.url + request.url.path,
-                content=body,
-                headers={
-                    "Authorization": f"Bearer {address.api_key}",
-                    "Content-Type": "application/json",
-                },
-            )
-            upstream = await _unless_client_leaves(
-                request, self.client.send(forwarded, stream=True)
-            )
-        except (ModelError, httpx.TransportError) as error:
-            _log.error("no answer from engine %s: %s", engine.name, error)
-            raise ApiError(503, _engine_ended(engine), "engine_unavailable") from error
-        if upstream.is_error:
-            raise await _engine_refusal(upstream, "messages" if fields is ChatRequest else "prompt")
-        return StreamingResponse(
-            _relay(upstream, engine), media_type=upstream.headers["content-type"]
-        )
+            answer = await _unless_client_leaves(request, dispatcher.answer(name, question))
+        except NoAnswer as error:
+            raise _no_answer(name, error) from error
+        except Refused as error:
+            raise _refusal(error, "messages" if fields is ChatRequest else "prompt") from error
+        headers = {"X-Archipel-Provider": answer.target.provider}
+        if answer.rest is None:
+            return Response(answer.head, 200, headers, answer.content_type)
+        return StreamingResponse(_relay(name, answer), 200, headers, answer.content_type)
 
     def _authorise(self, request: Request) -> None:
         """With a key, the key decides. Without one, no page of another site may use the service."""
@@ -131,22 +131,29 @@ class Gateway:
             message = "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`."
             raise ApiError(401, message, "invalid_api_key")
 
-    def _engine(self, model: str) -> Engine:
-        if model not in self.engines:
-            names = ", ".join(self.engines)
+    def _check_model(self, model: str) -> None:
+        if model not in self.policies:
+            names = ", ".join(self.policies)
             message = f"The model {model!r} does not exist here. Ask for one of: {names}."
             raise ApiError(404, message, "model_not_found", "model")
-        return self.engines[model]
 
 
 def create_app(
-    engines: Mapping[str, Engine], client: httpx.AsyncClient, api_key: str | None
+    policies: Mapping[str, Policy], providers: Mapping[str, Provider], api_key: str | None
 ) -> Starlette:
-    """The service over running engines. Without a key it answers to this machine's names only."""
-    gateway = Gateway(engines, client, api_key)
+    """The service over its providers. Without a key it answers to this machine's names only."""
+    gateway = Gateway(policies, api_key)
+
+    @contextlib.asynccontextmanager
+    async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
+        async with client_session() as session:
+            draw = partial(secrets.token_bytes, 16)
+            yield {"dispatcher": Dispatcher(policies, providers, session, draw=draw)}
+
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
     local_only = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)
     return Starlette(
+        lifespan=dispatching,
         routes=[
             Route("/health", gateway.health),
             Route("/v1/models", gateway.models),
@@ -181,9 +188,7 @@ def _parse(body: bytes, fields: type[_CommonFields]) -> _CommonFields:
         raise ApiError(400, message, "invalid_value" if param else "invalid_json", param) from None
 
 
-async def _unless_client_leaves(
-    request: Request, answer: Coroutine[Any, Any, httpx.Response]
-) -> httpx.Response:
+async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
     """The answer, no longer waited for if the client goes: its slot is for those who still wait."""
 
     async def leave() -> None:
@@ -201,44 +206,50 @@ async def _unless_client_leaves(
         leaving.cancel()
 
 
-async def _relay(upstream: httpx.Response, engine: Engine) -> AsyncIterator[bytes]:
-    """The engine's answer as it comes; closed as soon as the client goes."""
+async def _relay(name: str, answer: Answer) -> AsyncIterator[bytes]:
+    """A stream as it comes; closed as soon as the client goes."""
+    assert answer.rest is not None
     try:
-        async for chunk in upstream.aiter_raw():
-            yield chunk
-    except httpx.TransportError as error:
-        _log.error("engine %s ended in the middle of an answer: %s", engine.name, error)
-        problem = ApiError(503, _engine_ended(engine), "engine_unavailable")
+        yield answer.head
+        async for piece in answer.rest:
+            yield piece
+    except BrokenOff as error:
+        _log.error("%s: %s broke off its answer: %s", name, answer.target.provider, error)
+        message = f"The answer of {name!r} broke off. Send the request again."
+        problem = ApiError(503, message, "provider_unavailable")
         yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
     finally:
-        await upstream.aclose()
+        answer.close()
 
 
-def _engine_ended(engine: Engine) -> str:
-    return f"The engine of {engine.name!r} ended. Send the request again: it will be started again."
+def _no_answer(name: str, error: NoAnswer) -> ApiError:
+    _log.error("%s: no answer: %s", name, error)
+    message = (
+        f"Nothing that serves {name!r} answers just now. Send the request again: what runs here is "
+        "started again, what is elsewhere is tried again."
+    )
+    return ApiError(503, message, "provider_unavailable", retry_seconds=error.retry_seconds)
 
 
-async def _engine_refusal(upstream: httpx.Response, text: str) -> ApiError:
-    """llama.cpp's error as OpenAI would put it; `text` is the field that holds the text."""
-    await upstream.aread()
-    await upstream.aclose()
+def _refusal(refused: Refused, text: str) -> ApiError:
+    """A provider's own error in OpenAI's shape; `text` is the field that holds the text."""
     try:
-        error = upstream.json()["error"]
-        kind, message = error["type"], str(error["message"])
-    except (ValueError, KeyError, TypeError):
-        return ApiError(502, f"The engine answered {upstream.status_code}.", "engine_error")
-    if kind == "exceed_context_size_error":
+        error = json.loads(refused.body)["error"]
+        kind, message = error.get("code") or error["type"], str(error["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
+    if error["type"] == "exceed_context_size_error":  # llama.cpp's
         message = (
             f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
             f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
         )
         return ApiError(400, message, "context_length_exceeded", text)
-    return ApiError(upstream.status_code, message, kind)
+    return ApiError(refused.status, message, str(kind), error.get("param"))
 
 
 async def _show_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return JSONResponse(error.body, status_code=error.status)
+    return JSONResponse(error.body, error.status, error.headers)
 
 
 async def _show_http_exception(request: Request, error: Exception) -> Response:

@@ -1,21 +1,17 @@
-"""The service as a whole: an engine for each model, and the gateway in front of them."""
+"""The service as a whole: an engine for each model that runs here, and the gateway before all."""
 
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import httpx
-
 from archipel.chat import is_loopback
 from archipel.errors import ConfigError
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
 from archipel.serve.hosting import hosted
-
-# An answer that is not streamed has its first byte after its last token.
-_TIMEOUT = httpx.Timeout(30, read=3600)
-_NO_LIMIT = httpx.Limits(max_connections=None)
+from archipel.serve.providers import EngineProvider, Provider, provider_elsewhere
+from archipel.serve.settings import ModelTable, Settings
 
 
 def check_exposure(host: str, api_key: str | None) -> None:
@@ -33,26 +29,36 @@ def check_exposure(host: str, api_key: str | None) -> None:
 
 @contextlib.asynccontextmanager
 async def service(
-    models: Mapping[str, Path],
-    *,
-    sock: socket.socket,
-    api_key: str | None,
-    settings: EngineSettings,
+    settings: Settings, files: Mapping[str, Path], *, sock: socket.socket, api_key: str | None
 ) -> AsyncIterator[str]:
-    """Serve GGUF files under their public names for the time of the block; gives the URL (…/v1).
+    """Answer for all public names of the settings for the time of the block; gives the URL (…/v1).
+
+    `files` are the GGUF files of the models that run here.
 
     Raises:
-        ConfigError: `sock` listens on a network and there is no key.
+        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking.
         ModelError: an engine can't load its model.
     """
     check_exposure(sock.getsockname()[0], api_key)
-    engines = {name: Engine(name, path, settings) for name, path in models.items()}
+    providers = providers_elsewhere(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
-        for engine in engines.values():
-            await stack.enter_async_context(engine)
-        client = await stack.enter_async_context(
-            httpx.AsyncClient(timeout=_TIMEOUT, limits=_NO_LIMIT, trust_env=False)
-        )
-        url = await stack.enter_async_context(hosted(create_app(engines, client, api_key), sock))
+        for name, table in settings.models.items():
+            engine = Engine(name, files[name], _engine_settings(table))
+            providers[name] = EngineProvider(await stack.enter_async_context(engine))
+        app = create_app(settings.policies(), providers, api_key)
+        url = await stack.enter_async_context(hosted(app, sock))
         yield f"{url}/v1"
+
+
+def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
+    """The providers that the settings name, by name.
+
+    Raises:
+        ConfigError: the key of one can't be had.
+    """
+    return {name: provider_elsewhere(name, table) for name, table in settings.providers.items()}
+
+
+def _engine_settings(table: ModelTable) -> EngineSettings:
+    return EngineSettings(table.context, table.parallel, table.threads)

@@ -14,8 +14,8 @@ from archipel.cli.demo.stage import CHAT_MODEL, Stage
 from archipel.cli.serve import print_models
 from archipel.cli.up import assistant_page, local_service
 from archipel.errors import ModelError
-from archipel.serve.engine import EngineSettings
 from archipel.serve.hosting import stop_event
+from archipel.serve.settings import ModelTable, Settings
 
 _QUESTION = "Which city is the capital of France?"
 _PROMPT = "def "
@@ -30,9 +30,11 @@ async def serve_demo(
         `completion` and `chat_reply`; the latter is None where there is no chat model.
     """
     async with contextlib.AsyncExitStack() as open_:
-        running = local_service(models, port=ports[0], settings=EngineSettings())
+        tables = {name: ModelTable(path=str(file)) for name, file in models.items()}
+        settings = Settings(models=tables)
+        running = local_service(settings, models, port=ports[0])
         url = await open_.enter_async_context(running)
-        print_models(url, models)
+        print_models(url, settings, models)
         page = await open_.enter_async_context(assistant_page(url, port=ports[1]))
         stage.say(f"assistant     {page}")
         answers = await _ask(url, chat=CHAT_MODEL in models)

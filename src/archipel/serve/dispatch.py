@@ -1,0 +1,147 @@
+"""A question on its way through a policy: the first target that begins to answer has it.
+
+The decisions are `routing` and `breaker`; this keeps their state and asks.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import aiohttp
+
+from archipel.errors import ArchipelError
+from archipel.serve.breaker import Breaker, RetryBudget
+from archipel.serve.providers import Provider, Question
+from archipel.serve.routing import Policy, Target, beginning, candidates
+from archipel.serve.upstream import Answer, Refused, Unavailable, ask
+
+_log = logging.getLogger(__name__)
+
+
+class NoAnswer(ArchipelError):
+    """No target of a policy could answer. `retry_seconds`: when the next may be asked."""
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class Dispatcher:
+    """Asks the targets of policies, over one client session.
+
+    `draw` gives bytes by which weighted targets are chosen; `clock` is monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        providers: Mapping[str, Provider],
+        session: aiohttp.ClientSession,
+        *,
+        draw: Callable[[], bytes],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._policies = policies
+        self._providers = providers
+        self._session = session
+        self._draw = draw
+        self._clock = clock
+        self._breakers: defaultdict[Target, Breaker] = defaultdict(Breaker)
+        self._budgets = {
+            name: RetryBudget(policy.retry_share, policy.retry_burst, policy.retry_burst)
+            for name, policy in policies.items()
+        }
+
+    async def answer(self, name: str, question: Question) -> Answer:
+        """The first answer that begins.
+
+        Raises:
+            NoAnswer: no target of the policy gives one.
+            Refused: the question is wrong.
+        """
+        policy = self._policies[name]
+        waiting = deque(self._candidates(policy, question))
+        running: dict[asyncio.Task[Answer], Target] = {}
+        problems: list[str] = []
+        self._budgets[name] = self._budgets[name].asked()
+
+        def ask_next() -> None:
+            target = waiting.popleft()
+            running[asyncio.create_task(self._ask(target, question))] = target
+
+        try:
+            if waiting:
+                ask_next()
+            while running:
+                hedge = policy.hedge_seconds if waiting and question.streams else None
+                done, _ = await asyncio.wait(
+                    running, timeout=hedge, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    target = running.pop(task)
+                    if not (problem := _problem(task)):
+                        return task.result()
+                    problems.append(f"{target.provider}/{target.model}: {problem}")
+                    _log.warning("%s: %s", name, problems[-1])
+                if waiting and (not running or not done) and self._may_ask_more(name):
+                    ask_next()
+        finally:
+            for task in running:
+                task.cancel()
+                task.add_done_callback(_close)
+        raise NoAnswer("; ".join(problems) or "every target rests", self._rest_seconds(policy))
+
+    def _candidates(self, policy: Policy, question: Question) -> list[Target]:
+        now, breakers = self._clock(), self._breakers
+        resting = {target for target in policy.targets if not breakers[target].admits(now)}
+        draw = beginning(question.fields) if policy.sticky else self._draw()
+        return candidates(policy, draw, resting)
+
+    def _may_ask_more(self, name: str) -> bool:
+        left = self._budgets[name].spent()
+        self._budgets[name] = left or self._budgets[name]
+        return left is not None
+
+    async def _ask(self, target: Target, question: Question) -> Answer:
+        provider = self._providers[target.provider]
+        with self._counted(target):
+            return await ask(self._session, provider, question, target)
+
+    @contextmanager
+    def _counted(self, target: Target) -> Iterator[None]:
+        """Tell the target's breaker what came of a request."""
+        breakers = self._breakers
+        breakers[target] = breakers[target].begun()
+        try:
+            yield
+        except Unavailable:
+            breakers[target] = breakers[target].failed(self._clock())
+            raise
+        except Refused:
+            breakers[target] = breakers[target].succeeded()
+            raise
+        except BaseException:
+            breakers[target] = breakers[target].abandoned()
+            raise
+        breakers[target] = breakers[target].succeeded()
+
+    def _rest_seconds(self, policy: Policy) -> float:
+        until = min(self._breakers[target].until for target in policy.targets)
+        return max(0.0, until - self._clock())
+
+
+def _problem(task: asyncio.Task[Answer]) -> Unavailable | None:
+    """Why a request that is done brought no answer; what else it raised is raised again."""
+    error = task.exception()
+    if error is None or isinstance(error, Unavailable):
+        return error
+    raise error
+
+
+def _close(task: asyncio.Task[Answer]) -> None:
+    """Nobody reads this answer: another came first, or the client has left."""
+    if not task.cancelled() and not task.exception():
+        task.result().close()

@@ -1,0 +1,142 @@
+"""Providers: who answers chat messages, here or elsewhere, each in its own way over HTTP.
+
+A provider says what is to be sent for a request; `upstream.py` sends it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from archipel import config
+from archipel.errors import ConfigError
+from archipel.serve.engine import Engine
+from archipel.serve.settings import ProviderTable
+
+AZURE_VERSION = "2024-10-21"
+ANTHROPIC_VERSION = "2023-06-01"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A client's request: the endpoint below /v1, its body parsed and as it came."""
+
+    endpoint: str  # "/chat/completions"
+    fields: Mapping[str, Any]
+    body: bytes
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is to come piece by piece."""
+        return bool(self.fields.get("stream"))
+
+    def to(self, model: str) -> bytes:
+        """The body for a provider that calls the model so."""
+        if self.fields["model"] == model:
+            return self.body
+        return json.dumps({**self.fields, "model": model}).encode()
+
+
+@dataclass(frozen=True)
+class Call:
+    """An HTTP POST."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Provider(Protocol):
+    """One engine or one service elsewhere."""
+
+    async def call(self, question: Question, model: str) -> Call:
+        """What to send.
+
+        Raises:
+            ModelError: the engine can't be started.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class EngineProvider:
+    """A model that runs here."""
+
+    engine: Engine
+
+    async def call(self, question: Question, model: str) -> Call:
+        """As `Provider.call`; starts the engine if it is not running."""
+        address = await self.engine.address()
+        return Call(
+            f"{address.url}/v1{question.endpoint}", _bearer(address.api_key), question.to(model)
+        )
+
+
+@dataclass(frozen=True)
+class OpenAIProvider:
+    """Any service with OpenAI's API, at `url` (…/v1)."""
+
+    url: str
+    key: str | None
+
+    async def call(self, question: Question, model: str) -> Call:
+        """As `Provider.call`."""
+        headers = _bearer(self.key) if self.key else {}
+        return Call(self.url + question.endpoint, headers, question.to(model))
+
+
+@dataclass(frozen=True)
+class AzureProvider:
+    """Azure OpenAI: a model is a deployment, named in the URL; `url` is the resource's."""
+
+    url: str
+    key: str | None
+    version: str
+
+    async def call(self, question: Question, model: str) -> Call:
+        """As `Provider.call`."""
+        url = f"{self.url}/openai/deployments/{model}{question.endpoint}?api-version={self.version}"
+        return Call(url, {"api-key": self.key} if self.key else {}, question.to(model))
+
+
+def provider_elsewhere(name: str, table: ProviderTable) -> Provider:
+    """The provider that a table of the settings describes.
+
+    Raises:
+        ConfigError: its key can't be had.
+    """
+    key = _key(name, table)
+    if table.kind == "azure":
+        return AzureProvider(table.url, key, table.api_version or AZURE_VERSION)
+    return OpenAIProvider(table.url, key)
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def _key(name: str, table: ProviderTable) -> str | None:
+    if table.key_env:
+        key = config.variable(table.key_env)
+        if not key:
+            raise ConfigError(
+                f"providers.{name}.key_env: {table.key_env} is not set. Put the key into it."
+            )
+        return key
+    return read_key(table.key_file) if table.key_file else None
+
+
+def read_key(file: Path) -> str:
+    """The key that a file holds.
+
+    Raises:
+        ConfigError: the file can't be read or is empty.
+    """
+    try:
+        key = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read the key in {file}: {error}. Check the path.") from error
+    if not key:
+        raise ConfigError(f"{file} is empty. Put one key into it.")
+    return key

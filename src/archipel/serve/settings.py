@@ -1,0 +1,178 @@
+"""The service's TOML file: models that run here, providers elsewhere, and routes over both."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from archipel.errors import ConfigError
+from archipel.serve.routing import Policy, Target
+from archipel.serve.weights import resolve_models
+
+_Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
+_Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelTable(_Table):
+    """`[models.NAME]`: a model that runs here, in a process of its own."""
+
+    path: str = Field(description="folder, .gguf file or pulled name")
+    context: int = Field(default=4096, ge=64)
+    parallel: int = Field(default=4, ge=1, le=1024)
+    threads: int | None = Field(default=None, ge=1)
+
+
+class ProviderTable(_Table):
+    """`[providers.NAME]`: a service elsewhere. Its key is in the environment or in a file."""
+
+    kind: Literal["openai", "azure", "anthropic"] = "openai"
+    url: str
+    key_env: str | None = None
+    key_file: Path | None = None
+    api_version: str | None = Field(default=None, description="Azure's and Anthropic's")
+    is_here: bool = Field(default=False, description="what it is told stays in the organisation")
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        scheme, _, rest = url.partition("://")
+        if "@" in rest:  # the URL may hold a password: it is not shown
+            raise ValueError("give the URL without credentials; they belong in key_env or key_file")
+        if scheme not in ("http", "https") or not rest:
+            raise ValueError(f"{url!r} is not an http(s) URL")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> "ProviderTable":
+        if self.key_env and self.key_file:
+            raise ValueError("give key_env or key_file, not both")
+        return self
+
+
+class TargetTable(_Table):
+    """One entry of a route's `targets`; without `provider`, a model that runs here."""
+
+    provider: _Name | None = None
+    model: str = Field(min_length=1)
+    weight: float = Field(default=1.0, gt=0, le=1e6)
+    first_token_seconds: _Seconds = 60.0
+    answer_seconds: _Seconds = 600.0
+
+
+class RouteTable(_Table):
+    """`[routes.NAME]`: a public model name, answered by the first of its targets that can."""
+
+    targets: tuple[TargetTable, ...] = Field(min_length=1, max_length=64)
+    order: Literal["listed", "weighted"] = "listed"
+    sticky: bool = False
+    data_stays_here: bool = False
+    hedge_seconds: _Seconds | None = None
+    retry_share: float = Field(default=0.2, ge=0, le=1)
+    retry_burst: float = Field(default=1000.0, ge=0)
+
+
+class Settings(_Table):
+    """The whole file. A model that runs here is public under its own name unless a route has it."""
+
+    models: dict[_Name, ModelTable] = Field(default_factory=dict)
+    providers: dict[_Name, ProviderTable] = Field(default_factory=dict)
+    routes: dict[_Name, RouteTable] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Settings":
+        if both := self.models.keys() & self.providers.keys():
+            raise ValueError(f"{', '.join(sorted(both))}: in [models] and in [providers]. Rename")
+        for name, route in self.routes.items():
+            for number, target in enumerate(route.targets):
+                self._check_target(f"routes.{name}.targets.{number}", route, target)
+        return self
+
+    def _check_target(self, place: str, route: RouteTable, target: TargetTable) -> None:
+        known = self.models if target.provider is None else self.providers
+        wanted = target.provider or target.model
+        if wanted not in known:
+            kind = "models" if target.provider is None else "providers"
+            names = ", ".join(known) or "none"
+            raise ValueError(f"{place}: {wanted!r} is not one of [{kind}] ({names})")
+        if route.data_stays_here and target.provider and not self.providers[wanted].is_here:
+            raise ValueError(
+                f"{place}: data_stays_here, and provider {wanted!r} is elsewhere. Take it out, "
+                "or say is_here = true in its table if it is the organisation's own"
+            )
+
+    def policies(self) -> dict[str, Policy]:
+        """What each public name stands for."""
+        own = {name: Policy(name, (Target(name, name, is_here=True),)) for name in self.models}
+        return own | {name: self._policy(name, route) for name, route in self.routes.items()}
+
+    def _policy(self, name: str, route: RouteTable) -> Policy:
+        return Policy(
+            name,
+            tuple(self._target(target) for target in route.targets),
+            weighted=route.order == "weighted",
+            sticky=route.sticky,
+            data_stays_here=route.data_stays_here,
+            hedge_seconds=route.hedge_seconds,
+            retry_share=route.retry_share,
+            retry_burst=route.retry_burst,
+        )
+
+    def _target(self, table: TargetTable) -> Target:
+        return Target(
+            table.provider or table.model,
+            table.model,
+            is_here=table.provider is None or self.providers[table.provider].is_here,
+            weight=table.weight,
+            first_token_seconds=table.first_token_seconds,
+            answer_seconds=table.answer_seconds,
+        )
+
+
+def read_settings(file: Path) -> Settings:
+    """The settings in a TOML file.
+
+    Raises:
+        ConfigError: it can't be read, is not TOML, or a key is wrong: the message names it.
+    """
+    try:
+        found = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read {file}: {error}. Check the path.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not TOML: {error}.") from error
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        raise ConfigError("\n".join([f"{file}:", *_lines(error)])) from error
+
+
+def with_models(
+    settings: Settings, models: Sequence[str], table: Callable[[str], ModelTable], home: Path
+) -> tuple[Settings, dict[str, Path]]:
+    """The settings with further models, each `[NAME=]MODEL`, and the GGUF file of every model.
+
+    Raises:
+        ConfigError, ModelError: as `resolve_models`; or a name is a provider's too.
+    """
+    written = [f"{name}={table.path}" for name, table in settings.models.items()]
+    files = resolve_models([*written, *models], home)
+    tables = {name: settings.models.get(name) or table(str(file)) for name, file in files.items()}
+    try:
+        return Settings.model_validate({**dict(settings), "models": tables}), files
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(error))) from error
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [_line(problem["loc"], problem["msg"]) for problem in error.errors()]
+
+
+def _line(place: tuple[int | str, ...], message: str) -> str:
+    key = ".".join(str(part) for part in place)
+    return f"  {key}: {message}" if key else f"  {message.removeprefix('Value error, ')}"

@@ -1,0 +1,169 @@
+"""One request to one provider, until its answer has begun: what failed before may go elsewhere."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from archipel.errors import ArchipelError, ModelError
+from archipel.serve.providers import Call, Provider, Question
+from archipel.serve.routing import Target
+
+_CONNECT_SECONDS = 10.0
+_SILENCE_SECONDS = 300.0  # between two pieces of a stream that has begun
+_HEAD_LIMIT_BYTES = 1 << 20  # of a stream before its first token
+_ANSWER_LIMIT_BYTES = 64 << 20
+_ANOTHER_MAY_DO_BETTER = {401, 402, 403, 404, 405, 408, 409, 425, 429}  # ours or the provider's
+
+
+class Unavailable(ArchipelError):
+    """A provider gave no answer; another may."""
+
+
+class Refused(ArchipelError):
+    """A provider refused the request itself; so would any other."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"refused with {status}")
+        self.status = status
+        self.body = body
+
+
+class BrokenOff(ArchipelError):
+    """An answer that had begun ended too early."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer in `head`, or the beginning of a stream and the rest of it.
+
+    `close` ends a stream that is not read to its end: the provider stops.
+    """
+
+    target: Target
+    content_type: str
+    head: bytes
+    rest: AsyncIterator[bytes] | None
+    close: Callable[[], None]
+
+
+def client_session() -> aiohttp.ClientSession:
+    """The connections to all providers; a proxy that the environment names is not used."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
+        ),
+        auto_decompress=True,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+
+
+async def ask(
+    session: aiohttp.ClientSession, provider: Provider, question: Question, target: Target
+) -> Answer:
+    """Send a question to a target and wait until the answer has begun.
+
+    Raises:
+        Unavailable: no connection, no answer in time, or an error that is not the question's.
+        Refused: the question is wrong.
+    """
+    seconds = target.first_token_seconds if question.streams else target.answer_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            call = await provider.call(question, target.model)
+            return await _answer(session, call, question, target)
+    except TimeoutError as error:
+        raise Unavailable(f"no answer within {seconds:g} s") from error
+    except (aiohttp.ClientError, ModelError, BrokenOff, OSError) as error:
+        raise Unavailable(str(error) or type(error).__name__) from error
+
+
+async def _answer(
+    session: aiohttp.ClientSession, call: Call, question: Question, target: Target
+) -> Answer:
+    response = await session.post(
+        call.url,
+        data=call.body,
+        headers={"Content-Type": "application/json", **call.headers},
+        allow_redirects=False,
+    )
+    try:
+        if response.status != 200:
+            raise _refusal(response.status, await _whole(response))
+        content_type = response.headers.get("Content-Type", "application/json")
+        if not question.streams:
+            return Answer(target, content_type, await _whole(response), None, response.close)
+        pieces = response.content.iter_any()
+        head = await _first_token(pieces)
+    except BaseException:  # cancelled too: the provider stops when its connection closes
+        response.close()
+        raise
+    return Answer(target, content_type, head, _rest(pieces), response.close)
+
+
+def _refusal(status: int, body: bytes) -> ArchipelError:
+    if 400 <= status < 500 and status not in _ANOTHER_MAY_DO_BETTER:
+        return Refused(status, body)
+    return Unavailable(f"it answered {status}: {body[:200].decode(errors='replace')}")
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _ANSWER_LIMIT_BYTES:
+            raise BrokenOff(f"its answer is over {_ANSWER_LIMIT_BYTES >> 20} MiB")
+    return bytes(body)
+
+
+async def _first_token(pieces: AsyncIterator[bytes]) -> bytes:
+    """The stream up to and with the event that brings its first token."""
+    head, seen = bytearray(), 0
+    async for piece in pieces:
+        head += piece
+        while (end := head.find(b"\n", seen)) >= 0:
+            if _has_begun(bytes(head[seen:end])):
+                return bytes(head)
+            seen = end + 1
+        if len(head) > _HEAD_LIMIT_BYTES:
+            break
+    raise BrokenOff("its stream ended before the first token")
+
+
+def _has_begun(line: bytes) -> bool:
+    """Whether a line of the stream is an event that says something, or the end."""
+    name, _, data = line.partition(b":")
+    if name != b"data":
+        return False
+    data = data.strip()
+    if data == b"[DONE]":
+        return True
+    try:
+        event: Any = json.loads(data)
+        if event.get("error"):
+            raise BrokenOff(f"its stream began with an error: {str(event['error'])[:200]}")
+        return any(_says_something(choice) for choice in event.get("choices", ()))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise BrokenOff(f"its stream is not OpenAI's: {data[:100]!r}") from error
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    said = {**(choice.get("delta") or {}), "role": None}
+    return bool(any(said.values()) or choice.get("text") or choice.get("finish_reason"))
+
+
+async def _rest(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What comes after the first token.
+
+    Raises:
+        BrokenOff: it ended too early.
+    """
+    try:
+        async for piece in pieces:
+            yield piece
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise BrokenOff(str(error) or type(error).__name__) from error
