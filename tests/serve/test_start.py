@@ -1,5 +1,6 @@
 """What `archipel serve` and `archipel up` say when they can't start, and what names models get."""
 
+import asyncio
 import socket
 import subprocess
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archipel.errors import ConfigError, ModelError
+from archipel.serve.hosting import listen
 from archipel.serve.weights import find_gguf, resolve_models
 
 Archipel = Callable[..., subprocess.Popen[str]]
@@ -91,3 +93,22 @@ def test_a_checkpoint_is_converted_again_only_when_it_changes(
     assert find_gguf(copy, home) == first
     (copy / "chat_template.jinja").write_text("{{ messages[0]['content'] }}")
     assert find_gguf(copy, home) != first
+
+
+def test_what_is_sent_in_pieces_is_not_held_back() -> None:
+    def no_delay(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock = writer.get_extra_info("socket")
+        set_to.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def connect() -> int:
+        sock = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(no_delay, sock=sock):
+            _, writer = await asyncio.open_connection(*sock.getsockname())
+            found = await set_to
+            writer.close()
+            return found
+
+    with asyncio.Runner() as runner:
+        set_to: asyncio.Future[int] = runner.get_loop().create_future()
+        assert runner.run(connect()) == 1
