@@ -1,0 +1,127 @@
+"""The service before suppliers that answer at once: what it adds, how much it carries, failover.
+
+Suppliers, service and clients are processes of their own on this machine, the ways are taken in
+turns. What is added is the difference to asking a supplier without the service between.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks.serving.load import Door, Timed, at_once, in_turn, started
+
+_KEY = "a key of the benchmark"
+_CLIENTS = 32
+_STREAMS_A_SECOND = 350
+
+
+def run(quick: bool) -> dict[str, float | int]:
+    """Measure and return the figures; times are medians over rounds."""
+    rounds, count, seconds = (3, 200, 3.0) if quick else (5, 500, 6.0)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        (upstream, url), (_, other) = (stack.enter_context(_upstream()) for _ in range(2))
+        service, door = stack.enter_context(_service(folder, [url, other]))
+        direct = Door(url, "m")
+        figures = _against(direct, door, service, rounds, count, seconds)
+        figures |= _paced(direct, door, seconds)
+        figures["rss_megabytes"] = round(_rss_bytes(service) / 1e6, 1)
+        return figures | asyncio.run(_failover(door, upstream))
+
+
+def _against(
+    direct: Door, door: Door, service: int, rounds: int, count: int, seconds: float
+) -> dict[str, float | int]:
+    added, cpu, requests, streams = [], [], [], []
+    for _ in range(rounds):
+        bare = asyncio.run(in_turn(direct, count, stream=False))
+        before = _cpu_seconds(service)
+        through = asyncio.run(in_turn(door, count, stream=False))
+        cpu.append((_cpu_seconds(service) - before) / count)
+        added.append(_p50(through) - _p50(bare))
+        requests.append(asyncio.run(at_once(door, _CLIENTS, seconds, stream=False)))
+        streams.append(asyncio.run(at_once(door, _CLIENTS, seconds, stream=True)))
+    return {
+        "added_p50_ms": round(1000 * median(added), 3),
+        "cpu_ms_per_request": round(1000 * median(cpu), 3),
+        "requests_per_second": round(median(requests)),
+        "streams_per_second": round(median(streams)),
+    }
+
+
+def _paced(direct: Door, door: Door, seconds: float) -> dict[str, float | int]:
+    """What is added to the first token when streams are started at a fixed rate."""
+    bare, through = (
+        asyncio.run(started(way, _STREAMS_A_SECOND, 2 * seconds)) for way in (direct, door)
+    )
+    return {
+        "streams_started_a_second": _STREAMS_A_SECOND,
+        "failed_streams": sum(isinstance(found, BaseException) for found in through),
+        "added_first_token_p99_ms": round(1000 * (_p99(through) - _p99(bare)), 1),
+    }
+
+
+async def _failover(door: Door, upstream: subprocess.Popen[str]) -> dict[str, float | int]:
+    """Kill the first supplier while streams are started, and count those that failed."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(2.0, upstream.kill)
+    found = await started(door, 200, 4.0)
+    errors = [error for error in found if isinstance(error, BaseException)]
+    return {"streams_on_failover": len(found), "failed_requests_on_failover": len(errors)}
+
+
+def _p50(times: Sequence[Timed]) -> float:
+    return median(timed.end for timed in times)
+
+
+def _p99(found: Sequence[Timed | BaseException]) -> float:
+    firsts = sorted(timed.first for timed in found if isinstance(timed, Timed))
+    return firsts[int(0.99 * len(firsts))]
+
+
+@contextmanager
+def _upstream() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "benchmarks.serving.upstream"]
+    with _process(command) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+
+
+@contextmanager
+def _service(folder: Path, urls: Sequence[str]) -> Iterator[tuple[int, Door]]:
+    """`archipel serve` with one route over the suppliers; its process and the way in."""
+    tables = [f'[providers.s{n}]\nurl = "{url}"\n' for n, url in enumerate(urls)]
+    targets = ", ".join(f'{{provider = "s{n}", model = "m"}}' for n in range(len(urls)))
+    settings = folder / "service.toml"
+    settings.write_text("".join(tables) + f"[routes.chat]\ntargets = [{targets}]\n")
+    (folder / "key").write_text(_KEY)
+    command = [sys.executable, "-m", "archipel", "serve", "--config", str(settings), "--port", "0"]
+    with _process([*command, "--api-key-file", str(folder / "key")]) as process:
+        assert process.stdout is not None
+        yield process.pid, Door(process.stdout.readline().split()[1], "chat", _KEY)
+
+
+@contextmanager
+def _process(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_bytes(process: int) -> int:
+    fields = Path(f"/proc/{process}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
