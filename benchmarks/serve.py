@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks.serving.litellm import litellm
 from benchmarks.serving.load import Door, Timed, at_once, in_turn, started
 
 _KEY = "a key of the benchmark"
@@ -29,30 +30,44 @@ def run(quick: bool) -> dict[str, float | int]:
         (upstream, url), (_, other) = (stack.enter_context(_upstream()) for _ in range(2))
         service, door = stack.enter_context(_service(folder, [url, other]))
         direct = Door(url, "m")
-        figures = _against(direct, door, service, rounds, count, seconds)
+        peer = stack.enter_context(litellm(folder, url))
+        figures = _against(direct, door, service, rounds, count)
+        figures |= _carried(door, peer, rounds, seconds)
         figures |= _paced(direct, door, seconds)
         figures["rss_megabytes"] = round(_rss_bytes(service) / 1e6, 1)
         return figures | asyncio.run(_failover(door, upstream))
 
 
 def _against(
-    direct: Door, door: Door, service: int, rounds: int, count: int, seconds: float
+    direct: Door, door: Door, service: int, rounds: int, count: int
 ) -> dict[str, float | int]:
-    added, cpu, requests, streams = [], [], [], []
+    """One request after the other, with and without the service between."""
+    added, cpu = [], []
     for _ in range(rounds):
         bare = asyncio.run(in_turn(direct, count, stream=False))
         before = _cpu_seconds(service)
         through = asyncio.run(in_turn(door, count, stream=False))
         cpu.append((_cpu_seconds(service) - before) / count)
         added.append(_p50(through) - _p50(bare))
-        requests.append(asyncio.run(at_once(door, _CLIENTS, seconds, stream=False)))
-        streams.append(asyncio.run(at_once(door, _CLIENTS, seconds, stream=True)))
     return {
         "added_p50_ms": round(1000 * median(added), 3),
         "cpu_ms_per_request": round(1000 * median(cpu), 3),
-        "requests_per_second": round(median(requests)),
-        "streams_per_second": round(median(streams)),
     }
+
+
+def _carried(door: Door, peer: Door, rounds: int, seconds: float) -> dict[str, float | int]:
+    """As many as go through at once, beside LiteLLM's proxy."""
+    figures: dict[str, float | int] = {}
+    for what, stream in (("requests", False), ("streams", True)):
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(asyncio.run(at_once(door, _CLIENTS, seconds, stream=stream)))
+            theirs.append(asyncio.run(at_once(peer, _CLIENTS, seconds, stream=stream)))
+        ratios = [mine / its for mine, its in zip(ours, theirs, strict=True)]
+        figures[f"{what}_per_second"] = round(median(ours))
+        figures[f"{what}_per_second_litellm"] = round(median(theirs), 1)
+        figures[f"{what}_ratio_to_litellm"] = round(median(ratios), 1)
+    return figures
 
 
 def _paced(direct: Door, door: Door, seconds: float) -> dict[str, float | int]:

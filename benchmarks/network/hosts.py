@@ -4,7 +4,6 @@ Knows nothing about what runs in it.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from archipel.errors import ConfigError
+from benchmarks.network.ports import answers, free_port
 from benchmarks.network.relay import Relay
 from tests.faulty_proxy import FaultyProxy
 
@@ -77,7 +77,7 @@ class Network:
         self._log = log
         self._prefix = f"ar{os.getpid()}"
         self._subnet = f"10.{100 + os.getpid() % 100}"
-        self._port = _free_port()
+        self._port = free_port()
         self.proxy = FaultyProxy(self.endpoint)
         self._faulty = frozenset(faulty)
         self._relays: dict[str, list[Relay]] = {}
@@ -137,7 +137,7 @@ class Network:
         stack.callback(process.wait)
         stack.callback(process.kill)
         end = time.monotonic() + _START_SECONDS
-        while not _listens(self._port):
+        while not answers(self._port):
             if process.poll() is not None or time.monotonic() > end:
                 stack.close()
                 raise ConfigError(f"the S3 server did not start: see {self._log}")
@@ -275,14 +275,3 @@ def _remove_group(folder: Path) -> None:
             if time.monotonic() > end:
                 raise
             time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

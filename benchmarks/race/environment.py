@@ -1,8 +1,6 @@
 """The Python environment of torchft's peers, and the lighthouse that they meet at."""
 
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from archipel.errors import ConfigError
+from benchmarks.network.ports import answers
+from benchmarks.peers.environment import peer_python
 
 _ROOT = Path(__file__).resolve().parents[2]
 _INSTALLED = (  # torch first and by version: a range would let pip choose one for another machine
@@ -20,7 +20,6 @@ _INSTALLED = (  # torch first and by version: a range would let pip choose one f
 )
 _START_SECONDS = 30.0
 _SILENCE_SECONDS = 60  # after which it takes a site for dead: a full link delays heartbeats
-_LAST_LINES = 15
 
 
 def torchft_python(folder: Path) -> Path:
@@ -29,21 +28,7 @@ def torchft_python(folder: Path) -> Path:
     Raises:
         ConfigError: it can't be made.
     """
-    python, ready = folder.absolute() / "bin" / "python", folder / "ready"
-    if not ready.exists():
-        _run(sys.executable, "-m", "venv", folder)
-        for words in _INSTALLED:
-            _run(python, "-m", "pip", "install", "--quiet", *words)
-        ready.touch()
-    return python
-
-
-def _run(*words: object) -> None:
-    command = list(map(str, words))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-_LAST_LINES:])
-        raise ConfigError(f"torchft can't be installed: `{' '.join(command)}` ended with\n{last}")
+    return peer_python(folder, *_INSTALLED)
 
 
 @contextmanager
@@ -54,6 +39,7 @@ def lighthouse(python: Path, url: str, sites: int) -> Iterator[str]:
         ConfigError: it does not start.
     """
     where = urlsplit(url)
+    host, port = where.hostname or "", where.port or 0
     command = [str(python.with_name("torchft_lighthouse")), "--bind", where.netloc]
     command += ["--min_replicas", str(sites)]
     command += ["--heartbeat_timeout_ms", str(1000 * _SILENCE_SECONDS)]
@@ -61,7 +47,7 @@ def lighthouse(python: Path, url: str, sites: int) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             end = time.monotonic() + _START_SECONDS
-            while not _answers(where.hostname, where.port):
+            while not answers(port, host):
                 if process.poll() is not None or time.monotonic() > end:
                     log.seek(0)
                     tail = log.read().decode(errors="replace")[-2000:]
@@ -71,8 +57,3 @@ def lighthouse(python: Path, url: str, sites: int) -> Iterator[str]:
         finally:
             process.kill()
             process.wait()
-
-
-def _answers(host: str | None, port: int | None) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
