@@ -13,6 +13,7 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 _LONG = 1e6
+_LEAST_SECONDS = 1e-6  # of a wait: one that is lost in rounding would be waited again for ever
 
 
 class Clock:
@@ -193,7 +194,8 @@ class Event:
             self._waiting = [held for held in self._waiting if held[0] is not task]
             self._waiting.append((task, task.ticket()))
             wake = self._waiting[-1][1]
-            task.resume_at(self._process.clock.now + timeout / self._process.rate, wake, None)
+            seconds = max(timeout, _LEAST_SECONDS) / self._process.rate
+            task.resume_at(self._process.clock.now + seconds, wake, None)
             task.wait()
         return self._set
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from archipel.train.merge import Merge
 from archipel.train.state import GlobalState
 from tests.simulation import __main__ as command
 from tests.simulation.bucket import Bucket, Client
+from tests.simulation.clock import Clock, Event, Process
 from tests.simulation.world import Verdict, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,23 @@ def test_a_seed_replays_exactly_in_another_process() -> None:
     printed = run_command("--seed", "11", "--trace", hash_seed=1234)
     assert json.loads(printed[-1])["violations"] == 0
     assert _digest(printed[:-1]) == _digest(here)
+
+
+def test_a_wait_that_rounding_would_lose_ends() -> None:
+    clock = Clock()
+    clock.now = 40.2
+    process = Process(clock, "athens", offset=-36.4)
+    until, waits = math.nextafter(process.monotonic(), math.inf), 0
+
+    def wait() -> None:
+        nonlocal waits
+        while process.monotonic() < until and waits < 10:
+            Event(process).wait(until - process.monotonic())
+            waits += 1
+
+    process.spawn(wait)
+    clock.run(50.0)
+    assert waits == 1
 
 
 def test_two_seeds_differ() -> None:
