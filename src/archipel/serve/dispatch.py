@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import aiohttp
 
 from archipel.errors import ArchipelError
+from archipel.serve.anthropic import Unmappable
 from archipel.serve.breaker import Breaker, RetryBudget
 from archipel.serve.providers import Provider, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
@@ -61,11 +62,12 @@ class Dispatcher:
         Raises:
             NoAnswer: no target of the policy gives one.
             Refused: the question is wrong.
+            Unmappable: no provider of the policy has a word for what is asked.
         """
         policy = self._policies[name]
         waiting = deque(self._candidates(policy, question))
         running: dict[asyncio.Task[Answer], Target] = {}
-        problems: list[str] = []
+        problems: list[Unavailable | Unmappable] = []
         self._budgets[name] = self._budgets[name].asked()
 
         def ask_next() -> None:
@@ -84,15 +86,18 @@ class Dispatcher:
                     target = running.pop(task)
                     if not (problem := _problem(task)):
                         return task.result()
-                    problems.append(f"{target.provider}/{target.model}: {problem}")
-                    _log.warning("%s: %s", name, problems[-1])
+                    problems.append(problem)
+                    _log.warning("%s: %s/%s: %s", name, target.provider, target.model, problem)
                 if waiting and (not running or not done) and self._may_ask_more(name):
                     ask_next()
         finally:
             for task in running:
                 task.cancel()
                 task.add_done_callback(_close)
-        raise NoAnswer("; ".join(problems) or "every target rests", self._rest_seconds(policy))
+        if problems and isinstance(problems[-1], Unmappable):
+            raise problems[-1]
+        said = "; ".join(map(str, problems)) or "every target rests"
+        raise NoAnswer(said, self._rest_seconds(policy))
 
     def _candidates(self, policy: Policy, question: Question) -> list[Target]:
         now, breakers = self._clock(), self._breakers
@@ -133,10 +138,10 @@ class Dispatcher:
         return max(0.0, until - self._clock())
 
 
-def _problem(task: asyncio.Task[Answer]) -> Unavailable | None:
-    """Why a request that is done brought no answer; what else it raised is raised again."""
+def _problem(task: asyncio.Task[Answer]) -> Unavailable | Unmappable | None:
+    """Why another target is to be asked; what else a request raised is raised again."""
     error = task.exception()
-    if error is None or isinstance(error, Unavailable):
+    if error is None or isinstance(error, Unavailable | Unmappable):
         return error
     raise error
 

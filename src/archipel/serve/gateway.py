@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from archipel.serve.anthropic import Unmappable
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.providers import Provider, Question
 from archipel.serve.routing import Policy
@@ -110,6 +111,8 @@ class Gateway:
             answer = await _unless_client_leaves(request, dispatcher.answer(name, question))
         except NoAnswer as error:
             raise _no_answer(name, error) from error
+        except Unmappable as error:
+            raise ApiError(400, str(error), "unsupported_by_provider", error.param) from error
         except Refused as error:
             raise _refusal(error, "messages" if fields is ChatRequest else "prompt") from error
         headers = {"X-Archipel-Provider": answer.target.provider}
@@ -235,10 +238,10 @@ def _refusal(refused: Refused, text: str) -> ApiError:
     """A provider's own error in OpenAI's shape; `text` is the field that holds the text."""
     try:
         error = json.loads(refused.body)["error"]
-        kind, message = error.get("code") or error["type"], str(error["message"])
+        kind, message = error.get("code") or error.get("type"), str(error["message"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
-    if error["type"] == "exceed_context_size_error":  # llama.cpp's
+    if error.get("type") == "exceed_context_size_error":  # llama.cpp's
         message = (
             f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
             f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."

@@ -4,13 +4,16 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 """
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from archipel import config
 from archipel.errors import ConfigError
+from archipel.serve.anthropic import Unmappable, to_messages_request
+from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engine import Engine
 from archipel.serve.settings import ProviderTable
 
@@ -38,13 +41,41 @@ class Question:
         return json.dumps({**self.fields, "model": model}).encode()
 
 
+class Dialect(Protocol):
+    """How a provider's answer becomes one with OpenAI's shape."""
+
+    def whole(self, body: bytes) -> bytes:
+        """An answer that is not streamed.
+
+        Raises:
+            IntegrityError: it is not what such a provider gives.
+        """
+        ...
+
+    def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """A stream; raises as `whole`."""
+        ...
+
+
+class _AsItIs:
+    def whole(self, body: bytes) -> bytes:
+        return body
+
+    def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return pieces
+
+
+_OPENAI = _AsItIs()
+
+
 @dataclass(frozen=True)
 class Call:
-    """An HTTP POST."""
+    """An HTTP POST, and how to read the answer."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    dialect: Dialect = _OPENAI
 
 
 class Provider(Protocol):
@@ -55,6 +86,7 @@ class Provider(Protocol):
 
         Raises:
             ModelError: the engine can't be started.
+            Unmappable: this provider has no word for what is asked.
         """
         ...
 
@@ -100,6 +132,27 @@ class AzureProvider:
         return Call(url, {"api-key": self.key} if self.key else {}, question.to(model))
 
 
+@dataclass(frozen=True)
+class AnthropicProvider:
+    """Anthropic's Messages API, at `url` (…/v1)."""
+
+    url: str
+    key: str | None
+    version: str
+
+    async def call(self, question: Question, model: str) -> Call:
+        """As `Provider.call`."""
+        if question.endpoint != "/chat/completions":
+            raise Unmappable("model", "its provider only chats. Ask through /v1/chat/completions")
+        body = to_messages_request(question.fields, model)
+        headers = {"anthropic-version": self.version}
+        if self.key:
+            headers["x-api-key"] = self.key
+        options = question.fields.get("stream_options") or {}
+        dialect = AnthropicDialect(int(time.time()), bool(options.get("include_usage")))
+        return Call(f"{self.url}/messages", headers, json.dumps(body).encode(), dialect)
+
+
 def provider_elsewhere(name: str, table: ProviderTable) -> Provider:
     """The provider that a table of the settings describes.
 
@@ -109,6 +162,8 @@ def provider_elsewhere(name: str, table: ProviderTable) -> Provider:
     key = _key(name, table)
     if table.kind == "azure":
         return AzureProvider(table.url, key, table.api_version or AZURE_VERSION)
+    if table.kind == "anthropic":
+        return AnthropicProvider(table.url, key, table.api_version or ANTHROPIC_VERSION)
     return OpenAIProvider(table.url, key)
 
 

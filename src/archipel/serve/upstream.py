@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from archipel.errors import ArchipelError, ModelError
+from archipel.errors import ArchipelError, IntegrityError, ModelError
 from archipel.serve.providers import Call, Provider, Question
 from archipel.serve.routing import Target
 
@@ -70,6 +70,7 @@ async def ask(
     Raises:
         Unavailable: no connection, no answer in time, or an error that is not the question's.
         Refused: the question is wrong.
+        Unmappable: this provider has no word for what is asked.
     """
     seconds = target.first_token_seconds if question.streams else target.answer_seconds
     try:
@@ -78,7 +79,7 @@ async def ask(
             return await _answer(session, call, question, target)
     except TimeoutError as error:
         raise Unavailable(f"no answer within {seconds:g} s") from error
-    except (aiohttp.ClientError, ModelError, BrokenOff, OSError) as error:
+    except (aiohttp.ClientError, ModelError, IntegrityError, BrokenOff, OSError) as error:
         raise Unavailable(str(error) or type(error).__name__) from error
 
 
@@ -96,8 +97,9 @@ async def _answer(
             raise _refusal(response.status, await _whole(response))
         content_type = response.headers.get("Content-Type", "application/json")
         if not question.streams:
-            return Answer(target, content_type, await _whole(response), None, response.close)
-        pieces = response.content.iter_any()
+            whole = call.dialect.whole(await _whole(response))
+            return Answer(target, content_type, whole, None, response.close)
+        pieces = call.dialect.pieces(response.content.iter_any())
         head = await _first_token(pieces)
     except BaseException:  # cancelled too: the provider stops when its connection closes
         response.close()
@@ -165,5 +167,5 @@ async def _rest(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     try:
         async for piece in pieces:
             yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, IntegrityError, TimeoutError, OSError) as error:
         raise BrokenOff(str(error) or type(error).__name__) from error
