@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from archipel.serve.anthropic import Unmappable, to_messages_request
 from archipel.serve.gateway import create_app
-from archipel.serve.providers import AnthropicProvider
+from archipel.serve.providers import AnthropicProvider, Directory
 from archipel.serve.routing import Policy, Target
 from tests.serve.scripted import hosted_in_thread
 
@@ -237,7 +237,7 @@ def client(supplier: _Supplier) -> Iterator[OpenAI]:
     with hosted_in_thread(app) as url:
         providers = {"sea": AnthropicProvider(f"{url}/v1", "the-key", "2023-06-01")}
         policy = Policy("chat", (Target("sea", "large", is_here=False),))
-        with hosted_in_thread(create_app({"chat": policy}, providers, None)) as gateway:
+        with hosted_in_thread(create_app(Directory({"chat": policy}, providers), None)) as gateway:
             yield OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0, timeout=20)
 
 

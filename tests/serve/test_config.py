@@ -54,6 +54,26 @@ def test_the_model_here_answers_for_a_supplier_that_is_gone(archipel: Archipel, 
     assert "sk-never-shown" not in log
 
 
+def test_routes_are_read_again_under_a_stream(archipel: Archipel, file: Path) -> None:
+    process = archipel("serve", "--config", file, "--port", 0, GONE_KEY="sk-never-shown")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    url = process.stdout.readline().split()[1]
+    client = OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60)
+    stream = client.completions.create(
+        model="tiny", prompt="def ", max_tokens=200, temperature=0, stream=True
+    )
+    next(iter(stream))
+    good = file.read_text()
+    for text, said in ((good.replace("chat", "talk"), "tiny, talk"), (good + "[", "is not taken")):
+        file.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        assert said in next(line for line in process.stderr if "service.toml" in line)
+        assert [model.id for model in client.models.list()] == ["tiny", "talk"]
+    assert [chunk.choices[0].finish_reason for chunk in stream][-1]
+    process.kill()
+
+
 def test_a_check_says_what_would_be_served(archipel: Archipel, file: Path) -> None:
     process = archipel("serve", "--config", file, "--check", GONE_KEY="sk-never-shown")
     said, _ = process.communicate(timeout=60)

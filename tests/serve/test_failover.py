@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.serve.gateway import create_app
-from archipel.serve.providers import OpenAIProvider, Provider
+from archipel.serve.providers import Directory, OpenAIProvider, Provider
 from archipel.serve.routing import Policy, Target
 from tests.serve.scripted import hosted_in_thread
 
@@ -100,7 +100,7 @@ def _gateway(suppliers: list[Supplier], **policy: object) -> Iterator[OpenAI]:
         for s in suppliers
     )
     chat = Policy("chat", targets, **policy)  # type: ignore[arg-type]
-    with hosted_in_thread(create_app({"chat": chat}, providers, None)) as url:
+    with hosted_in_thread(create_app(Directory({"chat": chat}, providers), None)) as url:
         yield OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20)
 
 

@@ -9,7 +9,7 @@ import pytest
 from openai import OpenAI
 
 from archipel.serve.gateway import create_app
-from archipel.serve.providers import OpenAIProvider
+from archipel.serve.providers import Directory, OpenAIProvider
 from archipel.serve.routing import Policy, Target
 from tests.serve.scripted import ScriptedService, hosted_in_thread
 
@@ -18,7 +18,7 @@ from tests.serve.scripted import ScriptedService, hosted_in_thread
 def url(scripted: ScriptedService) -> Iterator[str]:
     policy = Policy("island", (Target("sea", "island", is_here=False),))
     providers = {"sea": OpenAIProvider(scripted.url, None)}
-    with hosted_in_thread(create_app({"island": policy}, providers, None)) as gateway:
+    with hosted_in_thread(create_app(Directory({"island": policy}, providers), None)) as gateway:
         yield f"{gateway}/v1"
 
 

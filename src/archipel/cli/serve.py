@@ -1,17 +1,22 @@
 """archipel serve: models behind one OpenAI-compatible API."""
 
+import logging
+import signal
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from archipel import config
-from archipel.errors import ConfigError
+from archipel.errors import ArchipelError, ConfigError
 
 if TYPE_CHECKING:
+    from archipel.serve.service import Service
     from archipel.serve.settings import Settings
 
+_log = logging.getLogger(__name__)
 MODELS_HELP = "Directories, .gguf files or pulled names; NAME=MODEL gives another public name."
 
 
@@ -30,7 +35,7 @@ def serve(
         None, help="File with the key that clients must send.  [default: ARCHIPEL_API_KEY]"
     ),
 ) -> None:
-    """Serve models through an OpenAI-compatible API until Ctrl-C.
+    """Serve models through an OpenAI-compatible API until Ctrl-C. SIGHUP: read --config again.
 
     Example: archipel serve smollm2-135m --config service.toml
     """
@@ -64,12 +69,30 @@ def serve(
     sock = listen(host, port)
 
     async def run() -> None:
-        async with service(settings, files, sock=sock, api_key=api_key) as url:
+        async with service(settings, files, sock=sock, api_key=api_key) as running:
             stopped = stop_event()
-            print_models(url, settings, files)
+            if config_file:
+                again = partial(_read_again, running, config_file, written)
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
+            print_models(running.url, settings, files)
             await stopped.wait()
 
     asyncio.run(run())
+
+
+def _read_again(running: "Service", file: Path, written: "Settings") -> None:
+    """Route by the file as it is now; if that can't be, go on as before and say why."""
+    from archipel.serve.settings import read_settings
+
+    try:
+        settings = read_settings(file)
+        if settings.models != written.models:
+            raise ConfigError("the models that run here are others now. Restart to change them")
+        running.change(settings)
+    except ArchipelError as error:
+        _log.error("%s is not taken: %s", file, error)
+        return
+    _log.info("routing by %s as it is now: %s", file, ", ".join(running.directory.policies))
 
 
 def print_models(url: str, settings: "Settings", files: Mapping[str, Path]) -> None:

@@ -74,8 +74,8 @@ async def local_service(
     from archipel.serve.service import service
 
     sock = listen("127.0.0.1", port)
-    async with service(settings, files, sock=sock, api_key=config.api_key()) as url:
-        yield url
+    async with service(settings, files, sock=sock, api_key=config.api_key()) as running:
+        yield running.url
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
@@ -15,7 +15,7 @@ import aiohttp
 from archipel.errors import ArchipelError
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.breaker import Breaker, RetryBudget
-from archipel.serve.providers import Provider, Question
+from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
 from archipel.serve.upstream import Answer, Refused, Unavailable, ask
 
@@ -31,30 +31,25 @@ class NoAnswer(ArchipelError):
 
 
 class Dispatcher:
-    """Asks the targets of policies, over one client session.
+    """Asks the targets of a directory's policies, over one client session.
 
     `draw` gives bytes by which weighted targets are chosen; `clock` is monotonic, in seconds.
     """
 
     def __init__(
         self,
-        policies: Mapping[str, Policy],
-        providers: Mapping[str, Provider],
+        directory: Directory,
         session: aiohttp.ClientSession,
         *,
         draw: Callable[[], bytes],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._policies = policies
-        self._providers = providers
+        self._directory = directory
         self._session = session
         self._draw = draw
         self._clock = clock
         self._breakers: defaultdict[Target, Breaker] = defaultdict(Breaker)
-        self._budgets = {
-            name: RetryBudget(policy.retry_share, policy.retry_burst, policy.retry_burst)
-            for name, policy in policies.items()
-        }
+        self._budgets: dict[Policy, RetryBudget] = {}
 
     async def answer(self, name: str, question: Question) -> Answer:
         """The first answer that begins.
@@ -64,11 +59,11 @@ class Dispatcher:
             Refused: the question is wrong.
             Unmappable: no provider of the policy has a word for what is asked.
         """
-        policy = self._policies[name]
+        policy = self._directory.policies[name]
         waiting = deque(self._candidates(policy, question))
         running: dict[asyncio.Task[Answer], Target] = {}
         problems: list[Unavailable | Unmappable] = []
-        self._budgets[name] = self._budgets[name].asked()
+        self._budgets[policy] = self._budget(policy).asked()
 
         def ask_next() -> None:
             target = waiting.popleft()
@@ -88,7 +83,7 @@ class Dispatcher:
                         return task.result()
                     problems.append(problem)
                     _log.warning("%s: %s/%s: %s", name, target.provider, target.model, problem)
-                if waiting and (not running or not done) and self._may_ask_more(name):
+                if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:
             for task in running:
@@ -105,13 +100,17 @@ class Dispatcher:
         draw = beginning(question.fields) if policy.sticky else self._draw()
         return candidates(policy, draw, resting)
 
-    def _may_ask_more(self, name: str) -> bool:
-        left = self._budgets[name].spent()
-        self._budgets[name] = left or self._budgets[name]
+    def _budget(self, policy: Policy) -> RetryBudget:
+        full = RetryBudget(policy.retry_share, policy.retry_burst, policy.retry_burst)
+        return self._budgets.get(policy, full)
+
+    def _may_ask_more(self, policy: Policy) -> bool:
+        left = self._budget(policy).spent()
+        self._budgets[policy] = left or self._budget(policy)
         return left is not None
 
     async def _ask(self, target: Target, question: Question) -> Answer:
-        provider = self._providers[target.provider]
+        provider = self._directory.providers[target.provider]
         with self._counted(target):
             return await ask(self._session, provider, question, target)
 

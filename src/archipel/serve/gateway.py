@@ -9,7 +9,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,8 +25,7 @@ from starlette.routing import Route
 
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.dispatch import Dispatcher, NoAnswer
-from archipel.serve.providers import Provider, Question
-from archipel.serve.routing import Policy
+from archipel.serve.providers import Directory, Question
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
@@ -78,9 +77,9 @@ class CompletionRequest(_CommonFields):
 
 @dataclass(frozen=True)
 class Gateway:
-    """The endpoints. The dispatcher over the same policies is in each request's state."""
+    """The endpoints. The dispatcher over the same directory is in each request's state."""
 
-    policies: Mapping[str, Policy]
+    directory: Directory
     api_key: str | None
 
     async def health(self, request: Request) -> Response:
@@ -90,7 +89,7 @@ class Gateway:
         self._authorise(request)
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "archipel"}
-            for name in self.policies
+            for name in self.directory.policies
         ]
         return JSONResponse({"object": "list", "data": models})
 
@@ -135,23 +134,21 @@ class Gateway:
             raise ApiError(401, message, "invalid_api_key")
 
     def _check_model(self, model: str) -> None:
-        if model not in self.policies:
-            names = ", ".join(self.policies)
+        if model not in self.directory.policies:
+            names = ", ".join(self.directory.policies)
             message = f"The model {model!r} does not exist here. Ask for one of: {names}."
             raise ApiError(404, message, "model_not_found", "model")
 
 
-def create_app(
-    policies: Mapping[str, Policy], providers: Mapping[str, Provider], api_key: str | None
-) -> Starlette:
+def create_app(directory: Directory, api_key: str | None) -> Starlette:
     """The service over its providers. Without a key it answers to this machine's names only."""
-    gateway = Gateway(policies, api_key)
+    gateway = Gateway(directory, api_key)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            yield {"dispatcher": Dispatcher(policies, providers, session, draw=draw)}
+            yield {"dispatcher": Dispatcher(directory, session, draw=draw)}
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
     local_only = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)

@@ -15,6 +15,7 @@ from archipel.errors import ConfigError
 from archipel.serve.anthropic import Unmappable, to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engine import Engine
+from archipel.serve.routing import Policy
 from archipel.serve.settings import ProviderTable
 
 AZURE_VERSION = "2024-10-21"
@@ -89,6 +90,14 @@ class Provider(Protocol):
             Unmappable: this provider has no word for what is asked.
         """
         ...
+
+
+@dataclass
+class Directory:
+    """The policies by public name and the providers that they name; both may be replaced."""
+
+    policies: Mapping[str, Policy]
+    providers: Mapping[str, Provider]
 
 
 @dataclass(frozen=True)

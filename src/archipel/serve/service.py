@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from archipel.chat import is_loopback
@@ -10,7 +11,7 @@ from archipel.errors import ConfigError
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
 from archipel.serve.hosting import hosted
-from archipel.serve.providers import EngineProvider, Provider, provider_elsewhere
+from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import ModelTable, Settings
 
 
@@ -27,11 +28,33 @@ def check_exposure(host: str, api_key: str | None) -> None:
         )
 
 
+@dataclass
+class Service:
+    """A running service: its URL (…/v1), and what it answers for."""
+
+    url: str
+    settings: Settings
+    directory: Directory
+
+    def change(self, settings: Settings) -> None:
+        """Route by other settings from the next request on; the models that run here stay.
+
+        Raises:
+            ConfigError: a provider's key is lacking: all stays.
+        """
+        elsewhere = providers_elsewhere(settings)
+        engines = {name: self.directory.providers[name] for name in self.settings.models}
+        settings = settings.model_copy(update={"models": self.settings.models})
+        self.directory.providers = {**elsewhere, **engines}
+        self.directory.policies = settings.policies()
+        self.settings = settings
+
+
 @contextlib.asynccontextmanager
 async def service(
     settings: Settings, files: Mapping[str, Path], *, sock: socket.socket, api_key: str | None
-) -> AsyncIterator[str]:
-    """Answer for all public names of the settings for the time of the block; gives the URL (…/v1).
+) -> AsyncIterator[Service]:
+    """Answer for all public names of the settings for the time of the block.
 
     `files` are the GGUF files of the models that run here.
 
@@ -46,9 +69,9 @@ async def service(
         for name, table in settings.models.items():
             engine = Engine(name, files[name], _engine_settings(table))
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
-        app = create_app(settings.policies(), providers, api_key)
-        url = await stack.enter_async_context(hosted(app, sock))
-        yield f"{url}/v1"
+        directory = Directory(settings.policies(), providers)
+        url = await stack.enter_async_context(hosted(create_app(directory, api_key), sock))
+        yield Service(f"{url}/v1", settings, directory)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
