@@ -234,11 +234,14 @@ def supplier() -> _Supplier:
 @pytest.fixture
 def client(supplier: _Supplier) -> Iterator[OpenAI]:
     app = Starlette(routes=[Route("/v1/messages", supplier.messages, methods=["POST"])])
+    policy = Policy("chat", (Target("sea", "large", is_here=False),))
     with hosted_in_thread(app) as url:
         providers = {"sea": AnthropicProvider(f"{url}/v1", "the-key", "2023-06-01")}
-        policy = Policy("chat", (Target("sea", "large", is_here=False),))
-        with hosted_in_thread(create_app(Directory({"chat": policy}, providers), None)) as gateway:
-            yield OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0, timeout=20)
+        with (
+            hosted_in_thread(create_app(Directory({"chat": policy}, providers), None)) as gateway,
+            OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0, timeout=20) as client,
+        ):
+            yield client
 
 
 def _ask(client: OpenAI, **options: Any) -> Any:

@@ -40,13 +40,13 @@ def test_the_model_here_answers_for_a_supplier_that_is_gone(archipel: Archipel, 
     assert process.stdout is not None
     lines = [process.stdout.readline().split() for _ in range(2)]
     assert [line[0] for line in lines] == ["tiny", "chat"]
-    client = OpenAI(base_url=lines[1][1], api_key="none", max_retries=0, timeout=60)
-    assert [model.id for model in client.models.list()] == ["tiny", "chat"]
-    whole = client.completions.create(model="chat", prompt="def ", max_tokens=4, temperature=0)
-    stream = client.completions.create(
-        model="chat", prompt="def ", max_tokens=4, temperature=0, stream=True
-    )
-    assert "".join(chunk.choices[0].text for chunk in stream) == whole.choices[0].text
+    with OpenAI(base_url=lines[1][1], api_key="none", max_retries=0, timeout=60) as client:
+        assert [model.id for model in client.models.list()] == ["tiny", "chat"]
+        whole = client.completions.create(model="chat", prompt="def ", max_tokens=4, temperature=0)
+        stream = client.completions.create(
+            model="chat", prompt="def ", max_tokens=4, temperature=0, stream=True
+        )
+        assert "".join(chunk.choices[0].text for chunk in stream) == whole.choices[0].text
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -59,18 +59,19 @@ def test_routes_are_read_again_under_a_stream(archipel: Archipel, file: Path) ->
     assert process.stdout is not None
     assert process.stderr is not None
     url = process.stdout.readline().split()[1]
-    client = OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60)
-    stream = client.completions.create(
-        model="tiny", prompt="def ", max_tokens=200, temperature=0, stream=True
-    )
-    next(iter(stream))
     good = file.read_text()
-    for text, said in ((good.replace("chat", "talk"), "tiny, talk"), (good + "[", "is not taken")):
-        file.write_text(text)
-        process.send_signal(signal.SIGHUP)
-        assert said in next(line for line in process.stderr if "service.toml" in line)
-        assert [model.id for model in client.models.list()] == ["tiny", "talk"]
-    assert [chunk.choices[0].finish_reason for chunk in stream][-1]
+    changes = ((good.replace("chat", "talk"), "tiny, talk"), (good + "[", "is not taken"))
+    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60) as client:
+        stream = client.completions.create(
+            model="tiny", prompt="def ", max_tokens=200, temperature=0, stream=True
+        )
+        next(iter(stream))
+        for text, said in changes:
+            file.write_text(text)
+            process.send_signal(signal.SIGHUP)
+            assert said in next(line for line in process.stderr if "service.toml" in line)
+            assert [model.id for model in client.models.list()] == ["tiny", "talk"]
+        assert [chunk.choices[0].finish_reason for chunk in stream][-1]
     process.kill()
 
 

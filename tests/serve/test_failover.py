@@ -100,8 +100,11 @@ def _gateway(suppliers: list[Supplier], **policy: object) -> Iterator[OpenAI]:
         for s in suppliers
     )
     chat = Policy("chat", targets, **policy)  # type: ignore[arg-type]
-    with hosted_in_thread(create_app(Directory({"chat": chat}, providers), None)) as url:
-        yield OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20)
+    with (
+        hosted_in_thread(create_app(Directory({"chat": chat}, providers), None)) as url,
+        OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
+    ):
+        yield client
 
 
 def _ask(client: OpenAI, *, stream: bool) -> str:
