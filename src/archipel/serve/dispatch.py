@@ -127,7 +127,7 @@ class Dispatcher:
         except Refused:
             breakers[target] = breakers[target].succeeded()
             raise
-        except BaseException:
+        except BaseException:  # cancelled, mostly: it says nothing about the provider
             breakers[target] = breakers[target].abandoned()
             raise
         breakers[target] = breakers[target].succeeded()
