@@ -5,7 +5,7 @@ torchft's DiLoCo; Archipel with `int4` and `sparse`: the same model, text, seed,
 tokens and learning rates, every site with the same share of a core, bytes counted at the virtual
 network cards. The limit is one process alone on one site, with all the cores and batches.
 
-A run is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
+A peer is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
 same way that did finish. Runs are kept in build/wan, so that a measurement that was stopped goes on
 where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png.
 """
@@ -128,6 +128,7 @@ def _terms(quick: bool) -> Terms:
         outer_rate=0.7,
         outer_momentum=0.5,
         limit_seconds=45.0 if quick else 100.0,
+        own_limit_seconds=90.0 if quick else 300.0,
         seed=0,
     )
 
