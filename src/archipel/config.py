@@ -2,10 +2,13 @@
 
 ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
+ARCHIPEL_SECRET    what the service's keys are hashed with, the same on all its machines
+DATABASE_URL       the service's database (default: a SQLite file in ARCHIPEL_HOME)
 ARCHIPEL_TOKEN     what `archipel run invite` printed, for `archipel site join`
 RANK, LOCAL_WORLD_SIZE   set by torchrun in the processes of one site
 """
 
+import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,6 +48,24 @@ def set_store_options(options: Mapping[str, str]) -> None:
 def api_key() -> str | None:
     """The key sent to an OpenAI-compatible service, or None."""
     return os.environ.get("ARCHIPEL_API_KEY") or None
+
+
+def secret() -> str | None:
+    """What the keys of the service are hashed with, or None."""
+    return os.environ.get("ARCHIPEL_SECRET") or None
+
+
+def database_url() -> str | None:
+    """The service's database, or None."""
+    return os.environ.get("DATABASE_URL") or None
+
+
+def user_name() -> str:
+    """Who runs this program, as the operating system has it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        return f"user {os.getuid()}"
 
 
 def variable(name: str) -> str | None:

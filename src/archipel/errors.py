@@ -5,6 +5,7 @@
     ├── StoreError       object storage that can't be reached, read or written
     ├── IntegrityError   bytes that are not what they claim: length, digest, version, finite values
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
+    ├── DatabaseError    a database that can't be reached, read or written
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
 
 The command line shows the message without a traceback and exits with 1.
@@ -33,3 +34,7 @@ class RunError(ArchipelError):
 
 class ModelError(ArchipelError):
     """A model is unknown, can't be loaded or can't be exported."""
+
+
+class DatabaseError(ArchipelError):
+    """A database can't be reached, read or written."""

@@ -5,13 +5,14 @@ Knows nothing about what the files hold.
 
 import errno
 import hashlib
+import io
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from archipel.errors import ConfigError, IntegrityError
 
@@ -42,6 +43,17 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_text(path: Path) -> Iterator[TextIO]:
+    """As `atomic_writer`, for text in UTF-8 whose writer ends lines itself."""
+    with atomic_writer(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        try:
+            yield text
+        finally:
+            text.detach()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

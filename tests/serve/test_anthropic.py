@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from archipel.serve.access import LocalAccess
 from archipel.serve.anthropic import Unmappable, to_messages_request
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import AnthropicProvider, Directory
@@ -238,7 +239,9 @@ def client(supplier: _Supplier) -> Iterator[OpenAI]:
     with hosted_in_thread(app) as url:
         providers = {"sea": AnthropicProvider(f"{url}/v1", "the-key", "2023-06-01")}
         with (
-            hosted_in_thread(create_app(Directory({"chat": policy}, providers), None)) as gateway,
+            hosted_in_thread(
+                create_app(Directory({"chat": policy}, providers), LocalAccess())
+            ) as gateway,
             OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0, timeout=20) as client,
         ):
             yield client

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import Directory, provider_elsewhere
 from archipel.serve.routing import Policy, Target
@@ -34,7 +35,7 @@ def test_a_model_is_a_deployment_and_the_key_a_header(tmp_path: Path) -> None:
         table = ProviderTable(kind="azure", url=url, key_file=tmp_path / "key")
         directory = Directory({"chat": policy}, {"sky": provider_elsewhere("sky", table)})
         with (
-            hosted_in_thread(create_app(directory, None)) as gateway,
+            hosted_in_thread(create_app(directory, LocalAccess())) as gateway,
             OpenAI(base_url=f"{gateway}/v1", api_key="none", max_retries=0) as client,
         ):
             answer = client.chat.completions.create(

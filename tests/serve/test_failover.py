@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import Directory, OpenAIProvider, Provider
 from archipel.serve.routing import Policy, Target
@@ -101,7 +102,7 @@ def _gateway(suppliers: list[Supplier], **policy: object) -> Iterator[OpenAI]:
     )
     chat = Policy("chat", targets, **policy)  # type: ignore[arg-type]
     with (
-        hosted_in_thread(create_app(Directory({"chat": chat}, providers), None)) as url,
+        hosted_in_thread(create_app(Directory({"chat": chat}, providers), LocalAccess())) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
     ):
         yield client

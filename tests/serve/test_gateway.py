@@ -8,6 +8,7 @@ import openai
 import pytest
 from openai import OpenAI
 
+from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import Directory, OpenAIProvider
 from archipel.serve.routing import Policy, Target
@@ -18,7 +19,9 @@ from tests.serve.scripted import ScriptedService, hosted_in_thread
 def url(scripted: ScriptedService) -> Iterator[str]:
     policy = Policy("island", (Target("sea", "island", is_here=False),))
     providers = {"sea": OpenAIProvider(scripted.url, None)}
-    with hosted_in_thread(create_app(Directory({"island": policy}, providers), None)) as gateway:
+    with hosted_in_thread(
+        create_app(Directory({"island": policy}, providers), LocalAccess())
+    ) as gateway:
         yield f"{gateway}/v1"
 
 

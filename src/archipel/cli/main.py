@@ -5,7 +5,8 @@ import sys
 import typer
 
 from archipel import __version__
-from archipel.cli import corpus, run, site
+from archipel.cli import corpus, keys, run, site
+from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
@@ -13,6 +14,7 @@ from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.serve import serve
 from archipel.cli.up import up
+from archipel.cli.usage import usage
 from archipel.errors import ArchipelError
 
 app = typer.Typer(
@@ -46,11 +48,14 @@ def options(
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(run.app, name="run")
 app.add_typer(site.app, name="site")
+app.add_typer(keys.app, name="keys")
 app.command()(demo)
 app.command()(serve)
 app.command()(chat)
 app.command()(up)
 app.command()(pull)
+app.command()(usage)
+app.command()(audit)
 app.command()(plan)
 app.command()(bench)
 

@@ -49,8 +49,13 @@ def serve(
     from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
 
     api_key = read_key(api_key_file) if api_key_file else config.api_key()
-    check_exposure(host, api_key)
     written = read_settings(config_file) if config_file else Settings()
+    check_exposure(host, api_key, written)
+    if api_key_file and written.accounts:
+        raise ConfigError(
+            "give --api-key-file or [accounts], not both: with accounts, each client "
+            "has a key of its own. `archipel keys create` makes one."
+        )
     if not (models or written.models or written.routes):
         raise ConfigError(
             "give the models to serve, or --config with routes. `archipel pull smollm2-135m` gets "

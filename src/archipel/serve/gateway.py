@@ -5,11 +5,10 @@ Knows nothing about who answers; a provider's own answer goes to the client byte
 
 import asyncio
 import contextlib
-import hmac
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,33 +21,20 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
+from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.providers import Directory, Question
+from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
 _log = logging.getLogger(__name__)
-
-
-class ApiError(Exception):
-    """What the client is told, in OpenAI's shape."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        code: str | None = None,
-        param: str | None = None,
-        retry_seconds: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = None if retry_seconds is None else {"Retry-After": f"{retry_seconds:.0f}"}
-        kind = "invalid_request_error" if status < 500 else "server_error"
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 class _ChatMessage(BaseModel):
@@ -64,6 +50,9 @@ class _CommonFields(BaseModel):
     model: str
     stream: bool | None = None
     max_tokens: int | None = Field(default=None, ge=0)
+    max_completion_tokens: int | None = Field(default=None, ge=0)
+    n: int | None = Field(default=None, ge=1, le=128)
+    stream_options: dict[str, Any] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)
 
 
@@ -80,16 +69,16 @@ class Gateway:
     """The endpoints. The dispatcher over the same directory is in each request's state."""
 
     directory: Directory
-    api_key: str | None
+    access: Access
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def models(self, request: Request) -> Response:
-        self._authorise(request)
+        caller = await self.access.admit(request)
         models = [
             {"id": name, "object": "model", "created": 0, "owned_by": "archipel"}
-            for name in self.directory.policies
+            for name in visible(self.directory.policies, caller)
         ]
         return JSONResponse({"object": "list", "data": models})
 
@@ -100,49 +89,40 @@ class Gateway:
         return await self._answer(request, CompletionRequest)
 
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
-        self._authorise(request)
+        caller = await self.access.admit(request)
         body = await _read_body(request)
         name = _parse(body, fields).model
-        self._check_model(name)
+        policy = self._policy(name, caller)
         question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
+        visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
         try:
-            answer = await _unless_client_leaves(request, dispatcher.answer(name, question))
-        except NoAnswer as error:
-            raise _no_answer(name, error) from error
-        except Unmappable as error:
-            raise ApiError(400, str(error), "unsupported_by_provider", error.param) from error
-        except Refused as error:
-            raise _refusal(error, "messages" if fields is ChatRequest else "prompt") from error
-        headers = {"X-Archipel-Provider": answer.target.provider}
+            asking = dispatcher.answer(name, visit.question)
+            answer = await _unless_client_leaves(request, asking)
+        except BaseException as error:
+            left = isinstance(error, ClientDisconnect | asyncio.CancelledError)
+            visit.ended("left" if left else "failed", None, None)
+            if told := _told(name, error, fields):
+                raise told from error
+            raise
+        headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
         if answer.rest is None:
+            visit.ended("answered", answer.target, tokens_of(answer.head))
             return Response(answer.head, 200, headers, answer.content_type)
-        return StreamingResponse(_relay(name, answer), 200, headers, answer.content_type)
+        return _Relayed(name, answer, visit, headers)
 
-    def _authorise(self, request: Request) -> None:
-        """With a key, the key decides. Without one, no page of another site may use the service."""
-        if self.api_key is None:
-            origin = request.headers.get("origin")
-            if origin and origin.partition("://")[2] != request.headers["host"]:
-                raise ApiError(403, f"Pages of {origin} may not use this service.", "forbidden")
-            return
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(
-            key.encode("latin-1"), self.api_key.encode()
-        ):
-            message = "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`."
-            raise ApiError(401, message, "invalid_api_key")
-
-    def _check_model(self, model: str) -> None:
-        if model not in self.directory.policies:
-            names = ", ".join(self.directory.policies)
+    def _policy(self, model: str, caller: Caller) -> Policy:
+        policies = self.directory.policies
+        if model not in policies or not caller.may_ask(model):
+            names = ", ".join(visible(policies, caller)) or "none that this key opens"
             message = f"The model {model!r} does not exist here. Ask for one of: {names}."
             raise ApiError(404, message, "model_not_found", "model")
+        return policies[model]
 
 
-def create_app(directory: Directory, api_key: str | None) -> Starlette:
-    """The service over its providers. Without a key it answers to this machine's names only."""
-    gateway = Gateway(directory, api_key)
+def create_app(directory: Directory, access: Access) -> Starlette:
+    """The service over its providers. Without keys it answers to this machine's names only."""
+    gateway = Gateway(directory, access)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
@@ -160,7 +140,7 @@ def create_app(directory: Directory, api_key: str | None) -> Starlette:
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
         ],
-        middleware=[] if api_key else [local_only],
+        middleware=[local_only] if access.is_local else [],
         exception_handlers={
             ApiError: _show_api_error,
             HTTPException: _show_http_exception,
@@ -206,20 +186,49 @@ async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, An
         leaving.cancel()
 
 
-async def _relay(name: str, answer: Answer) -> AsyncIterator[bytes]:
-    """A stream as it comes; closed as soon as the client goes."""
-    assert answer.rest is not None
-    try:
-        yield answer.head
-        async for piece in answer.rest:
-            yield piece
-    except BrokenOff as error:
-        _log.error("%s: %s broke off its answer: %s", name, answer.target.provider, error)
-        message = f"The answer of {name!r} broke off. Send the request again."
-        problem = ApiError(503, message, "provider_unavailable")
-        yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
-    finally:
-        answer.close()
+class _Relayed(StreamingResponse):
+    """A stream as it comes; closed and settled as soon as it ends or the client goes."""
+
+    def __init__(self, name: str, answer: Answer, visit: Visit, headers: Mapping[str, str]) -> None:
+        super().__init__(self._pieces(), 200, headers, answer.content_type)
+        self._name, self._answer, self._visit = name, answer, visit
+        self._count = StreamCount(hides_usage=visit.hides_usage)
+        self._outcome = "left"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # of the response, not of the pieces, of which the first may never be asked for
+            self._answer.close()
+            tokens = self._count.tokens(self._visit.question.fields)
+            self._visit.ended(self._outcome, self._answer.target, tokens)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        assert self._answer.rest is not None
+        try:
+            yield self._count.take(self._answer.head)
+            async for piece in self._answer.rest:
+                yield self._count.take(piece)
+            yield self._count.rest()
+            self._outcome = "answered"
+        except BrokenOff as error:
+            provider = self._answer.target.provider
+            _log.error("%s: %s broke off its answer: %s", self._name, provider, error)
+            message = f"The answer of {self._name!r} broke off. Send the request again."
+            problem = ApiError(503, message, "provider_unavailable")
+            self._outcome = "failed"
+            yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
+
+
+def _told(name: str, error: BaseException, fields: type[_CommonFields]) -> ApiError | None:
+    """What the client is told of an error; None if it is not about the request."""
+    if isinstance(error, NoAnswer):
+        return _no_answer(name, error)
+    if isinstance(error, Unmappable):
+        return ApiError(400, str(error), "unsupported_by_provider", error.param)
+    if isinstance(error, Refused):
+        return _refusal(error, "messages" if fields is ChatRequest else "prompt")
+    return None
 
 
 def _no_answer(name: str, error: NoAnswer) -> ApiError:
@@ -228,7 +237,7 @@ def _no_answer(name: str, error: NoAnswer) -> ApiError:
         f"Nothing that serves {name!r} answers just now. Send the request again: what runs here is "
         "started again, what is elsewhere is tried again."
     )
-    return ApiError(503, message, "provider_unavailable", retry_seconds=error.retry_seconds)
+    return ApiError(503, message, "provider_unavailable", headers=retry_after(error.retry_seconds))
 
 
 def _refusal(refused: Refused, text: str) -> ApiError:

@@ -24,11 +24,11 @@ ANTHROPIC_VERSION = "2023-06-01"
 
 @dataclass(frozen=True)
 class Question:
-    """A client's request: the endpoint below /v1, its body parsed and as it came."""
+    """A client's request: the endpoint below /v1, its body parsed, and as it came if it is that."""
 
     endpoint: str  # "/chat/completions"
     fields: Mapping[str, Any]
-    body: bytes
+    body: bytes | None
 
     @property
     def streams(self) -> bool:
@@ -37,7 +37,7 @@ class Question:
 
     def to(self, model: str) -> bytes:
         """The body for a provider that calls the model so."""
-        if self.fields["model"] == model:
+        if self.body is not None and self.fields["model"] == model:
             return self.body
         return json.dumps({**self.fields, "model": model}).encode()
 

@@ -8,6 +8,18 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Price:
+    """Of one token, in nanos: billionths of the currency."""
+
+    prompt: int
+    completion: int
+
+    def nanos(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Of a request."""
+        return self.prompt * prompt_tokens + self.completion * completion_tokens
+
+
+@dataclass(frozen=True)
 class Target:
     """A model of one provider, under that provider's name for it."""
 
@@ -17,6 +29,7 @@ class Target:
     weight: float = 1.0
     first_token_seconds: float = 60.0  # that a stream may take to begin
     answer_seconds: float = 600.0  # that an answer which is not streamed may take
+    price: Price | None = None  # None: not known
 
 
 @dataclass(frozen=True)

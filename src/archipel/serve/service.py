@@ -8,6 +8,11 @@ from pathlib import Path
 
 from archipel.chat import is_loopback
 from archipel.errors import ConfigError
+from archipel.serve.access import Access, LocalAccess, OneKeyAccess
+from archipel.serve.accounts.access import AccountAccess
+from archipel.serve.accounts.keys import read_pepper
+from archipel.serve.accounts.meter import Meter
+from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
 from archipel.serve.hosting import hosted
@@ -15,16 +20,17 @@ from archipel.serve.providers import Directory, EngineProvider, Provider, provid
 from archipel.serve.settings import ModelTable, Settings
 
 
-def check_exposure(host: str, api_key: str | None) -> None:
+def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
     """Refuse to open the service to a network without a key.
 
     Raises:
         ConfigError: `host` is not this machine's own and there is no key.
     """
-    if api_key is None and not is_loopback(host):
+    if api_key is None and settings.accounts is None and not is_loopback(host):
         raise ConfigError(
             f"--host {host} opens the service to the network without a key. Put one into a file "
-            "and give --api-key-file, or set ARCHIPEL_API_KEY."
+            "and give --api-key-file, set ARCHIPEL_API_KEY, or give each client a key of its own: "
+            "[accounts] in --config."
         )
 
 
@@ -60,9 +66,10 @@ async def service(
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking.
+        DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
-    check_exposure(sock.getsockname()[0], api_key)
+    check_exposure(sock.getsockname()[0], api_key, settings)
     providers = providers_elsewhere(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
@@ -70,7 +77,8 @@ async def service(
             engine = Engine(name, files[name], _engine_settings(table))
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
         directory = Directory(settings.policies(), providers)
-        url = await stack.enter_async_context(hosted(create_app(directory, api_key), sock))
+        access = await _access(settings, api_key, stack)
+        url = await stack.enter_async_context(hosted(create_app(directory, access), sock))
         yield Service(f"{url}/v1", settings, directory)
 
 
@@ -81,6 +89,19 @@ def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
         ConfigError: the key of one can't be had.
     """
     return {name: provider_elsewhere(name, table) for name, table in settings.providers.items()}
+
+
+async def _access(
+    settings: Settings, api_key: str | None, stack: contextlib.AsyncExitStack
+) -> Access:
+    """Who may ask; what that needs runs until the stack ends."""
+    if settings.accounts is None:
+        return OneKeyAccess(api_key) if api_key else LocalAccess()
+    database = open_accounts(settings.accounts.database)
+    stack.callback(database.close)
+    meter = Meter(database)
+    await stack.enter_async_context(meter.writing())
+    return AccountAccess(database, meter, read_pepper(), settings.accounts.answer_tokens, {})
 
 
 def _engine_settings(table: ModelTable) -> EngineSettings:

@@ -1,5 +1,7 @@
 """The service's TOML file: models that run here, providers elsewhere, and routes over both."""
 
+import math
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from archipel.errors import ConfigError
-from archipel.serve.routing import Policy, Target
+from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.weights import resolve_models
 
 _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
@@ -63,6 +65,35 @@ class TargetTable(_Table):
     weight: float = Field(default=1.0, gt=0, le=1e6)
     first_token_seconds: _Seconds = 60.0
     answer_seconds: _Seconds = 600.0
+    prompt_price: float | None = Field(default=None, ge=0, le=1e6, description="a million tokens")
+    completion_price: float | None = Field(default=None, ge=0, le=1e6)
+
+    @model_validator(mode="after")
+    def _has_both_prices(self) -> "TargetTable":
+        if (self.prompt_price is None) != (self.completion_price is None):
+            raise ValueError("give prompt_price and completion_price, or neither")
+        return self
+
+    def price(self) -> Price | None:
+        """What its tokens cost: nothing for a model that runs here, if the file does not say."""
+        if self.prompt_price is None or self.completion_price is None:
+            return Price(0, 0) if self.provider is None else None
+        return Price(_nanos_a_token(self.prompt_price), _nanos_a_token(self.completion_price))
+
+
+class AccountsTable(_Table):
+    """`[accounts]`: keys, limits and usage are in a database, and every request needs a key."""
+
+    database: str | None = Field(default=None, description="URL without a password")
+    answer_tokens: int = Field(default=2048, ge=1, le=1 << 20)
+    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+
+    @field_validator("database")
+    @classmethod
+    def _has_no_password(cls, url: str | None) -> str | None:
+        if url and re.match(r"[^/]*//[^/@]*:[^/@]*@", url):
+            raise ValueError("the URL has a password: put the whole URL into DATABASE_URL instead")
+        return url
 
 
 class RouteTable(_Table):
@@ -83,6 +114,7 @@ class Settings(_Table):
     models: dict[_Name, ModelTable] = Field(default_factory=dict)
     providers: dict[_Name, ProviderTable] = Field(default_factory=dict)
     routes: dict[_Name, RouteTable] = Field(default_factory=dict)
+    accounts: AccountsTable | None = None
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Settings":
@@ -108,7 +140,7 @@ class Settings(_Table):
 
     def policies(self) -> dict[str, Policy]:
         """What each public name stands for."""
-        own = {name: Policy(name, (Target(name, name, is_here=True),)) for name in self.models}
+        own = {name: _own_policy(name) for name in self.models}
         return own | {name: self._policy(name, route) for name, route in self.routes.items()}
 
     def _policy(self, name: str, route: RouteTable) -> Policy:
@@ -131,7 +163,12 @@ class Settings(_Table):
             weight=table.weight,
             first_token_seconds=table.first_token_seconds,
             answer_seconds=table.answer_seconds,
+            price=table.price(),
         )
+
+
+def _own_policy(name: str) -> Policy:
+    return Policy(name, (Target(name, name, is_here=True, price=Price(0, 0)),))
 
 
 def read_settings(file: Path) -> Settings:
@@ -167,6 +204,11 @@ def with_models(
         return Settings.model_validate({**dict(settings), "models": tables}), files
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(error))) from error
+
+
+def _nanos_a_token(price: float) -> int:
+    """Of a price for a million tokens; rounded up, so that no budget is overspent."""
+    return math.ceil(round(price * 1000, 6))
 
 
 def _lines(error: ValidationError) -> list[str]:

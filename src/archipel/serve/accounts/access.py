@@ -1,0 +1,193 @@
+"""Keys for many: who sends one, what it opens, and what each request takes of its limits."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from starlette.requests import Request
+
+from archipel.database import Database
+from archipel.errors import DatabaseError
+from archipel.serve.access import Caller, Visit, sent_key, unknown_key
+from archipel.serve.accounts import keys
+from archipel.serve.accounts.books import Asked, OverLimit, Reservation, Took
+from archipel.serve.accounts.keys import Key
+from archipel.serve.accounts.limits import Need, What, seconds_left
+from archipel.serve.accounts.meter import Meter
+from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.counting import (
+    Tokens,
+    answers,
+    estimate,
+    most_completion_tokens,
+    most_prompt_tokens,
+)
+from archipel.serve.providers import Question
+from archipel.serve.routing import Policy, Price, Target
+
+_REMEMBERED_SECONDS = 1.0  # that a key is still good for after it was revoked
+_REMEMBERED_KEYS = 10_000
+_FREE = Price(0, 0)
+
+
+@dataclass(frozen=True)
+class AccountAccess:
+    """Keys and limits from a database; `clock` gives seconds since the epoch."""
+
+    database: Database
+    meter: Meter
+    pepper: bytes
+    answer_tokens: int  # that a limited key's answer may have where the client sets no limit
+    known: dict[str, tuple[float, Key]]
+    clock: Callable[[], float] = time.time
+    is_local = False
+
+    async def admit(self, request: Request) -> Caller:
+        """As `Access.admit`."""
+        key = await self._key(sent_key(request))
+        endpoint = request.url.path.removeprefix("/v1")
+        if key.endpoints is not None and endpoint not in key.endpoints:
+            raise ApiError(403, f"This key is not for {endpoint}.", "forbidden")
+        return _KeyCaller(key, self)
+
+    async def _key(self, secret: str) -> Key:
+        if not keys.looks_like_key(secret):
+            raise unknown_key()
+        hashed, now = keys.digest(secret, self.pepper), self.clock()
+        until, key = self.known.get(hashed, (0.0, None))
+        if key is not None and now < until:
+            return key
+        try:
+            found = await asyncio.to_thread(self._look_up, hashed, now)
+        except DatabaseError as error:
+            raise _no_books() from error
+        if found is None:
+            self.known.pop(hashed, None)
+            raise unknown_key()
+        if len(self.known) >= _REMEMBERED_KEYS:
+            self.known.clear()
+        self.known[hashed] = now + _REMEMBERED_SECONDS, found
+        return found
+
+    def _look_up(self, hashed: str, now: float) -> Key | None:
+        with self.database.reading() as connection:
+            return keys.find(connection, hashed, now)
+
+
+@dataclass(frozen=True)
+class _KeyCaller:
+    key: Key
+    access: AccountAccess
+
+    def may_ask(self, model: str) -> bool:
+        return self.key.models is None or model in self.key.models
+
+    async def begin(self, question: Question, policy: Policy) -> Visit:
+        question, need, hides_usage = self._bounded(question, policy)
+        asked = Asked(self.key, question.endpoint, policy.name, need)
+        try:
+            reservation = await self.access.meter.reserve(asked)
+        except OverLimit as error:
+            raise _over_limit(error, self.access.clock()) from error
+        except DatabaseError as error:
+            raise _no_books() from error
+        return _Metered(question, _headers(reservation), hides_usage, reservation, self.access)
+
+    def _bounded(self, question: Question, policy: Policy) -> tuple[Question, Need, bool]:
+        """The question with a limit to its answer where the key has limits, and so that a stream
+        says what it took, which else is hidden; and the most that it can take."""
+        fields, more = question.fields, dict[str, Any]()
+        prompt, completion = most_prompt_tokens(fields), most_completion_tokens(fields)
+        if completion is None:
+            completion = self.access.answer_tokens * answers(fields)
+            if self._is_limited("tokens") or self._is_limited("money"):
+                chats = question.endpoint == "/chat/completions"
+                name = "max_completion_tokens" if chats else "max_tokens"
+                more[name] = self.access.answer_tokens
+        options: Mapping[str, Any] = fields.get("stream_options") or {}
+        hides_usage = question.streams and not options.get("include_usage")
+        if hides_usage:
+            more["stream_options"] = {**options, "include_usage": True}
+        if more:
+            question = replace(question, fields={**fields, **more}, body=None)
+        need = Need(prompt + completion, self._most_nanos(policy, prompt, completion))
+        return question, need, hides_usage
+
+    def _most_nanos(self, policy: Policy, prompt: int, completion: int) -> int:
+        prices = [target.price for target in policy.targets]
+        if None in prices and self._is_limited("money"):
+            raise ApiError(
+                403,
+                f"A provider of {policy.name!r} has no price, so that a limit of money can't be "
+                "kept. Ask the administrator to put prices into its route.",
+                "price_unknown",
+            )
+        return max((price or _FREE).nanos(prompt, completion) for price in prices)
+
+    def _is_limited(self, what: What) -> bool:
+        return any(limit.what == what for limit in self.key.limits)
+
+
+@dataclass
+class _Metered:
+    question: Question
+    headers: Mapping[str, str]
+    hides_usage: bool
+    reservation: Reservation
+    access: AccountAccess
+
+    def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
+        """Settle it. An answer that says nothing of its tokens is estimated."""
+        if tokens is None and outcome == "answered":
+            tokens = estimate(self.question.fields, 0)
+        tokens = tokens or Tokens(0, 0)
+        price = (target.price if target else None) or _FREE
+        took = Took(
+            outcome=outcome,
+            seconds=round(max(0.0, self.access.clock() - self.reservation.began), 3),
+            provider=target.provider if target else None,
+            provider_model=target.model if target else None,
+            prompt_tokens=tokens.prompt,
+            completion_tokens=tokens.completion,
+            estimated=tokens.estimated,
+            nanos=price.nanos(tokens.prompt, tokens.completion),
+        )
+        self.access.meter.settle(self.reservation, took)
+
+
+def _headers(reservation: Reservation) -> dict[str, str]:
+    """As OpenAI names them."""
+    headers: dict[str, str] = {}
+    for what, left in (("requests", reservation.requests), ("tokens", reservation.tokens)):
+        if left is not None:
+            headers |= {
+                f"X-RateLimit-Limit-{what}": str(left.limit),
+                f"X-RateLimit-Remaining-{what}": str(left.remaining),
+                f"X-RateLimit-Reset-{what}": f"{left.reset_seconds:.0f}s",
+            }
+    return headers
+
+
+def _over_limit(error: OverLimit, now: float) -> ApiError:
+    limit, wanted = error.charge.limit, error.charge.amount
+    if limit.what == "money":
+        message = f"The {limit.scope}'s budget for this {limit.per} has no room for this request."
+        return ApiError(429, message, "insufficient_quota")
+    wait = seconds_left(limit.per, now)
+    if wanted > limit.amount:
+        message = (
+            f"This request may take {wanted:,} {limit.what}; the {limit.scope}'s limit is "
+            f"{limit.amount:,} a {limit.per}. Shorten it, or ask for a shorter answer."
+        )
+    elif limit.what == "concurrent":
+        message = f"The {limit.scope} has {limit.amount:,} requests under way, its limit."
+    else:
+        message = f"The {limit.scope}'s limit is {limit.amount:,} {limit.what} a {limit.per}."
+    return ApiError(429, message, "rate_limit_exceeded", headers=retry_after(wait))
+
+
+def _no_books() -> ApiError:
+    message = "The service can't reach its books, so it lets nobody ask. Send the request again."
+    return ApiError(503, message, "accounts_unavailable", headers=retry_after(5))

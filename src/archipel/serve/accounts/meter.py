@@ -1,0 +1,159 @@
+"""Requests are entered before they are sent and settled in the end; both are durable.
+
+One thread writes for the whole process: all that comes up while it writes goes into its next
+transaction. A reservation that its process did not settle, because it was killed, is settled by
+another at what it reserved: no request is unbilled, none is billed twice.
+"""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from archipel.database import Database
+from archipel.errors import DatabaseError
+from archipel.serve.accounts import books
+from archipel.serve.accounts.books import Asked, OverLimit, Reservation, Took
+
+_TOGETHER_SECONDS = 0.05  # that a settlement waits for requests to be entered with it
+_HEARTBEAT_SECONDS = 5.0
+_Verdict = Reservation | OverLimit | DatabaseError
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A request that is to be entered, and who waits for that."""
+
+    asked: Asked
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Reservation]"
+
+    def say(self, verdict: _Verdict) -> None:
+        """From the writing thread."""
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+            self.loop.call_soon_threadsafe(self._set, verdict)
+
+    def _set(self, verdict: _Verdict) -> None:
+        if isinstance(verdict, Reservation):
+            self.answer.set_result(verdict)
+        else:
+            self.answer.set_exception(verdict)
+
+
+_Settlement = tuple[Reservation, Took]
+
+
+@dataclass
+class _Batch:
+    """What goes into one transaction."""
+
+    entries: list[_Entry] = field(default_factory=list)
+    settlements: list[_Settlement] = field(default_factory=list)
+    is_last: bool = False
+
+    def add(self, item: "_Entry | _Settlement | None") -> None:
+        if item is None:
+            self.is_last = True
+        elif isinstance(item, _Entry):
+            self.entries.append(item)
+        else:
+            self.settlements.append(item)
+
+
+class Meter:
+    """The books of one process. `clock` gives seconds since the epoch."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._worker = str(uuid.uuid4())
+        self._queue: queue.SimpleQueue[_Entry | _Settlement | None] = queue.SimpleQueue()
+        self._heard = float("-inf")
+
+    @contextlib.asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Write for the time of the block; all that was settled in it is written in the end."""
+        thread = threading.Thread(target=self._write, name="meter", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._queue.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def reserve(self, asked: Asked) -> Reservation:
+        """Enter a request, durably.
+
+        Raises:
+            OverLimit: a limit has no room for it.
+            DatabaseError: it can't be entered, and so not be sent.
+        """
+        loop = asyncio.get_running_loop()
+        entry = _Entry(asked, loop, loop.create_future())
+        self._queue.put(entry)
+        try:
+            return await asyncio.shield(entry.answer)
+        except asyncio.CancelledError:
+            entry.answer.add_done_callback(self._give_back)
+            raise
+
+    def settle(self, reservation: Reservation, took: Took) -> None:
+        """Say how a request ended; written soon after, or by another process if this is killed."""
+        self._queue.put((reservation, took))
+
+    def _give_back(self, answer: "asyncio.Future[Reservation]") -> None:
+        """Who asked has left before the request was entered: it is sent to nobody."""
+        if not answer.cancelled() and not answer.exception():
+            self.settle(answer.result(), Took("left", 0.0))
+
+    def _write(self) -> None:
+        batch = _Batch()
+        while not batch.is_last:
+            self._collect(batch)
+            verdicts: list[_Verdict]
+            try:
+                verdicts = [*self._enter(batch)]
+            except DatabaseError as error:
+                _log.error("the books can't be written: %s", error)
+                verdicts = [error for _ in batch.entries]
+            else:
+                batch.settlements.clear()  # else they are for the next transaction
+            for entry, verdict in zip(batch.entries, verdicts, strict=True):
+                entry.say(verdict)
+            batch.entries.clear()
+
+    def _collect(self, batch: _Batch) -> None:
+        """Wait until something is to be written, and take all that is there."""
+        until = time.monotonic() + _HEARTBEAT_SECONDS
+        while not batch.entries and not batch.is_last:
+            if batch.settlements:
+                until = min(until, time.monotonic() + _TOGETHER_SECONDS)
+            try:
+                batch.add(self._queue.get(timeout=max(0.0, until - time.monotonic())))
+            except queue.Empty:
+                break
+        with contextlib.suppress(queue.Empty):
+            while True:
+                batch.add(self._queue.get_nowait())
+
+    def _enter(self, batch: _Batch) -> list[Reservation | OverLimit]:
+        now = self._clock()
+        beats = now - self._heard >= _HEARTBEAT_SECONDS
+        with self._database.writing() as connection:
+            if beats:
+                books.beat(connection, self._worker, now)
+                for id in books.settle_lost(connection, now):
+                    _log.warning("request %s was lost with its process: billed as reserved", id)
+            books.settle(connection, batch.settlements)
+            verdicts = books.reserve(
+                connection, [one.asked for one in batch.entries], self._worker, now
+            )
+        if beats:
+            self._heard = now
+        return verdicts

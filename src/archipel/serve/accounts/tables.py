@@ -1,0 +1,111 @@
+"""The tables of keys, limits, usage and audit, as the newest migration leaves them.
+
+Times are seconds since the epoch; money is in nanos, billionths of the settings' currency.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+_Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+metadata = MetaData()
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+)
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("organisation", ForeignKey("organisations.id"), nullable=False),
+    Column("name", String(64), nullable=False, unique=True),
+)
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("project", ForeignKey("projects.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("models", JSON),  # the public names that it opens; null: all
+    Column("endpoints", JSON),  # below /v1; null: all
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
+)
+limits = Table(
+    "limits",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("scope", String(16), nullable=False),  # organisation, project, key
+    Column("scope_id", BigInteger, nullable=False),
+    Column("what", String(16), nullable=False),  # requests, tokens, money, concurrent
+    Column("per", String(8), nullable=False),  # minute, day, month, moment
+    Column("amount", BigInteger, nullable=False),
+    UniqueConstraint("scope", "scope_id", "what", "per"),
+)
+counters = Table(
+    "counters",
+    metadata,
+    Column("limit_id", BigInteger, primary_key=True),
+    Column("period", String(16), primary_key=True),  # 2026-11, 2026-11-27, 2026-11-27T08:15, now
+    Column("value", BigInteger, nullable=False),
+)
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("seen", Double, nullable=False),
+)
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("worker", String(36), nullable=False, index=True),
+    Column("began", Double, nullable=False),
+    Column("asked", JSON, nullable=False),
+)
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", String(36), primary_key=True),  # its reservation's
+    Column("began", Double, nullable=False, index=True),
+    Column("seconds", Double, nullable=False),
+    Column("organisation", BigInteger, nullable=False),
+    Column("project", BigInteger, nullable=False),
+    Column("key", BigInteger, nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(128), nullable=False),  # the public name
+    Column("provider", String(128)),
+    Column("provider_model", Text),
+    Column("outcome", String(16), nullable=False),  # answered, failed, left, lost
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),  # the provider did not say how many tokens
+    Column("nanos", BigInteger, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", Double, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("act", String(64), nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("digest", String(64), nullable=False),  # of this row and the digest before it
+)
