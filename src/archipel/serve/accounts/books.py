@@ -109,12 +109,11 @@ def _admitted(
 
 def settle(connection: Connection, ended: Sequence[tuple[Reservation, Took]]) -> None:
     """Write what requests took and give back the rest. What was settled before stays as it is."""
-    open_ones = _closed(connection, [reservation.id for reservation, _ in ended])
+    once = {reservation.id: (reservation, took) for reservation, took in ended}
+    open_ones = _closed(connection, once)
     back: defaultdict[Counter, int] = defaultdict(int)
     rows = []
-    for reservation, took in ended:
-        if reservation.id not in open_ones:
-            continue
+    for reservation, took in (once[id] for id in open_ones):
         rows.append({**_who(reservation), **asdict(took)})
         for charge in reservation.charges:
             back[charge.counter] -= given_back(charge, took.need)

@@ -31,14 +31,14 @@ projects = Table(
     "projects",
     metadata,
     Column("id", _Number, primary_key=True),
-    Column("organisation", ForeignKey("organisations.id"), nullable=False),
+    Column("organisation", _Number, ForeignKey("organisations.id"), nullable=False),
     Column("name", String(64), nullable=False, unique=True),
 )
 keys = Table(
     "keys",
     metadata,
     Column("id", _Number, primary_key=True),
-    Column("project", ForeignKey("projects.id"), nullable=False),
+    Column("project", _Number, ForeignKey("projects.id"), nullable=False),
     Column("name", String(64), nullable=False),
     Column("prefix", String(16), nullable=False),
     Column("digest", String(64), nullable=False, unique=True),

@@ -20,13 +20,13 @@ def upgrade() -> None:
     op.create_table(
         "projects",
         sa.Column("id", number, primary_key=True),
-        sa.Column("organisation", sa.ForeignKey("organisations.id"), nullable=False),
+        sa.Column("organisation", number, sa.ForeignKey("organisations.id"), nullable=False),
         sa.Column("name", sa.String(64), nullable=False, unique=True),
     )
     op.create_table(
         "keys",
         sa.Column("id", number, primary_key=True),
-        sa.Column("project", sa.ForeignKey("projects.id"), nullable=False),
+        sa.Column("project", number, sa.ForeignKey("projects.id"), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("prefix", sa.String(16), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False, unique=True),
