@@ -45,12 +45,13 @@ def answers(fields: Mapping[str, Any]) -> int:
     return max(1, _whole(fields.get("n")), _whole(fields.get("best_of")))
 
 
-def tokens_of(body: bytes) -> Tokens | None:
-    """What a whole answer says of its tokens; None if nothing."""
+def tokens_of(fields: Mapping[str, Any], answer: bytes) -> Tokens:
+    """What a request took whose answer is whole; an estimate where the provider does not say."""
     try:
-        return _tokens(json.loads(body))
+        said = _tokens(json.loads(answer))
     except ValueError:
-        return None
+        said = None
+    return said or _estimate(fields, len(answer) // _BYTES_A_TOKEN + 1)
 
 
 class StreamCount:
@@ -79,7 +80,7 @@ class StreamCount:
 
     def tokens(self, fields: Mapping[str, Any]) -> Tokens:
         """What the request took; an estimate where the provider did not say."""
-        return self._said or estimate(fields, self._events)
+        return self._said or _estimate(fields, self._events)
 
     def _without_usage(self, events: bytes) -> bytes:
         kept = [event for event in _EVENT_ENDS.split(events) if not self._is_usage(event)]
@@ -97,8 +98,7 @@ class StreamCount:
         return self._hides_usage and not said.get("choices")
 
 
-def estimate(fields: Mapping[str, Any], completion: int) -> Tokens:
-    """About how many tokens a request took whose provider did not say."""
+def _estimate(fields: Mapping[str, Any], completion: int) -> Tokens:
     return Tokens(most_prompt_tokens(fields) // _BYTES_A_TOKEN + 1, completion, estimated=True)
 
 

@@ -107,7 +107,7 @@ class Gateway:
             raise
         headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
         if answer.rest is None:
-            visit.ended("answered", answer.target, tokens_of(answer.head))
+            visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
             return Response(answer.head, 200, headers, answer.content_type)
         return _Relayed(name, answer, visit, headers)
 

@@ -20,7 +20,6 @@ from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.counting import (
     Tokens,
     answers,
-    estimate,
     most_completion_tokens,
     most_prompt_tokens,
 )
@@ -139,9 +138,7 @@ class _Metered:
     access: AccountAccess
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
-        """Settle it. An answer that says nothing of its tokens is estimated."""
-        if tokens is None and outcome == "answered":
-            tokens = estimate(self.question.fields, 0)
+        """Settle it."""
         tokens = tokens or Tokens(0, 0)
         price = (target.price if target else None) or _FREE
         took = Took(
