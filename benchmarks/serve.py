@@ -1,7 +1,8 @@
 """The service before suppliers that answer at once: what it adds, how much it carries, failover.
 
-Suppliers, service and clients are processes of their own on this machine, the ways are taken in
-turns. What is added is the difference to asking a supplier without the service between.
+Keys, limits and metering are on, in SQLite. Suppliers, service and clients are processes of their
+own on this machine, the ways are taken in turns. What is added is the difference to asking a
+supplier without the service between.
 """
 
 import asyncio
@@ -9,18 +10,41 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from archipel.errors import ConfigError
-from benchmarks.serving.litellm import litellm
-from benchmarks.serving.load import Door, Timed, at_once, in_turn, started
+from sqlalchemy import func, select
 
-_KEY = "a key of the benchmark"
+from archipel.database import Database
+from archipel.errors import ConfigError
+from archipel.serve.accounts.administer import NewKey, Office
+from archipel.serve.accounts.keys import prefix, read_pepper
+from archipel.serve.accounts.limits import NANOS
+from archipel.serve.accounts.opened import open_accounts
+from archipel.serve.accounts.tables import reservations, usage
+from benchmarks.serving.litellm import litellm
+from benchmarks.serving.load import (
+    Door,
+    Timed,
+    at_once,
+    counted,
+    in_turn,
+    started,
+    together,
+)
+
 _CLIENTS = 32
 _STREAMS_A_SECOND = 350
+_OPEN_STREAMS = 1000
+_MANY = 10_000
+_LIMITS = (
+    *("requests/minute=1000000", "tokens/day=1000000000000", "money/month=1000000"),
+    "concurrent=10000",
+)
 
 
 def run(quick: bool) -> dict[str, float | int]:
@@ -29,7 +53,10 @@ def run(quick: bool) -> dict[str, float | int]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         (upstream, url), (_, other) = (stack.enter_context(_upstream()) for _ in range(2))
-        service, door = stack.enter_context(_service(folder, [url, other]))
+        os.environ["ARCHIPEL_HOME"] = str(folder)  # the accounts of this process and the service
+        accounts = stack.enter_context(_accounts())
+        door = Door("", "chat", _key(accounts, *_LIMITS))
+        service, door = stack.enter_context(_service(folder, [url, other], door))
         direct = Door(url, "m")
         figures = _against(direct, door, service, rounds, count)
         try:
@@ -38,7 +65,9 @@ def run(quick: bool) -> dict[str, float | int]:
         except ConfigError as error:  # the other figures don't need it
             print(error, file=sys.stderr)
         figures |= _paced(direct, door, seconds)
-        figures["rss_megabytes"] = round(_rss_bytes(service) / 1e6, 1)
+        figures |= _held(replace(door, model="held"))
+        figures |= _grown(door, service)
+        figures["overspend"] = _overspend(accounts, door)
         return figures | asyncio.run(_failover(door, upstream))
 
 
@@ -86,6 +115,38 @@ def _paced(direct: Door, door: Door, seconds: float) -> dict[str, float | int]:
     }
 
 
+def _held(door: Door) -> dict[str, float | int]:
+    """Streams that are all open at once, and how many of them failed."""
+    found = asyncio.run(started(door, _OPEN_STREAMS / 5, 5.0))
+    failed = sum(isinstance(one, BaseException) for one in found)
+    return {"open_streams": len(found), "failed_open_streams": failed}
+
+
+def _grown(door: Door, service: int) -> dict[str, float | int]:
+    """What 10,000 requests leave in the service's memory."""
+    before = _rss_bytes(service)
+    asyncio.run(counted(door, _CLIENTS, _MANY))
+    after = _rss_bytes(service)
+    return {
+        "rss_megabytes": round(after / 1e6, 1),
+        "memory_growth_10k_requests": round(after / before - 1, 4),
+    }
+
+
+def _overspend(accounts: Database, door: Door) -> float:
+    """What 64 requests at once take beyond a budget that is nearly spent, in its currency."""
+    budget = 1e-5
+    with accounts.reading() as connection:
+        before = connection.execute(select(func.sum(usage.c.nanos))).scalar_one()
+    poor = replace(door, key=_key(accounts, f"money/month={budget:.9f}"))
+    asyncio.run(together(poor, 64))
+    with accounts.reading() as connection:
+        while connection.execute(select(reservations.c.id)).first():
+            time.sleep(0.05)
+        after = connection.execute(select(func.sum(usage.c.nanos))).scalar_one()
+    return max(0.0, (after - before) / NANOS - budget)
+
+
 async def _failover(door: Door, upstream: subprocess.Popen[str]) -> dict[str, float | int]:
     """Kill the first supplier while streams are started, and count those that failed."""
     loop = asyncio.get_running_loop()
@@ -113,17 +174,43 @@ def _upstream() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @contextmanager
-def _service(folder: Path, urls: Sequence[str]) -> Iterator[tuple[int, Door]]:
-    """`archipel serve` with one route over the suppliers; its process and the way in."""
+def _accounts() -> Iterator[Database]:
+    """Accounts in SQLite with one project."""
+    accounts = open_accounts(None)
+    try:
+        with accounts.writing() as connection:
+            Office(connection, "benchmark", time.time()).add_project("benchmark", "benchmark")
+        yield accounts
+    finally:
+        accounts.close()
+
+
+def _key(accounts: Database, *limits: str) -> str:
+    with accounts.writing() as connection:
+        office = Office(connection, "benchmark", time.time())
+        secret = office.add_key(NewKey("benchmark", "benchmark"), read_pepper())
+        for limit in limits:
+            office.set_limit(f"key:{prefix(secret)}", limit)
+    return secret
+
+
+@contextmanager
+def _service(folder: Path, urls: Sequence[str], door: Door) -> Iterator[tuple[int, Door]]:
+    """`archipel serve` with accounts and one route over the suppliers; its process and way in."""
     tables = [f'[providers.s{n}]\nurl = "{url}"\n' for n, url in enumerate(urls)]
-    targets = ", ".join(f'{{provider = "s{n}", model = "m"}}' for n in range(len(urls)))
+    price = "prompt_price = 1.0, completion_price = 2.0"
+    targets = ", ".join(f'{{provider = "s{n}", model = "m", {price}}}' for n in range(len(urls)))
+    held = f'{{provider = "s0", model = "held", {price}}}'
     settings = folder / "service.toml"
-    settings.write_text("".join(tables) + f"[routes.chat]\ntargets = [{targets}]\n")
-    (folder / "key").write_text(_KEY)
+    settings.write_text(
+        "[accounts]\n"
+        + "".join(tables)
+        + f"[routes.chat]\ntargets = [{targets}]\n[routes.held]\ntargets = [{held}]\n"
+    )
     command = [sys.executable, "-m", "archipel", "serve", "--config", str(settings), "--port", "0"]
-    with _process([*command, "--api-key-file", str(folder / "key")]) as process:
+    with _process(command) as process:
         assert process.stdout is not None
-        yield process.pid, Door(process.stdout.readline().split()[1], "chat", _KEY)
+        yield process.pid, replace(door, url=process.stdout.readline().split()[1])
 
 
 @contextmanager

@@ -20,7 +20,8 @@ class Door:
     def body(self, *, stream: bool) -> bytes:
         """A short question."""
         messages = [{"role": "user", "content": "How many?"}]
-        return json.dumps({"model": self.model, "messages": messages, "stream": stream}).encode()
+        asked = {"model": self.model, "messages": messages, "max_tokens": 100, "stream": stream}
+        return json.dumps(asked).encode()
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,25 @@ async def at_once(door: Door, clients: int, seconds: float, *, stream: bool) -> 
         begun = time.perf_counter()
         await asyncio.gather(*(client(session, begun + seconds) for _ in range(clients)))
         return done / (time.perf_counter() - begun)
+
+
+async def counted(door: Door, clients: int, count: int) -> None:
+    """So many requests in all, by so many clients."""
+    numbers = iter(range(count))
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for _ in numbers:
+            await one(session, door, stream=False)
+
+    async with _session() as session:
+        await asyncio.gather(*(client(session) for _ in range(clients)))
+
+
+async def together(door: Door, count: int) -> list[Timed | BaseException]:
+    """What became of requests that all begin at once."""
+    async with _session() as session:
+        asking = [one(session, door, stream=False) for _ in range(count)]
+        return await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def started(door: Door, a_second: float, seconds: float) -> list[Timed | BaseException]:

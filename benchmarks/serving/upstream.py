@@ -1,7 +1,7 @@
 """An upstream that answers at once, as a process: `python -m benchmarks.serving.upstream`.
 
 Prints its URL, then serves until it is killed. An answer that is streamed has 100 pieces, sent one
-by one.
+by one; the model `held` waits 10 s after the first of them.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import json
 from aiohttp import web
 
 _PIECES = 100
+_HELD_SECONDS = 10.0
 
 
 def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
@@ -18,11 +19,11 @@ def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
     return b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
 
 
-_EVENTS = (
-    *(_chunk({"role": "assistant", "content": ""}), *[_chunk({"content": "word "})] * _PIECES),
-    _chunk({}, "stop"),
-    b"data: [DONE]\n\n",
-)
+_USED = {"prompt_tokens": 10, "completion_tokens": _PIECES, "total_tokens": 10 + _PIECES}
+_BEGINNING = (_chunk({"role": "assistant", "content": ""}), _chunk({"content": "word "}))
+_REST = (*[_chunk({"content": "word "})] * (_PIECES - 1), _chunk({}, "stop"))
+_USAGE = b"data: " + json.dumps({"choices": [], "usage": _USED}).encode() + b"\n\n"
+_DONE = b"data: [DONE]\n\n"
 _WHOLE = {
     "id": "1",
     "object": "chat.completion",
@@ -35,7 +36,7 @@ _WHOLE = {
             "finish_reason": "stop",
         }
     ],
-    "usage": {"prompt_tokens": 10, "completion_tokens": _PIECES, "total_tokens": 10 + _PIECES},
+    "usage": _USED,
 }
 
 
@@ -45,8 +46,15 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         return web.json_response(_WHOLE)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    for event in _EVENTS:
+    for event in _BEGINNING:
         await response.write(event)
+    if body["model"] == "held":
+        await asyncio.sleep(_HELD_SECONDS)
+    for event in _REST:
+        await response.write(event)
+    if (body.get("stream_options") or {}).get("include_usage"):
+        await response.write(_USAGE)
+    await response.write(_DONE)
     await response.write_eof()
     return response
 

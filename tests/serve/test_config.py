@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import openai
 import pytest
 from openai import OpenAI
 
@@ -88,3 +89,24 @@ def test_a_check_names_the_key_that_is_lacking(archipel: Archipel, file: Path) -
 
 def test_nothing_to_serve_is_said(archipel: Archipel) -> None:
     assert "--config" in failure(archipel("serve"))
+
+
+def test_a_model_embeds_texts(archipel: Archipel, checkpoint: Path, tmp_path: Path) -> None:
+    file = tmp_path / "service.toml"
+    file.write_text(
+        f'[models.vectors]\npath = "{checkpoint}"\ncontext = 256\nthreads = 1\npooling = "mean"\n'
+    )
+    process = archipel("serve", "--config", file, "--port", 0)
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[1]
+    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60) as client:
+        found = client.embeddings.create(model="vectors", input=["def f():", "import os"])
+        assert len(found.data) == 2
+        first, second = (one.embedding for one in found.data)
+        assert len(first) == len(second) > 0
+        assert first != second
+        assert found.usage.prompt_tokens > 0
+        with pytest.raises(openai.BadRequestError):
+            client.embeddings.create(model="vectors", input=[])
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)

@@ -96,7 +96,12 @@ class Dispatcher:
 
     def _candidates(self, policy: Policy, question: Question) -> list[Target]:
         now, breakers = self._clock(), self._breakers
-        resting = {target for target in policy.targets if not breakers[target].admits(now)}
+        drained = self._directory.drained
+        resting = {
+            target
+            for target in policy.targets
+            if target.provider in drained or not breakers[target].admits(now)
+        }
         draw = beginning(question.fields) if policy.sticky else self._draw()
         return candidates(policy, draw, resting)
 

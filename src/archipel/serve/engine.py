@@ -25,11 +25,13 @@ _LOG_TAIL_BYTES = 2000
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How an engine runs. `context_tokens` is what one request may use, `parallel` the slots."""
+    """How an engine runs. `context_tokens` is what one request may use, `parallel` the slots;
+    with `pooling` (mean, cls or last) it embeds texts instead of answering."""
 
     context_tokens: int = 4096
     parallel: int = 4
     threads: int | None = None
+    pooling: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Engine:
             "parallel": self._settings.parallel,
             "context_tokens": self._settings.context_tokens,
             "threads": self._settings.threads or config.usable_cores(),
+            "pooling": self._settings.pooling,
         }
         with tempfile.TemporaryFile() as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -11,6 +11,12 @@ from typing import Any
 
 import xllamacpp
 
+_POOLING = {
+    "mean": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
+    "cls": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_CLS,
+    "last": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST,
+}
+
 
 def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     """llama.cpp's parameters, with its open defaults (no key, any origin, 8 GiB cache) closed."""
@@ -29,6 +35,10 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     params.endpoint_slots = False
     params.offline = True
     params.verbosity = 1  # errors only: more would write what people ask into the log
+    if settings["pooling"]:
+        params.embedding = True
+        params.pooling_type = _POOLING[settings["pooling"]]
+        params.n_batch = params.n_ubatch = settings["context_tokens"]  # a text goes in one piece
     return params
 
 

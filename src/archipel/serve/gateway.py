@@ -64,6 +64,10 @@ class CompletionRequest(_CommonFields):
     prompt: str | list[Any]
 
 
+class EmbeddingRequest(_CommonFields):
+    input: str | list[Any]
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The endpoints. The dispatcher over the same directory is in each request's state."""
@@ -87,6 +91,9 @@ class Gateway:
 
     async def completions(self, request: Request) -> Response:
         return await self._answer(request, CompletionRequest)
+
+    async def embeddings(self, request: Request) -> Response:
+        return await self._answer(request, EmbeddingRequest)
 
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
         caller = await self.access.admit(request)
@@ -120,6 +127,13 @@ class Gateway:
         return policies[model]
 
 
+_TEXT_FIELDS: Mapping[type[_CommonFields], str] = {
+    ChatRequest: "messages",
+    CompletionRequest: "prompt",
+    EmbeddingRequest: "input",
+}
+
+
 def create_app(directory: Directory, access: Access) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
     gateway = Gateway(directory, access)
@@ -139,6 +153,7 @@ def create_app(directory: Directory, access: Access) -> Starlette:
             Route("/v1/models", gateway.models),
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
+            Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
         ],
         middleware=[local_only] if access.is_local else [],
         exception_handlers={
@@ -227,7 +242,7 @@ def _told(name: str, error: BaseException, fields: type[_CommonFields]) -> ApiEr
     if isinstance(error, Unmappable):
         return ApiError(400, str(error), "unsupported_by_provider", error.param)
     if isinstance(error, Refused):
-        return _refusal(error, "messages" if fields is ChatRequest else "prompt")
+        return _refusal(error, _TEXT_FIELDS[fields])
     return None
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -55,6 +56,7 @@ def url_of(sock: socket.socket) -> str:
 @contextlib.asynccontextmanager
 async def hosted(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
     """Serve `app` on `sock` for the time of the block; gives its URL."""
+    _allow_connections()
     server = _Server(
         uvicorn.Config(
             app,
@@ -72,6 +74,13 @@ async def hosted(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets this user have: each connection is one, and most shells
+    allow 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def stop_event() -> asyncio.Event:

@@ -5,7 +5,7 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,10 +94,11 @@ class Provider(Protocol):
 
 @dataclass
 class Directory:
-    """The policies by public name and the providers that they name; both may be replaced."""
+    """The policies by public name and the providers that they name; all may be replaced."""
 
     policies: Mapping[str, Policy]
     providers: Mapping[str, Provider]
+    drained: Collection[str] = ()  # providers that are asked for nothing new
 
 
 @dataclass(frozen=True)

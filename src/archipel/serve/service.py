@@ -10,6 +10,7 @@ from archipel.chat import is_loopback
 from archipel.errors import ConfigError
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
+from archipel.serve.accounts.draining import draining
 from archipel.serve.accounts.keys import read_pepper
 from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
@@ -77,7 +78,7 @@ async def service(
             engine = Engine(name, files[name], _engine_settings(table))
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
         directory = Directory(settings.policies(), providers)
-        access = await _access(settings, api_key, stack)
+        access = await _access(settings, api_key, directory, stack)
         url = await stack.enter_async_context(hosted(create_app(directory, access), sock))
         yield Service(f"{url}/v1", settings, directory)
 
@@ -92,17 +93,21 @@ def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
 
 
 async def _access(
-    settings: Settings, api_key: str | None, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    api_key: str | None,
+    directory: Directory,
+    stack: contextlib.AsyncExitStack,
 ) -> Access:
     """Who may ask; what that needs runs until the stack ends."""
     if settings.accounts is None:
         return OneKeyAccess(api_key) if api_key else LocalAccess()
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
+    await stack.enter_async_context(draining(database, directory))
     meter = Meter(database)
     await stack.enter_async_context(meter.writing())
     return AccountAccess(database, meter, read_pepper(), settings.accounts.answer_tokens, {})
 
 
 def _engine_settings(table: ModelTable) -> EngineSettings:
-    return EngineSettings(table.context, table.parallel, table.threads)
+    return EngineSettings(table.context, table.parallel, table.threads, table.pooling)

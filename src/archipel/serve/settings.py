@@ -28,6 +28,9 @@ class ModelTable(_Table):
     context: int = Field(default=4096, ge=64)
     parallel: int = Field(default=4, ge=1, le=1024)
     threads: int | None = Field(default=None, ge=1)
+    pooling: Literal["mean", "cls", "last"] | None = Field(
+        default=None, description="it embeds texts, so pooled, instead of answering"
+    )
 
 
 class ProviderTable(_Table):

@@ -19,6 +19,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.database import Database
+from archipel.errors import ConfigError
+from archipel.serve.accounts import draining
 from archipel.serve.accounts.access import AccountAccess
 from archipel.serve.accounts.administer import Office
 from archipel.serve.accounts.meter import Meter
@@ -82,7 +84,7 @@ class Door:
     accounts: Database
     clock: Clock
     supplier: Supplier
-    runner: asyncio.Runner
+    directory: Directory
 
     def client(self, secret: str) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key=secret, max_retries=0, timeout=20)
@@ -115,7 +117,7 @@ def door(accounts: Database) -> Iterator[Door]:
         writing = meter.writing()
         runner.run(writing.__aenter__())
         gateway = stack.enter_context(hosted_in_thread(create_app(directory, access)))
-        yield Door(gateway, accounts, clock, supplier, runner)
+        yield Door(gateway, accounts, clock, supplier, directory)
     with asyncio.Runner() as last:
         last.run(writing.__aexit__(None, None, None))
 
@@ -300,3 +302,36 @@ def test_books_that_cant_be_written_let_nobody_ask(door: Door, url: str) -> None
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO reservations")
     door.ask(secret)
     assert len(_billed(door.accounts, 2)) == 2
+
+
+def test_a_drained_supplier_is_asked_for_nothing_new(
+    accounts: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "_LOOK_SECONDS", 0.01)
+    directory = Directory({}, {})
+
+    async def follow() -> list[list[str]]:
+        seen = []
+        async with draining.draining(accounts, directory):
+            for act in (Office.drain, Office.undo_drain):
+                before = directory.drained
+                seen.append(list(before))
+                with accounts.writing() as connection:
+                    act(Office(connection, "tester", NOW), "s")
+                while directory.drained == before:
+                    await asyncio.sleep(0)
+        return [*seen, list(directory.drained)]
+
+    assert asyncio.run(follow()) == [[], ["s"], []]
+    with accounts.writing() as connection, pytest.raises(ConfigError, match="none is"):
+        Office(connection, "tester", NOW).undo_drain("s")
+
+
+def test_drained_targets_are_passed_over(door: Door) -> None:
+    secret = add_key(door.accounts)
+    door.directory.drained = ["s"]
+    with pytest.raises(openai.InternalServerError) as caught:
+        door.ask(secret)
+    assert caught.value.code == "provider_unavailable"
+    door.directory.drained = []
+    assert door.ask(secret).choices

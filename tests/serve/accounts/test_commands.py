@@ -129,7 +129,7 @@ class _Counting:
         message = {"role": "assistant", "content": "yes"}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         used = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        answer: dict[str, Any] = {
+        answer = {
             "id": "1",
             "object": "chat.completion",
             "created": 0,

@@ -99,7 +99,9 @@ class _KeyCaller:
         says what it took, which else is hidden; and the most that it can take."""
         fields, more = question.fields, dict[str, Any]()
         prompt, completion = most_prompt_tokens(fields), most_completion_tokens(fields)
-        if completion is None:
+        if question.endpoint == "/embeddings":
+            completion = 0
+        elif completion is None:
             completion = self.access.answer_tokens * answers(fields)
             if self._is_limited("tokens") or self._is_limited("money"):
                 chats = question.endpoint == "/chat/completions"

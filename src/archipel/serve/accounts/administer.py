@@ -11,7 +11,7 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts import audit
 from archipel.serve.accounts.keys import digest, new_secret, prefix
 from archipel.serve.accounts.limits import NANOS, Per, What
-from archipel.serve.accounts.tables import keys, limits, organisations, projects
+from archipel.serve.accounts.tables import drains, keys, limits, organisations, projects
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f:=]{1,64}")
 _LIMIT = re.compile(r"(?P<what>[a-z]+)(/(?P<per>[a-z]+))?=(?P<amount>[0-9]+(\.[0-9]{1,9})?|none)")
@@ -99,6 +99,29 @@ class Office:
             self._insert(limits, **fields, amount=amount)
         self._record("limit.set", whom=whom, what=what, per=per, amount=amount)
 
+    def drain(self, provider: str) -> None:
+        """Ask a provider for nothing new; what it is answering goes on.
+
+        Raises:
+            ConfigError: it is drained already.
+        """
+        if provider in drained(self.connection):
+            raise ConfigError(f"{provider!r} is drained already. --undo lets it be asked again.")
+        self.connection.execute(drains.insert().values(provider=provider, since=self.now))
+        self._record("provider.drain", provider=provider)
+
+    def undo_drain(self, provider: str) -> None:
+        """Let a provider be asked again.
+
+        Raises:
+            ConfigError: it is not drained.
+        """
+        gone = drains.delete().where(drains.c.provider == provider)
+        if not self.connection.execute(gone).rowcount:
+            names = ", ".join(drained(self.connection)) or "none is"
+            raise ConfigError(f"{provider!r} is not drained ({names}).")
+        self._record("provider.undo_drain", provider=provider)
+
     def _scope(self, whom: str) -> tuple[str, int]:
         kind, _, name = whom.partition(":")
         if kind == "project":
@@ -160,6 +183,11 @@ def _amount(text: str, what: What, amount: str) -> int | None:
     if number > _LARGEST:
         raise ConfigError(f"{text!r} is too much. Take the limit away with {what}…=none.")
     return number
+
+
+def drained(connection: Connection) -> list[str]:
+    """The providers that are asked for nothing new."""
+    return list(connection.execute(select(drains.c.provider).order_by(drains.c.provider)).scalars())
 
 
 def list_keys(connection: Connection) -> list[Mapping[str, Any]]:

@@ -99,6 +99,12 @@ usage = Table(
     Column("estimated", Boolean, nullable=False),  # the provider did not say how many tokens
     Column("nanos", BigInteger, nullable=False),
 )
+drains = Table(
+    "drains",
+    metadata,
+    Column("provider", String(128), primary_key=True),
+    Column("since", Double, nullable=False),
+)
 audit = Table(
     "audit",
     metadata,

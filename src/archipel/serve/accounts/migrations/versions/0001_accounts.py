@@ -1,4 +1,4 @@
-"""Organisations, projects, keys, limits, usage, audit."""
+"""Organisations, projects, keys, limits, usage, drained providers, audit."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -81,6 +81,11 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.BigInteger, nullable=False),
         sa.Column("estimated", sa.Boolean, nullable=False),
         sa.Column("nanos", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "drains",
+        sa.Column("provider", sa.String(128), primary_key=True),
+        sa.Column("since", sa.Double, nullable=False),
     )
     op.create_table(
         "audit",
