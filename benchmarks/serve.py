@@ -144,7 +144,7 @@ def _overspend(accounts: Database, door: Door) -> float:
         while connection.execute(select(reservations.c.id)).first():
             time.sleep(0.05)
         after = connection.execute(select(func.sum(usage.c.nanos))).scalar_one()
-    return max(0.0, (after - before) / NANOS - budget)
+    return float(max(0.0, (after - before) / NANOS - budget))
 
 
 async def _failover(door: Door, upstream: subprocess.Popen[str]) -> dict[str, float | int]:

@@ -82,8 +82,12 @@ def open_database(url: str, migrations: Path) -> Database:
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     database = Database(engine)
-    with database.writing() as connection:
-        _upgrade(connection, migrations, shown(parsed))
+    try:
+        with database.writing() as connection:
+            _upgrade(connection, migrations, shown(parsed))
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
