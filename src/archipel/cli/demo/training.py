@@ -1,4 +1,4 @@
-"""Three site processes on one run: watched, one killed half way and brought back."""
+"""Three site processes on one run: watched, one killed on the way and brought back."""
 
 import os
 import signal
@@ -22,6 +22,8 @@ from archipel.ledger.view import RunView, Watcher
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 10.0
 _AWAY_SECONDS = 10.0
+_KILL_SHARE = 0.35  # of the token budget
+_RETURN_SHARE = 0.5  # back by then even if ten seconds have not passed: it must have time to work
 _VICTIM = SITES[1]
 
 
@@ -126,10 +128,13 @@ def train(stage: Stage, ledger: Ledger) -> Story:
 
 
 def _stage_the_crash(sites: _Sites, story: Story, view: RunView) -> None:
-    if story.killed is None and view.tokens >= view.budget_tokens / 2:
+    share = view.tokens / view.budget_tokens
+    if story.killed is None and share >= _KILL_SHARE:
         sites.kill(_VICTIM)
         story.killed = time.time()
-    elif story.away and time.time() - (story.killed or 0) >= _AWAY_SECONDS:
+    elif story.away and (
+        share >= _RETURN_SHARE or time.time() - (story.killed or 0) >= _AWAY_SECONDS
+    ):
         sites.start(_VICTIM)
         story.returned = time.time()
 
@@ -145,7 +150,7 @@ def _note(story: Story) -> str:
         return f"{_VICTIM} was killed (SIGKILL); the others go on; it comes back in a moment"
     if story.returned:
         return f"{_VICTIM} was killed and has come back by the same command"
-    return f"half way, {_VICTIM} will be killed and brought back"
+    return f"at {_KILL_SHARE:.0%} of the tokens, {_VICTIM} will be killed and brought back"
 
 
 def _line(view: RunView, story: Story) -> str:
