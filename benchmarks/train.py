@@ -1,6 +1,7 @@
 """One site's training speed against the same model and batch in a bare PyTorch loop.
 
-Both on all cores, in turns, in one process; the site runs its whole protocol on a folder.
+Both on the GPU where there is one, else on all cores, in turns, in one process; the site runs its
+whole protocol on a folder.
 """
 
 import json
@@ -8,6 +9,7 @@ import sysconfig
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +25,7 @@ from archipel.ledger.keyring import Keyring
 from archipel.models.checkpoint import new_model
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
+from archipel.train.group import pick_device
 from archipel.train.join import run_config
 from archipel.train.sharding import InsideOptions
 from archipel.train.site import SiteOptions, run_site
@@ -30,26 +33,53 @@ from archipel.train.site import SiteOptions, run_site
 _WARM_SECONDS = 3.0
 
 
-def run(quick: bool) -> dict[str, float | int]:
+@dataclass(frozen=True)
+class _Terms:
+    """What is trained: a model that keeps the device at work."""
+
+    model: str
+    vocab: int
+    packages: tuple[str, ...]  # of the standard library
+    batch_sequences: int
+    sequence_tokens: int
+
+
+_TERMS = {
+    "cpu": _Terms("nano", 4_096, ("asyncio", "email"), 8, 256),
+    "cuda": _Terms("base", 32_768, (".",), 32, 1_024),
+}
+
+
+def run(quick: bool) -> dict[str, float | int | str]:
     """Measure pairs of a bare loop and a site, and return the medians."""
     seconds, pairs = (12.0, 3) if quick else (20.0, 5)
     torch.set_num_threads(usable_cores())
+    device = pick_device()
+    terms = _TERMS[device.type]
     library = Path(sysconfig.get_path("stdlib"))
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
-        build_corpus([library / name for name in ("asyncio", "email")], corpus, BuildOptions())
+        inputs = [library / name for name in terms.packages]
+        build_corpus(inputs, corpus, BuildOptions(vocab_size=terms.vocab))
         options = RunOptions(
-            optimiser="adamw", tokens=1_000_000_000, sequence_tokens=256, batch_sequences=8
+            model=terms.model,
+            optimiser="adamw",
+            tokens=1_000_000_000,
+            sequence_tokens=terms.sequence_tokens,
+            batch_sequences=terms.batch_sequences,
         )
         ledger = create_run(Store(str(Path(folder) / "run")), corpus, options)
         reader = TokenReader(corpus, read_manifest(corpus), "train")
+        parameters = new_model(run_config(ledger.spec), 0).num_parameters()
         bare, site = [], []
         for number in range(pairs):
-            bare.append(_bare_loop(ledger.spec, reader, seconds))
+            bare.append(_bare_loop(ledger.spec, reader, device, seconds))
             site.append(_site(ledger, f"site-{number}", reader, seconds))
     return {
         "pairs": pairs,
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": usable_cores(),
+        "parameters": parameters,
         "batch_tokens": ledger.spec.inner.batch_tokens,
         "tokens_per_second": round(median(site)),
         "bare_loop_tokens_per_second": round(median(bare)),
@@ -59,17 +89,18 @@ def run(quick: bool) -> dict[str, float | int]:
     }
 
 
-def _bare_loop(spec: RunSpec, reader: TokenReader, seconds: float) -> float:
+def _bare_loop(spec: RunSpec, reader: TokenReader, device: torch.device, seconds: float) -> float:
     """Tokens per second of the plainest loop that trains this model."""
     model = new_model(run_config(spec), spec.seed).train()
+    torch.nn.Module.to(model, device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), fused=True)
     shape = (spec.inner.batch_sequences, spec.inner.sequence_tokens)
     steps, began = 0, time.monotonic()
     first = None
     while time.monotonic() - began < seconds:
         start = steps * spec.inner.batch_tokens % (reader.tokens - spec.inner.batch_tokens - 1)
-        flat = torch.from_numpy(reader.read(start, spec.inner.batch_tokens + 1))
-        with torch.autocast("cpu", torch.bfloat16):
+        flat = torch.from_numpy(reader.read(start, spec.inner.batch_tokens + 1)).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
             logits = model(input_ids=flat[:-1].view(shape), use_cache=False).logits
         loss = cross_entropy(logits.float().flatten(0, 1), flat[1:])
         loss.backward()

@@ -39,7 +39,7 @@ class Database:
         Raises:
             DatabaseError: it can't be reached, or an order failed.
         """
-        with _named(self._engine.url), self._engine.connect() as connection:
+        with _named(self._engine), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -50,7 +50,7 @@ class Database:
         Raises:
             DatabaseError: it can't be reached, or an order failed; nothing was written.
         """
-        with _named(self._engine.url), self._engine.connect() as connection:
+        with _named(self._engine), self._engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -145,12 +145,13 @@ def _upgrade(connection: Connection, migrations: Path, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _named(url: URL) -> Iterator[None]:
+def _named(engine: Engine) -> Iterator[None]:
     """Errors of the driver as ours, without the statement's values: they may be secrets."""
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseError(
-            f"the database {shown(url)} failed: {error.orig}. Check that it runs, that its disk "
+            f"the database {shown(engine.url)} failed: {cause}. Check that it runs, that its disk "
             "has room, and that you may write there."
         ) from error

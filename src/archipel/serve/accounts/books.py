@@ -3,14 +3,15 @@
 Every function works in the transaction that it is given.
 """
 
+import itertools
+import json
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, select
 
 from archipel.errors import ArchipelError
 from archipel.serve.accounts.keys import Key
@@ -28,6 +29,8 @@ from archipel.serve.accounts.limits import (
 from archipel.serve.accounts.tables import counters, reservations, usage, workers
 
 _LOST_SECONDS = 60.0  # after which a process that is not heard of is dead
+_ROWS = 5_000  # in a statement: SQLite takes 32,766 values
+_Item = TypeVar("_Item")
 
 
 class OverLimit(ArchipelError):
@@ -85,14 +88,15 @@ def reserve(
 ) -> list[Reservation | OverLimit]:
     """Enter those requests that all their limits have room for, in their order."""
     wanted = [charges(one.key.limits, one.need, now) for one in asked]
-    values = _locked(connection, {charge.counter for its in wanted for charge in its})
-    before = dict(values)
+    most: defaultdict[Counter, int] = defaultdict(int)
+    for charge in itertools.chain.from_iterable(wanted):
+        most[charge.counter] += charge.amount
+    after = _add(connection, most)  # of all of them; what is refused is taken out again below
+    values = {counter: after[counter] - amount for counter, amount in most.items()}
     verdicts = [_admitted(one, its, values, now) for one, its in zip(asked, wanted, strict=True)]
-    added = {counter: values[counter] - before[counter] for counter in values}
-    _add(connection, {counter: amount for counter, amount in added.items() if amount})
-    rows = [_row(one, worker) for one in verdicts if isinstance(one, Reservation)]
-    if rows:
-        connection.execute(reservations.insert(), rows)
+    _add(connection, {one: values[one] - after[one] for one in most if values[one] != after[one]})
+    entered = [one for one in verdicts if isinstance(one, Reservation)]
+    _insert(connection, reservations, [_row(one, worker) for one in entered])
     return verdicts
 
 
@@ -110,22 +114,20 @@ def _admitted(
 def settle(connection: Connection, ended: Sequence[tuple[Reservation, Took]]) -> None:
     """Write what requests took and give back the rest. What was settled before stays as it is."""
     once = {reservation.id: (reservation, took) for reservation, took in ended}
-    open_ones = _closed(connection, once)
     back: defaultdict[Counter, int] = defaultdict(int)
     rows = []
-    for reservation, took in (once[id] for id in open_ones):
-        rows.append({**_who(reservation), **asdict(took)})
+    for reservation, took in map(once.__getitem__, _closed(connection, once)):
+        rows.append(_usage(reservation, took))
         for charge in reservation.charges:
             back[charge.counter] -= given_back(charge, took.need)
     _add(connection, back)
-    if rows:
-        connection.execute(usage.insert(), rows)
+    _insert(connection, usage, rows)
 
 
 def beat(connection: Connection, worker: str, now: float) -> None:
     """Say that a process is alive."""
-    insert = _insert(connection)(workers).values(id=worker, seen=now)
-    connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"seen": now}))
+    order = "INSERT INTO workers (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = ?"
+    _cursor(connection).execute(_marked(connection, order), (worker, now, now))
 
 
 def settle_lost(connection: Connection, now: float) -> list[str]:
@@ -149,72 +151,87 @@ def _took_all(reservation: Reservation, now: float) -> Took:
     )
 
 
-def _row(reservation: Reservation, worker: str) -> dict[str, Any]:
-    asked = asdict(reservation.asked)
-    return {"id": reservation.id, "worker": worker, "began": reservation.began, "asked": asked}
-
-
-def _reservation(id: str, began: float, asked: Mapping[str, Any]) -> Reservation:
-    """As `_row` wrote it."""
-    limits = tuple(Limit(**limit) for limit in asked["key"]["limits"])
-    key = Key(**{**asked["key"], "limits": limits})
-    one = Asked(key, asked["endpoint"], asked["model"], Need(**asked["need"]))
-    return Reservation(id, one, began, charges(limits, one.need, began), None, None)
-
-
-def _who(reservation: Reservation) -> dict[str, Any]:
+def _row(reservation: Reservation, worker: str) -> tuple[Any, ...]:
     asked, key = reservation.asked, reservation.asked.key
-    return {
-        "id": reservation.id,
-        "began": reservation.began,
-        "organisation": key.organisation,
-        "project": key.project,
-        "key": key.id,
-        "endpoint": asked.endpoint,
-        "model": asked.model,
-    }
+    limits = [[one.id, one.scope, one.what, one.per, one.amount] for one in key.limits]
+    who = [key.id, key.project, key.organisation]
+    need = [asked.need.tokens, asked.need.nanos]
+    kept = json.dumps([who, asked.endpoint, asked.model, need, limits])
+    return reservation.id, worker, reservation.began, kept
 
 
-def _closed(connection: Connection, ids: Collection[str]) -> set[str]:
+def _reservation(id: str, began: float, kept: Sequence[Any]) -> Reservation:
+    """As `_row` wrote it; of its key, what books need."""
+    who, endpoint, model, need, limits = kept
+    id_, project, organisation = who
+    key = Key(id_, project, organisation, None, None, None, tuple(Limit(*one) for one in limits))
+    asked = Asked(key, endpoint, model, Need(*need))
+    return Reservation(id, asked, began, charges(key.limits, asked.need, began), None, None)
+
+
+def _usage(reservation: Reservation, took: Took) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    asked, key = reservation.asked, reservation.asked.key
+    who = (key.organisation, key.project, key.id, asked.endpoint, asked.model)
+    by = (took.provider, took.provider_model, took.outcome)
+    what = (took.prompt_tokens, took.completion_tokens, took.estimated, took.nanos)
+    return (reservation.id, reservation.began, took.seconds, *who, *by, *what)
+
+
+def _closed(connection: Connection, ids: Collection[str]) -> list[str]:
     """Take reservations out; those that were still there. Two processes never both find one."""
-    if not ids:
-        return set()
-    gone = reservations.delete().where(reservations.c.id.in_(ids)).returning(reservations.c.id)
-    return set(connection.execute(gone).scalars())
+    gone: list[str] = []
+    for some in _chunks(sorted(ids)):
+        order = f"DELETE FROM reservations WHERE id IN ({_marks(len(some))}) RETURNING id"
+        gone += [id for (id,) in _run(connection, order, some)]
+    return gone
 
 
-def _locked(connection: Connection, wanted: Collection[Counter]) -> dict[Counter, int]:
-    """The counters' values, which nobody else changes until the transaction has ended."""
-    if not wanted:
-        return {}
-    wanted = sorted(wanted)  # the same order everywhere: no two wait for each other
-    rows = [{"limit_id": limit, "period": period, "value": 0} for limit, period in wanted]
-    connection.execute(_insert(connection)(counters).on_conflict_do_nothing(), rows)
-    found = (
-        select(counters)
-        .where(tuple_(counters.c.limit_id, counters.c.period).in_(wanted))
-        .order_by(counters.c.limit_id, counters.c.period)
-        .with_for_update()
-    )
-    return {(row.limit_id, row.period): row.value for row in connection.execute(found)}
+def _add(connection: Connection, amounts: Mapping[Counter, int]) -> dict[Counter, int]:
+    """Change counters, which nobody else changes until the transaction has ended; their values."""
+    changes = sorted((*counter, amount) for counter, amount in amounts.items())
+    values: dict[Counter, int] = {}  # sorted, so that no two processes wait for each other
+    for some in _chunks(changes):
+        order = (
+            "INSERT INTO counters (limit_id, period, value) "
+            f"VALUES {', '.join(['(?, ?, ?)'] * len(some))} ON CONFLICT (limit_id, period) "
+            "DO UPDATE SET value = counters.value + excluded.value RETURNING limit_id, period, value"
+        )
+        found = _run(connection, order, [*itertools.chain.from_iterable(some)])
+        values |= {(limit, period): value for limit, period, value in found}
+    return values
 
 
-def _add(connection: Connection, amounts: Mapping[Counter, int]) -> None:
-    if not amounts:
-        return
-    change = (
-        counters.update()
-        .where(counters.c.limit_id == bindparam("its_limit"))
-        .where(counters.c.period == bindparam("its_period"))
-        .values(value=counters.c.value + bindparam("amount"))
-    )
-    rows = [
-        {"its_limit": limit, "its_period": period, "amount": amount}
-        for (limit, period), amount in sorted(amounts.items())
-    ]
-    connection.execute(change, rows)
+def _insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Rows with all columns of the table, in its order."""
+    if rows:
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        order = f"INSERT INTO {table.name} ({names}) VALUES ({_marks(len(rows[0]))})"
+        _cursor(connection).executemany(_marked(connection, order), rows)
 
 
-def _insert(connection: Connection) -> Any:
-    """The dialect's INSERT, which has ON CONFLICT."""
-    return {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name]
+def _run(connection: Connection, order: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    cursor = _cursor(connection)
+    cursor.execute(_marked(connection, order), values)
+    return list(cursor.fetchall())
+
+
+def _cursor(connection: Connection) -> Any:
+    """The driver's own: what SQLAlchemy adds to an order is several times what SQLite needs for it
+    (docs/decisions/0010)."""
+    return connection.connection.cursor()
+
+
+def _marked(connection: Connection, order: str) -> str:
+    """With the driver's mark for a value instead of question marks."""
+    return order if connection.dialect.name == "sqlite" else order.replace("?", "%s")
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _chunks(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """As many as a statement may have values for."""
+    for start in range(0, len(items), _ROWS):
+        yield items[start : start + _ROWS]

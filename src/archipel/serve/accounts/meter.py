@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from archipel.database import Database
@@ -31,19 +31,7 @@ class _Entry:
     """A request that is to be entered, and who waits for that."""
 
     asked: Asked
-    loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Reservation]"
-
-    def say(self, verdict: _Verdict) -> None:
-        """From the writing thread."""
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-            self.loop.call_soon_threadsafe(self._set, verdict)
-
-    def _set(self, verdict: _Verdict) -> None:
-        if isinstance(verdict, Reservation):
-            self.answer.set_result(verdict)
-        else:
-            self.answer.set_exception(verdict)
 
 
 _Settlement = tuple[Reservation, Took]
@@ -94,23 +82,30 @@ class Meter:
             OverLimit: a limit has no room for it.
             DatabaseError: it can't be entered, and so not be sent.
         """
-        loop = asyncio.get_running_loop()
-        entry = _Entry(asked, loop, loop.create_future())
-        self._queue.put(entry)
-        try:
-            return await asyncio.shield(entry.answer)
-        except asyncio.CancelledError:
-            entry.answer.add_done_callback(self._give_back)
-            raise
+        answer: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Entry(asked, answer))
+        return await answer
 
     def settle(self, reservation: Reservation, took: Took) -> None:
         """Say how a request ended; written soon after, or by another process if this is killed."""
         self._queue.put((reservation, took))
 
-    def _give_back(self, answer: "asyncio.Future[Reservation]") -> None:
-        """Who asked has left before the request was entered: it is sent to nobody."""
-        if not answer.cancelled() and not answer.exception():
-            self.settle(answer.result(), Took("left", 0.0))
+    def _tell(self, verdicts: Sequence[tuple[_Entry, _Verdict]]) -> None:
+        """From the writing thread: wake those who wait."""
+        if verdicts:
+            loop = verdicts[0][0].answer.get_loop()
+            with contextlib.suppress(RuntimeError):  # it was closed: nobody waits
+                loop.call_soon_threadsafe(self._wake, verdicts)
+
+    def _wake(self, verdicts: Sequence[tuple[_Entry, _Verdict]]) -> None:
+        for entry, verdict in verdicts:
+            if not isinstance(verdict, Reservation):
+                if not entry.answer.cancelled():
+                    entry.answer.set_exception(verdict)
+            elif entry.answer.cancelled():  # who asked has left: it is sent to nobody
+                self.settle(verdict, Took("left", 0.0))
+            else:
+                entry.answer.set_result(verdict)
 
     def _write(self) -> None:
         batch = _Batch()
@@ -124,8 +119,7 @@ class Meter:
                 verdicts = [error for _ in batch.entries]
             else:
                 batch.settlements.clear()  # else they are for the next transaction
-            for entry, verdict in zip(batch.entries, verdicts, strict=True):
-                entry.say(verdict)
+            self._tell([*zip(batch.entries, verdicts, strict=True)])
             batch.entries.clear()
 
     def _collect(self, batch: _Batch) -> None:
