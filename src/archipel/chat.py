@@ -3,7 +3,6 @@
 Knows nothing about who answers: `archipel serve`, another program, a provider on the internet.
 """
 
-import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from archipel.errors import ArchipelError
+from archipel.hosts import is_loopback
 
 # A long prompt on a slow machine takes minutes before the first token.
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
@@ -123,14 +123,6 @@ class ChatService:
             "or give the URL of another.",
             "unreachable",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address, is this machine itself."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:

@@ -8,10 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -60,11 +57,11 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(url: str, migrations: Path) -> Database:
+def open_database(url: str, migrations: Path, newest: str) -> Database:
     """The database at a URL (`sqlite:///FILE`, `postgresql://…`), with the newest schema.
 
     `migrations` is the folder of an Alembic environment, which takes its connection from
-    `config.attributes`.
+    `config.attributes`; `newest` is the last revision there.
 
     Raises:
         ConfigError: the URL is not of such a database, or its driver is not installed.
@@ -84,7 +81,8 @@ def open_database(url: str, migrations: Path) -> Database:
     database = Database(engine)
     try:
         with database.writing() as connection:
-            _upgrade(connection, migrations, shown(parsed))
+            if _revision(connection) != newest:
+                _upgrade(connection, migrations, shown(parsed))
     except BaseException:
         database.close()
         raise
@@ -129,7 +127,17 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
 def _upgrade(connection: Connection, migrations: Path, name: str) -> None:
+    from alembic import command  # 11 MB that a service has no use for later
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     if connection.dialect.name == "postgresql":  # several processes may start at once
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
     config = Config()

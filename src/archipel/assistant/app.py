@@ -24,7 +24,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
-from archipel.chat import ChatService, Message, ServiceError, is_loopback
+from archipel.chat import ChatService, Message, ServiceError
+from archipel.hosts import is_loopback
 
 _BODY_LIMIT_BYTES = 4 << 20
 _HEADERS = {

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from archipel.chat import is_loopback
 from archipel.errors import ConfigError
+from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
 from archipel.serve.accounts.draining import draining

@@ -54,6 +54,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(accounts: Database) -
     with accounts.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
+        assert context.get_current_revision() == tables.NEWEST
 
 
 def test_64_processes_at_once_never_overspend(accounts: Database) -> None:

@@ -26,7 +26,7 @@ from archipel.serve.accounts.limits import (
     left,
     without_room,
 )
-from archipel.serve.accounts.tables import counters, reservations, usage, workers
+from archipel.serve.accounts.tables import reservations, usage, workers
 
 _LOST_SECONDS = 60.0  # after which a process that is not heard of is dead
 _ROWS = 5_000  # in a statement: SQLite takes 32,766 values

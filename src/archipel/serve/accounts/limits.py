@@ -7,6 +7,7 @@ for the most that it can take, and takes that; in the end what it did not use is
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 What = Literal["requests", "tokens", "money", "concurrent"]
@@ -61,7 +62,12 @@ Counter = tuple[int, str]  # a limit's id and the period
 
 def period(per: Per, now: float) -> str:
     """The name of the calendar period (UTC) in which the moment lies."""
-    return _at(now).strftime(_FORMATS[per]) if per in _FORMATS else _MOMENT
+    return _period(per, int(now // 60)) if per in _FORMATS else _MOMENT
+
+
+@lru_cache(maxsize=8)  # each request asks for the same few
+def _period(per: Per, minute: int) -> str:
+    return _at(60 * minute).strftime(_FORMATS[per])
 
 
 def seconds_left(per: Per, now: float) -> float:

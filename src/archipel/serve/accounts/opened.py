@@ -4,6 +4,7 @@ from pathlib import Path
 
 from archipel import config
 from archipel.database import Database, open_database
+from archipel.serve.accounts.tables import NEWEST
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -17,4 +18,4 @@ def open_accounts(url: str | None) -> Database:
         DatabaseError: the database can't.
     """
     default = f"sqlite:///{config.home() / 'service.db'}"
-    return open_database(config.database_url() or url or default, _MIGRATIONS)
+    return open_database(config.database_url() or url or default, _MIGRATIONS, NEWEST)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
+NEWEST = "0001"  # the migration that makes them as they are here
 
 organisations = Table(
     "organisations",
