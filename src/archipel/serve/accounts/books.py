@@ -195,7 +195,8 @@ def _add(connection: Connection, amounts: Mapping[Counter, int]) -> dict[Counter
         order = (
             "INSERT INTO counters (limit_id, period, value) "
             f"VALUES {', '.join(['(?, ?, ?)'] * len(some))} ON CONFLICT (limit_id, period) "
-            "DO UPDATE SET value = counters.value + excluded.value RETURNING limit_id, period, value"
+            "DO UPDATE SET value = counters.value + excluded.value "
+            "RETURNING limit_id, period, value"
         )
         found = _run(connection, order, [*itertools.chain.from_iterable(some)])
         values |= {(limit, period): value for limit, period, value in found}
