@@ -65,8 +65,8 @@ def run(quick: bool) -> dict[str, float | int]:
         except ConfigError as error:  # the other figures don't need it
             print(error, file=sys.stderr)
         figures |= _paced(direct, door, seconds)
-        figures |= _held(replace(door, model="held"))
         figures |= _grown(door, service)
+        figures |= _held(replace(door, model="held"), service)
         figures["overspend"] = _overspend(accounts, door)
         return figures | asyncio.run(_failover(door, upstream))
 
@@ -115,11 +115,16 @@ def _paced(direct: Door, door: Door, seconds: float) -> dict[str, float | int]:
     }
 
 
-def _held(door: Door) -> dict[str, float | int]:
-    """Streams that are all open at once, and how many of them failed."""
+def _held(door: Door, service: int) -> dict[str, float | int]:
+    """Streams that are all open at once, how many of them failed, and what memory they leave."""
     found = asyncio.run(started(door, _OPEN_STREAMS / 5, 5.0))
     failed = sum(isinstance(one, BaseException) for one in found)
-    return {"open_streams": len(found), "failed_open_streams": failed}
+    rss = round(_rss_bytes(service) / 1e6, 1)
+    return {
+        "open_streams": len(found),
+        "failed_open_streams": failed,
+        "rss_megabytes_after_open_streams": rss,
+    }
 
 
 def _grown(door: Door, service: int) -> dict[str, float | int]:
