@@ -70,9 +70,9 @@ class Access(Protocol):
 
 
 def sent_key(request: Request) -> str:
-    """The key in a request's header; empty if there is none."""
+    """The key in a request's header, OpenAI's or Anthropic's; empty if there is none."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key if scheme.lower() == "bearer" else ""
+    return key if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
 
 
 def unknown_key() -> ApiError:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archipel.errors import IntegrityError
+from archipel.serve.events import event_data
 
-_LINE_LIMIT_BYTES = 1 << 20
 _NOT_ITS = (ValueError, KeyError, TypeError, AttributeError)
 _FINISH = {
     "end_turn": "stop",
@@ -39,7 +39,7 @@ class AnthropicDialect:
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
         chunks = ChatChunks(self.created, self.include_usage)
-        async for data in _events(pieces):
+        async for data in event_data(pieces):
             try:
                 made = list(chunks.of(json.loads(data)))
             except _NOT_ITS as error:
@@ -48,20 +48,6 @@ class AnthropicDialect:
                 yield b"data: " + json.dumps(chunk).encode() + b"\n\n"
         if chunks.ended:
             yield b"data: [DONE]\n\n"
-
-
-async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The data of a stream's events."""
-    line = bytearray()
-    async for piece in pieces:
-        line += piece
-        *lines, rest = line.split(b"\n")
-        line = bytearray(rest)
-        if len(line) > _LINE_LIMIT_BYTES:
-            raise IntegrityError(f"a line of its stream is over {_LINE_LIMIT_BYTES >> 20} MiB")
-        for whole in lines:
-            if whole.startswith(b"data:"):
-                yield bytes(whole[5:]).strip()
 
 
 def to_chat_completion(message: Fields, created: int) -> dict[str, Any]:

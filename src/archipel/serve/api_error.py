@@ -1,6 +1,16 @@
-"""What clients are told when something is wrong, in OpenAI's shape."""
+"""What clients are told when something is wrong, in OpenAI's shape or in Anthropic's."""
 
 from collections.abc import Mapping
+from typing import Any
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+}
 
 
 class ApiError(Exception):
@@ -20,6 +30,13 @@ class ApiError(Exception):
         self.body = {
             "error": {"message": message, "type": _type(status, code), "param": param, "code": code}
         }
+
+    @property
+    def messages_body(self) -> dict[str, Any]:
+        """As Anthropic's Messages API words it."""
+        kind = "invalid_request_error" if self.status < 500 else "api_error"
+        kind = _ANTHROPIC_TYPES.get(self.status, kind)
+        return {"type": "error", "error": {"type": kind, "message": str(self)}}
 
 
 def retry_after(seconds: float) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The OpenAI-compatible API: checks each request, has it answered, and passes the answer through.
+"""The API, OpenAI's and Anthropic's: checks each request, has it answered, passes the answer on.
 
-Knows nothing about who answers; a provider's own answer goes to the client byte for byte.
+Knows nothing about who answers; to OpenAI's clients a provider's own answer goes byte for byte.
 """
 
 import asyncio
@@ -23,17 +23,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from archipel.errors import IntegrityError
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
-from archipel.serve.providers import Directory, Question
+from archipel.serve.messages import to_chat_request
+from archipel.serve.messages_stream import MessagesDialect
+from archipel.serve.providers import OPENAI, Dialect, Directory, Question
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
+_MESSAGES = "/v1/messages"  # Anthropic's API
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +72,17 @@ class EmbeddingRequest(_CommonFields):
     input: str | list[Any]
 
 
+class MessagesRequest(BaseModel):
+    """As `_CommonFields`, of Anthropic's Messages API."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    model: str
+    messages: list[dict[str, Any]] = Field(min_length=1)
+    max_tokens: int = Field(ge=1)
+    stream: bool | None = None
+    temperature: float | None = Field(default=None, ge=0, le=1)
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The endpoints. The dispatcher over the same directory is in each request's state."""
@@ -95,13 +110,30 @@ class Gateway:
     async def embeddings(self, request: Request) -> Response:
         return await self._answer(request, EmbeddingRequest)
 
+    async def messages(self, request: Request) -> Response:
+        caller = await self.access.admit(request)
+        body = await _read_body(request)
+        _parse(body, MessagesRequest)
+        try:
+            fields = to_chat_request(json.loads(body))
+        except Unmappable as error:
+            raise ApiError(400, str(error), "unsupported", error.param) from error
+        question = Question("/chat/completions", fields, None)
+        return await self._relay(request, caller, question, MessagesDialect())
+
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
         caller = await self.access.admit(request)
         body = await _read_body(request)
-        name = _parse(body, fields).model
-        policy = self._policy(name, caller)
+        _parse(body, fields)
         question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
-        visit = await caller.begin(question, policy)
+        return await self._relay(request, caller, question, OPENAI)
+
+    async def _relay(
+        self, request: Request, caller: Caller, question: Question, dialect: Dialect
+    ) -> Response:
+        """Have it answered, and pass the answer on in the client's dialect."""
+        name = question.fields["model"]
+        visit = await caller.begin(question, self._policy(name, caller))
         dispatcher: Dispatcher = request.state.dispatcher
         try:
             asking = dispatcher.answer(name, visit.question)
@@ -109,14 +141,18 @@ class Gateway:
         except BaseException as error:
             left = isinstance(error, ClientDisconnect | asyncio.CancelledError)
             visit.ended("left" if left else "failed", None, None)
-            if told := _told(name, error, fields):
+            if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
         headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
-        if answer.rest is None:
-            visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
-            return Response(answer.head, 200, headers, answer.content_type)
-        return _Relayed(name, answer, visit, headers)
+        if answer.rest is not None:
+            return _Relayed(name, answer, visit, headers, dialect)
+        visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
+        try:
+            whole = dialect.whole(answer.head)
+        except IntegrityError as error:
+            raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
+        return Response(whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
         policies = self.directory.policies
@@ -127,11 +163,7 @@ class Gateway:
         return policies[model]
 
 
-_TEXT_FIELDS: Mapping[type[_CommonFields], str] = {
-    ChatRequest: "messages",
-    CompletionRequest: "prompt",
-    EmbeddingRequest: "input",
-}
+_TEXT_FIELDS = {"/chat/completions": "messages", "/completions": "prompt", "/embeddings": "input"}
 
 
 def create_app(directory: Directory, access: Access) -> Starlette:
@@ -154,6 +186,7 @@ def create_app(directory: Directory, access: Access) -> Starlette:
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
+            Route(_MESSAGES, gateway.messages, methods=["POST"]),
         ],
         middleware=[local_only] if access.is_local else [],
         exception_handlers={
@@ -173,9 +206,9 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _parse(body: bytes, fields: type[_CommonFields]) -> _CommonFields:
+def _parse(body: bytes, fields: type[BaseModel]) -> None:
     try:
-        return fields.model_validate_json(body)
+        fields.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         param = ".".join(str(part) for part in first["loc"]) or None
@@ -204,8 +237,15 @@ async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, An
 class _Relayed(StreamingResponse):
     """A stream as it comes; closed and settled as soon as it ends or the client goes."""
 
-    def __init__(self, name: str, answer: Answer, visit: Visit, headers: Mapping[str, str]) -> None:
-        super().__init__(self._pieces(), 200, headers, answer.content_type)
+    def __init__(
+        self,
+        name: str,
+        answer: Answer,
+        visit: Visit,
+        headers: Mapping[str, str],
+        dialect: Dialect,
+    ) -> None:
+        super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
         self._name, self._answer, self._visit = name, answer, visit
         self._count = StreamCount(hides_usage=visit.hides_usage)
         self._outcome = "left"
@@ -235,14 +275,14 @@ class _Relayed(StreamingResponse):
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
 
-def _told(name: str, error: BaseException, fields: type[_CommonFields]) -> ApiError | None:
+def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:
     """What the client is told of an error; None if it is not about the request."""
     if isinstance(error, NoAnswer):
         return _no_answer(name, error)
     if isinstance(error, Unmappable):
         return ApiError(400, str(error), "unsupported_by_provider", error.param)
     if isinstance(error, Refused):
-        return _refusal(error, _TEXT_FIELDS[fields])
+        return _refusal(error, _TEXT_FIELDS[endpoint])
     return None
 
 
@@ -273,7 +313,8 @@ def _refusal(refused: Refused, text: str) -> ApiError:
 
 async def _show_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return JSONResponse(error.body, error.status, error.headers)
+    body = error.messages_body if request.url.path == _MESSAGES else error.body
+    return JSONResponse(body, error.status, error.headers)
 
 
 async def _show_http_exception(request: Request, error: Exception) -> Response:

@@ -66,7 +66,7 @@ class _AsItIs:
         return pieces
 
 
-_OPENAI = _AsItIs()
+OPENAI = _AsItIs()
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Call:
     url: str
     headers: Mapping[str, str]
     body: bytes
-    dialect: Dialect = _OPENAI
+    dialect: Dialect = OPENAI
 
 
 class Provider(Protocol):
