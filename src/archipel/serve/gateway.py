@@ -8,7 +8,8 @@ import contextlib
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,14 +25,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
+from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
-from archipel.serve.messages import to_chat_request
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
+from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
@@ -83,6 +85,17 @@ class MessagesRequest(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=1)
 
 
+class ResponsesRequest(BaseModel):
+    """As `_CommonFields`, of OpenAI's Responses API."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    model: str
+    input: str | list[dict[str, Any]] = Field(min_length=1)
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    stream: bool | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The endpoints. The dispatcher over the same directory is in each request's state."""
@@ -111,15 +124,33 @@ class Gateway:
         return await self._answer(request, EmbeddingRequest)
 
     async def messages(self, request: Request) -> Response:
+        return await self._translated(
+            request, MessagesRequest, messages.to_chat_request, lambda fields: MessagesDialect()
+        )
+
+    async def responses(self, request: Request) -> Response:
+        def dialect(fields: Mapping[str, Any]) -> Dialect:
+            return ResponsesDialect(fields, int(time.time()))
+
+        return await self._translated(request, ResponsesRequest, responses.to_chat_request, dialect)
+
+    async def _translated(
+        self,
+        request: Request,
+        fields: type[BaseModel],
+        to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
+        dialect: Callable[[Mapping[str, Any]], Dialect],
+    ) -> Response:
+        """Answer another API's request as the chat completion request that asks the same."""
         caller = await self.access.admit(request)
         body = await _read_body(request)
-        _parse(body, MessagesRequest)
+        _parse(body, fields)
+        asked = json.loads(body)
         try:
-            fields = to_chat_request(json.loads(body))
+            question = Question("/chat/completions", to_chat(asked), None)
         except Unmappable as error:
             raise ApiError(400, str(error), "unsupported", error.param) from error
-        question = Question("/chat/completions", fields, None)
-        return await self._relay(request, caller, question, MessagesDialect())
+        return await self._relay(request, caller, question, dialect(asked))
 
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
         caller = await self.access.admit(request)
@@ -186,6 +217,7 @@ def create_app(directory: Directory, access: Access) -> Starlette:
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
+            Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
         ],
         middleware=[local_only] if access.is_local else [],
