@@ -29,9 +29,10 @@ from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
-from archipel.serve.counting import StreamCount, tokens_of
+from archipel.serve.counting import StreamCount, Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.messages_stream import MessagesDialect
+from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
@@ -39,6 +40,7 @@ from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
+_KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
 _MESSAGES = "/v1/messages"  # Anthropic's API
 _log = logging.getLogger(__name__)
 
@@ -102,6 +104,7 @@ class Gateway:
 
     directory: Directory
     access: Access
+    observer: Observer
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -163,9 +166,10 @@ class Gateway:
         self, request: Request, caller: Caller, question: Question, dialect: Dialect
     ) -> Response:
         """Have it answered, and pass the answer on in the client's dialect."""
-        name = question.fields["model"]
+        name, began = question.fields["model"], time.monotonic()
         visit = await caller.begin(question, self._policy(name, caller))
         dispatcher: Dispatcher = request.state.dispatcher
+        shown = self.observer.wants(name)
         try:
             asking = dispatcher.answer(name, visit.question)
             answer = await _unless_client_leaves(request, asking)
@@ -175,15 +179,22 @@ class Gateway:
             if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
+
+        def ended(outcome: str, tokens: Tokens, whole: bytes) -> None:
+            visit.ended(outcome, answer.target, tokens)
+            if shown and outcome == "answered":
+                usual = Usual(answer.target, whole, time.monotonic() - began, tokens)
+                self.observer.seen(dispatcher, visit.question, usual)
+
         headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
         if answer.rest is not None:
-            return _Relayed(name, answer, visit, headers, dialect)
-        visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
+            return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
+        ended("answered", tokens_of(visit.question.fields, answer.head), answer.head)
         try:
-            whole = dialect.whole(answer.head)
+            told_whole = dialect.whole(answer.head)
         except IntegrityError as error:
             raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
-        return Response(whole, 200, headers, answer.content_type)
+        return Response(told_whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
         policies = self.directory.policies
@@ -197,9 +208,9 @@ class Gateway:
 _TEXT_FIELDS = {"/chat/completions": "messages", "/completions": "prompt", "/embeddings": "input"}
 
 
-def create_app(directory: Directory, access: Access) -> Starlette:
+def create_app(directory: Directory, access: Access, observer: Observer | None = None) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    gateway = Gateway(directory, access)
+    gateway = Gateway(directory, access, observer or Nobody())
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
@@ -267,44 +278,54 @@ async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, An
 
 
 class _Relayed(StreamingResponse):
-    """A stream as it comes; closed and settled as soon as it ends or the client goes."""
+    """A stream as it comes; closed and settled as soon as it ends or the client goes.
+
+    `ended` hears how it ended, what it took, and, with `keeps`, the stream itself.
+    """
 
     def __init__(
         self,
-        name: str,
         answer: Answer,
         visit: Visit,
+        ended: Callable[[str, Tokens, bytes], None],
         headers: Mapping[str, str],
         dialect: Dialect,
+        *,
+        keeps: bool,
     ) -> None:
         super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
-        self._name, self._answer, self._visit = name, answer, visit
+        self._answer, self._fields, self._ended = answer, visit.question.fields, ended
         self._count = StreamCount(hides_usage=visit.hides_usage)
         self._outcome = "left"
+        self._keeps, self._kept = keeps, bytearray()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:  # of the response, not of the pieces, of which the first may never be asked for
             self._answer.close()
-            tokens = self._count.tokens(self._visit.question.fields)
-            self._visit.ended(self._outcome, self._answer.target, tokens)
+            self._ended(self._outcome, self._count.tokens(self._fields), bytes(self._kept))
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._answer.rest is not None
         try:
-            yield self._count.take(self._answer.head)
+            yield self._taken(self._answer.head)
             async for piece in self._answer.rest:
-                yield self._count.take(piece)
+                yield self._taken(piece)
             yield self._count.rest()
             self._outcome = "answered"
         except BrokenOff as error:
-            provider = self._answer.target.provider
-            _log.error("%s: %s broke off its answer: %s", self._name, provider, error)
-            message = f"The answer of {self._name!r} broke off. Send the request again."
+            name, provider = self._fields["model"], self._answer.target.provider
+            _log.error("%s: %s broke off its answer: %s", name, provider, error)
+            message = f"The answer of {name!r} broke off. Send the request again."
             problem = ApiError(503, message, "provider_unavailable")
             self._outcome = "failed"
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
+
+    def _taken(self, piece: bytes) -> bytes:
+        if self._keeps and len(self._kept) < _KEPT_BYTES:
+            self._kept += piece
+        return self._count.take(piece)
 
 
 def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:

@@ -6,7 +6,7 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 import json
 import time
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engine import Engine
 from archipel.serve.routing import Policy
 from archipel.serve.settings import ProviderTable
+from archipel.serve.shadow import Shadow
 
 AZURE_VERSION = "2024-10-21"
 ANTHROPIC_VERSION = "2023-06-01"
@@ -99,6 +100,7 @@ class Directory:
     policies: Mapping[str, Policy]
     providers: Mapping[str, Provider]
     drained: Collection[str] = ()  # providers that are asked for nothing new
+    shadows: Mapping[str, Shadow] = field(default_factory=dict)  # by route
 
 
 @dataclass(frozen=True)

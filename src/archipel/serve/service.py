@@ -10,13 +10,15 @@ from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
-from archipel.serve.accounts.draining import draining
 from archipel.serve.accounts.keys import read_pepper
 from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
+from archipel.serve.accounts.orders import following
+from archipel.serve.accounts.shadowing import Shadows
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
 from archipel.serve.hosting import hosted
+from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import ModelTable, Settings
 
@@ -78,8 +80,9 @@ async def service(
             engine = Engine(name, files[name], _engine_settings(table))
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
         directory = Directory(settings.policies(), providers)
-        access = await _access(settings, api_key, directory, stack)
-        url = await stack.enter_async_context(hosted(create_app(directory, access), sock))
+        access, observer = await _access(settings, api_key, directory, stack)
+        app = create_app(directory, access, observer)
+        url = await stack.enter_async_context(hosted(app, sock))
         yield Service(f"{url}/v1", settings, directory)
 
 
@@ -97,16 +100,17 @@ async def _access(
     api_key: str | None,
     directory: Directory,
     stack: contextlib.AsyncExitStack,
-) -> Access:
-    """Who may ask; what that needs runs until the stack ends."""
+) -> tuple[Access, Observer]:
+    """Who may ask, and who looks at answers; what they need runs until the stack ends."""
     if settings.accounts is None:
-        return OneKeyAccess(api_key) if api_key else LocalAccess()
+        return OneKeyAccess(api_key) if api_key else LocalAccess(), Nobody()
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
-    await stack.enter_async_context(draining(database, directory))
+    await stack.enter_async_context(following(database, directory))
     meter = Meter(database)
     await stack.enter_async_context(meter.writing())
-    return AccountAccess(database, meter, read_pepper(), settings.accounts.answer_tokens, {})
+    pepper, most = read_pepper(), settings.accounts.answer_tokens
+    return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
 
 
 def _engine_settings(table: ModelTable) -> EngineSettings:

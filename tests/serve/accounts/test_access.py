@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from archipel.database import Database
 from archipel.errors import ConfigError
-from archipel.serve.accounts import draining
+from archipel.serve.accounts import orders
 from archipel.serve.accounts.access import AccountAccess
 from archipel.serve.accounts.administer import Office
 from archipel.serve.accounts.meter import Meter
@@ -307,12 +307,12 @@ def test_books_that_cant_be_written_let_nobody_ask(door: Door, url: str) -> None
 def test_a_drained_supplier_is_asked_for_nothing_new(
     accounts: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draining, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(orders, "_LOOK_SECONDS", 0.01)
     directory = Directory({}, {})
 
     async def follow() -> list[list[str]]:
         seen = []
-        async with draining.draining(accounts, directory):
+        async with orders.following(accounts, directory):
             for act in (Office.drain, Office.undo_drain):
                 before = directory.drained
                 seen.append(list(before))

@@ -11,7 +11,15 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts import audit
 from archipel.serve.accounts.keys import digest, new_secret, prefix
 from archipel.serve.accounts.limits import NANOS, Per, What
-from archipel.serve.accounts.tables import drains, keys, limits, organisations, projects
+from archipel.serve.accounts.tables import (
+    drains,
+    keys,
+    limits,
+    organisations,
+    projects,
+    shadows,
+)
+from archipel.serve.shadow import Shadow
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f:=]{1,64}")
 _LIMIT = re.compile(r"(?P<what>[a-z]+)(/(?P<per>[a-z]+))?=(?P<amount>[0-9]+(\.[0-9]{1,9})?|none)")
@@ -122,6 +130,32 @@ class Office:
             raise ConfigError(f"{provider!r} is not drained ({names}).")
         self._record("provider.undo_drain", provider=provider)
 
+    def shadow(self, route: str, candidate: str, share: float) -> None:
+        """Ask a candidate a share of what a route is asked, from now on.
+
+        Raises:
+            ConfigError: the share is not between 0 and 1, or the candidate is the route itself.
+        """
+        if not 0 < share <= 1:
+            raise ConfigError(f"--share {share}: give more than 0 and at most 1.")
+        if candidate == route:
+            raise ConfigError(f"{route!r} can't be its own candidate. Name another route.")
+        self.connection.execute(shadows.delete().where(shadows.c.route == route))
+        fields = {"route": route, "candidate": candidate, "share": share}
+        self.connection.execute(shadows.insert().values(**fields, since=self.now))
+        self._record("route.shadow", **fields)
+
+    def stop_shadow(self, route: str) -> None:
+        """Ask the candidate no more. The comparisons stay.
+
+        Raises:
+            ConfigError: the route is not shadowed.
+        """
+        if not self.connection.execute(shadows.delete().where(shadows.c.route == route)).rowcount:
+            names = ", ".join(shadowed(self.connection)) or "none is"
+            raise ConfigError(f"{route!r} is not shadowed ({names}).")
+        self._record("route.stop_shadow", route=route)
+
     def _scope(self, whom: str) -> tuple[str, int]:
         kind, _, name = whom.partition(":")
         if kind == "project":
@@ -188,6 +222,12 @@ def _amount(text: str, what: What, amount: str) -> int | None:
 def drained(connection: Connection) -> list[str]:
     """The providers that are asked for nothing new."""
     return list(connection.execute(select(drains.c.provider).order_by(drains.c.provider)).scalars())
+
+
+def shadowed(connection: Connection) -> dict[str, Shadow]:
+    """The routes of which a candidate is asked a share, by name."""
+    found = connection.execute(select(shadows).order_by(shadows.c.route))
+    return {row.route: Shadow(row.candidate, row.share) for row in found}
 
 
 def list_keys(connection: Connection) -> list[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0001"  # the migration that makes them as they are here
+NEWEST = "0002"  # the migration that makes them as they are here
 
 organisations = Table(
     "organisations",
@@ -105,6 +105,34 @@ drains = Table(
     metadata,
     Column("provider", String(128), primary_key=True),
     Column("since", Double, nullable=False),
+)
+shadows = Table(
+    "shadows",
+    metadata,
+    Column("route", String(128), primary_key=True),
+    Column("candidate", String(128), nullable=False),  # a public name too
+    Column("share", Double, nullable=False),
+    Column("since", Double, nullable=False),
+)
+shadow_answers = Table(
+    "shadow_answers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("time", Double, nullable=False),
+    Column("route", String(128), nullable=False, index=True),
+    Column("candidate", String(128), nullable=False),
+    Column("outcome", String(16), nullable=False),  # the candidate's: answered, failed
+    Column("provider", String(128), nullable=False),
+    Column("candidate_provider", String(128)),
+    Column("seconds", Double, nullable=False),
+    Column("candidate_seconds", Double, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("candidate_completion_tokens", BigInteger),
+    Column("nanos", BigInteger, nullable=False),
+    Column("candidate_nanos", BigInteger),
+    Column("words", Double),  # F1 of the answers' words
+    Column("same", Boolean),
+    Column("calls_agree", Boolean),  # null: neither calls a tool
 )
 audit = Table(
     "audit",

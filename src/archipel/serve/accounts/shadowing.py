@@ -1,0 +1,120 @@
+"""Candidates are asked what clients asked, and the comparison is kept: of the answers nothing else.
+
+What a candidate costs is the organisation's: no key pays for it and no limit counts it.
+"""
+
+import asyncio
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from archipel.database import Database
+from archipel.errors import ArchipelError, DatabaseError
+from archipel.serve.accounts.tables import shadow_answers
+from archipel.serve.counting import Tokens, tokens_of
+from archipel.serve.dispatch import Dispatcher
+from archipel.serve.observers import Usual
+from archipel.serve.providers import Directory, Question
+from archipel.serve.routing import Price, Target
+from archipel.serve.shadow import Said, likeness, may_shadow, question_of, said
+
+_AT_ONCE = 32  # candidates' answers under way; what comes on top is not compared
+_FREE = Price(0, 0)
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Shadows:
+    """Asks candidates. `draw` gives a number from 0 to 1; `clock` seconds since the epoch."""
+
+    database: Database
+    directory: Directory
+    draw: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.time
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def wants(self, route: str) -> bool:
+        """As `Observer.wants`."""
+        shadow = self.directory.shadows.get(route)
+        if shadow is None or len(self._tasks) >= _AT_ONCE or self.draw() >= shadow.share:
+            return False
+        policies = self.directory.policies
+        if not may_shadow(policies[route], policies.get(shadow.candidate)):
+            _log.error("%s may not be shadowed by %s: see the settings", route, shadow.candidate)
+            return False
+        return True
+
+    def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
+        """As `Observer.seen`."""
+        shadow = self.directory.shadows.get(question.fields["model"])
+        answer = said(usual.answer)
+        if shadow and answer:
+            comparing = self._compare(dispatcher, question, usual, answer, shadow.candidate)
+            task = asyncio.create_task(comparing)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _compare(
+        self,
+        dispatcher: Dispatcher,
+        question: Question,
+        usual: Usual,
+        answer: Said,
+        candidate: str,
+    ) -> None:
+        asked = Question(question.endpoint, question_of(question.fields), None)
+        began, row = (
+            time.monotonic(),
+            _row(question.fields["model"], candidate, usual, self.clock()),
+        )
+        try:
+            found = await dispatcher.answer(candidate, asked)
+        except ArchipelError as error:
+            _log.warning("%s, candidate for %s: %s", candidate, row["route"], error)
+            row |= {"outcome": "failed"}
+        else:
+            row |= _other(found.target, tokens_of(asked.fields, found.head))
+            other = said(found.head)
+            if other is None:
+                row |= {"outcome": "failed"}
+            else:
+                like = likeness(answer, other)
+                row |= {"words": like.words, "same": like.same, "calls_agree": like.calls_agree}
+        row["candidate_seconds"] = round(time.monotonic() - began, 3)
+        try:
+            await asyncio.to_thread(self._keep, row)
+        except DatabaseError as error:
+            _log.error("a comparison is lost: %s", error)
+
+    def _keep(self, row: dict[str, object]) -> None:
+        with self.database.writing() as connection:
+            connection.execute(shadow_answers.insert().values(row))
+
+
+def _row(route: str, candidate: str, usual: Usual, now: float) -> dict[str, object]:
+    return {
+        "id": str(uuid.uuid4()),
+        "time": now,
+        "route": route,
+        "candidate": candidate,
+        "outcome": "answered",
+        "provider": usual.target.provider,
+        "seconds": round(usual.seconds, 3),
+        "completion_tokens": usual.tokens.completion,
+        "nanos": _nanos(usual.target, usual.tokens),
+    }
+
+
+def _other(target: Target, tokens: Tokens) -> dict[str, object]:
+    return {
+        "candidate_provider": target.provider,
+        "candidate_completion_tokens": tokens.completion,
+        "candidate_nanos": _nanos(target, tokens),
+    }
+
+
+def _nanos(target: Target, tokens: Tokens) -> int:
+    return (target.price or _FREE).nanos(tokens.prompt, tokens.completion)
