@@ -91,7 +91,7 @@ def _read_again(running: "Service", file: Path, written: "Settings") -> None:
 
     try:
         settings = read_settings(file)
-        if settings.models != written.models:
+        if (settings.models, settings.engines) != (written.models, written.engines):
             raise ConfigError("the models that run here are others now. Restart to change them")
         running.change(settings)
     except ArchipelError as error:

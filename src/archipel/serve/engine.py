@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import secrets
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from archipel.errors import ModelError
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 5
 _LOG_TAIL_BYTES = 2000
+_PROCESS_BYTES = 32 << 20  # without a model
+_FILE_SHARE = 1.2  # of a file's size in memory, with the context
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Address:
 
 
 class Engine:
-    """One model in a child process. `async with` starts it and, at the end, stops it."""
+    """One model in a child process, which `address` starts and `stop` ends; `async with` does
+    both."""
 
     def __init__(self, name: str, path: Path, settings: EngineSettings) -> None:
         self.name = name
@@ -52,13 +56,28 @@ class Engine:
         self._starting = asyncio.Lock()
         self._process: Process | None = None
         self._address = Address("", "")
+        self._bytes = _PROCESS_BYTES + int(path.stat().st_size * _FILE_SHARE)  # until it has run
 
     async def __aenter__(self) -> Self:
         await self.address()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stop()
+        await self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the model is in memory, or its process ended and nobody has noticed."""
+        return self._process is not None
+
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes; before it has run, a guess from the size of its file."""
+        if self._process is not None and self._address.url:
+            with contextlib.suppress(OSError, ValueError):  # not Linux, or it has just ended
+                pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+                self._bytes = int(pages) * resource.getpagesize()
+        return self._bytes
 
     @property
     def process_id(self) -> int | None:
@@ -112,11 +131,11 @@ class Engine:
                 if not ready:
                     raise ModelError(self._failure(log))
             except BaseException:  # cancelled too: no child may outlive a start that failed
-                await self._stop()
+                await self.stop()
                 raise
         self._address = Address(json.loads(ready)["url"], key)
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
         """End the process: its standard input ends, and if that is not enough, it is killed."""
         process, self._process = self._process, None
         if process is None:

@@ -5,7 +5,7 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.anthropic import Unmappable, to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
-from archipel.serve.engine import Engine
+from archipel.serve.engines import Engines
 from archipel.serve.routing import Policy
 from archipel.serve.settings import ProviderTable
 from archipel.serve.shadow import Shadow
@@ -72,12 +72,13 @@ OPENAI = _AsItIs()
 
 @dataclass(frozen=True)
 class Call:
-    """An HTTP POST, and how to read the answer."""
+    """An HTTP POST, how to read the answer, and whom to tell when that is over."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     dialect: Dialect = OPENAI
+    done: Callable[[], None] = lambda: None
 
 
 class Provider(Protocol):
@@ -107,14 +108,14 @@ class Directory:
 class EngineProvider:
     """A model that runs here."""
 
-    engine: Engine
+    engines: Engines
+    name: str
 
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
-        address = await self.engine.address()
-        return Call(
-            f"{address.url}/v1{question.endpoint}", _bearer(address.api_key), question.to(model)
-        )
+        lease = await self.engines.lend(self.name)
+        url = f"{lease.address.url}/v1{question.endpoint}"
+        return Call(url, _bearer(lease.address.api_key), question.to(model), done=lease.end)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
 from archipel.serve.engine import Engine, EngineSettings
+from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.hosting import hosted
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
-from archipel.serve.settings import ModelTable, Settings
+from archipel.serve.settings import Settings
 
 
 def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
@@ -76,9 +77,8 @@ async def service(
     providers = providers_elsewhere(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
-        for name, table in settings.models.items():
-            engine = Engine(name, files[name], _engine_settings(table))
-            providers[name] = EngineProvider(await stack.enter_async_context(engine))
+        engines = await stack.enter_async_context(_engines(settings, files))
+        providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer = await _access(settings, api_key, directory, stack)
         app = create_app(directory, access, observer)
@@ -113,5 +113,11 @@ async def _access(
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
 
 
-def _engine_settings(table: ModelTable) -> EngineSettings:
-    return EngineSettings(table.context, table.parallel, table.threads, table.pooling)
+def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:
+    made = {}
+    for name, table in settings.models.items():
+        how = EngineSettings(table.context, table.parallel, table.threads, table.pooling)
+        stay = Stay(table.load == "start", table.idle_seconds, table.pinned)
+        made[name] = Engine(name, files[name], how), stay
+    gigabytes = settings.engines.memory_gigabytes
+    return Engines(made, int(gigabytes * 1e9) if gigabytes else None)

@@ -31,6 +31,23 @@ class ModelTable(_Table):
     pooling: Literal["mean", "cls", "last"] | None = Field(
         default=None, description="it embeds texts, so pooled, instead of answering"
     )
+    load: Literal["start", "demand"] = Field(
+        default="start", description="in memory from the start, or from the first question on"
+    )
+    idle_seconds: _Seconds | None = Field(default=None, description="without a question: it leaves")
+    pinned: bool = Field(default=False, description="it never leaves for another")
+
+    @model_validator(mode="after")
+    def _stays_or_leaves(self) -> "ModelTable":
+        if self.pinned and self.idle_seconds:
+            raise ValueError("pinned, and idle_seconds: give one of them")
+        return self
+
+
+class EnginesTable(_Table):
+    """`[engines]`: what the models that run here share."""
+
+    memory_gigabytes: float | None = Field(default=None, gt=0, le=1e6)
 
 
 class ProviderTable(_Table):
@@ -117,6 +134,7 @@ class Settings(_Table):
     models: dict[_Name, ModelTable] = Field(default_factory=dict)
     providers: dict[_Name, ProviderTable] = Field(default_factory=dict)
     routes: dict[_Name, RouteTable] = Field(default_factory=dict)
+    engines: EnginesTable = EnginesTable()
     accounts: AccountsTable | None = None
 
     @model_validator(mode="after")

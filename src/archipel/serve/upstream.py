@@ -76,7 +76,11 @@ async def ask(
     try:
         async with asyncio.timeout(seconds):
             call = await provider.call(question, target.model)
-            return await _answer(session, call, question, target)
+            try:
+                return await _answer(session, call, question, target)
+            except BaseException:
+                call.done()
+                raise
     except TimeoutError as error:
         raise Unavailable(f"no answer within {seconds:g} s") from error
     except (aiohttp.ClientError, ModelError, IntegrityError, BrokenOff, OSError) as error:
@@ -98,13 +102,19 @@ async def _answer(
         content_type = response.headers.get("Content-Type", "application/json")
         if not question.streams:
             whole = call.dialect.whole(await _whole(response))
+            call.done()
             return Answer(target, content_type, whole, None, response.close)
         pieces = call.dialect.pieces(response.content.iter_any())
         head = await _first_token(pieces)
     except BaseException:  # cancelled too: the provider stops when its connection closes
         response.close()
         raise
-    return Answer(target, content_type, head, _rest(pieces), response.close)
+
+    def close() -> None:
+        response.close()
+        call.done()
+
+    return Answer(target, content_type, head, _rest(pieces), close)
 
 
 def _refusal(status: int, body: bytes) -> ArchipelError:
