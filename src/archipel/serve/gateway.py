@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,44 +28,20 @@ from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
+from archipel.serve.openapi import document
 from archipel.serve.providers import Directory, Question
+from archipel.serve.request_fields import (
+    ChatRequest,
+    CommonFields,
+    CompletionRequest,
+    EmbeddingRequest,
+)
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
 _log = logging.getLogger(__name__)
-
-
-class _ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-
-
-class _CommonFields(BaseModel):
-    """What the gateway itself needs or the engine does not check; the engine checks the rest."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    model: str
-    stream: bool | None = None
-    max_tokens: int | None = Field(default=None, ge=0)
-    max_completion_tokens: int | None = Field(default=None, ge=0)
-    n: int | None = Field(default=None, ge=1, le=128)
-    stream_options: dict[str, Any] | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)
-
-
-class ChatRequest(_CommonFields):
-    messages: list[_ChatMessage] = Field(min_length=1)
-
-
-class CompletionRequest(_CommonFields):
-    prompt: str | list[Any]
-
-
-class EmbeddingRequest(_CommonFields):
-    input: str | list[Any]
 
 
 @dataclass(frozen=True)
@@ -77,6 +53,9 @@ class Gateway:
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(document())
 
     async def models(self, request: Request) -> Response:
         caller = await self.access.admit(request)
@@ -95,7 +74,7 @@ class Gateway:
     async def embeddings(self, request: Request) -> Response:
         return await self._answer(request, EmbeddingRequest)
 
-    async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
+    async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         caller = await self.access.admit(request)
         body = await _read_body(request)
         name = _parse(body, fields).model
@@ -127,7 +106,7 @@ class Gateway:
         return policies[model]
 
 
-_TEXT_FIELDS: Mapping[type[_CommonFields], str] = {
+_TEXT_FIELDS: Mapping[type[CommonFields], str] = {
     ChatRequest: "messages",
     CompletionRequest: "prompt",
     EmbeddingRequest: "input",
@@ -150,6 +129,7 @@ def create_app(directory: Directory, access: Access) -> Starlette:
         lifespan=dispatching,
         routes=[
             Route("/health", gateway.health),
+            Route("/openapi.json", gateway.openapi),
             Route("/v1/models", gateway.models),
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
@@ -173,7 +153,7 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _parse(body: bytes, fields: type[_CommonFields]) -> _CommonFields:
+def _parse(body: bytes, fields: type[CommonFields]) -> CommonFields:
     try:
         return fields.model_validate_json(body)
     except ValidationError as error:
@@ -235,7 +215,7 @@ class _Relayed(StreamingResponse):
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
 
-def _told(name: str, error: BaseException, fields: type[_CommonFields]) -> ApiError | None:
+def _told(name: str, error: BaseException, fields: type[CommonFields]) -> ApiError | None:
     """What the client is told of an error; None if it is not about the request."""
     if isinstance(error, NoAnswer):
         return _no_answer(name, error)
