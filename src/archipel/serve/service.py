@@ -16,6 +16,7 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
+from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import ModelTable, Settings
@@ -79,7 +80,8 @@ async def service(
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
         directory = Directory(settings.policies(), providers)
         access = await _access(settings, api_key, directory, stack)
-        url = await stack.enter_async_context(hosted(create_app(directory, access), sock))
+        app = create_app(directory, access)
+        url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory)
 
 
