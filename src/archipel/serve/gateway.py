@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,6 +28,7 @@ from starlette.types import Receive, Scope, Send
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.openapi import document
@@ -40,7 +43,8 @@ from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-_BODY_LIMIT_BYTES = 4 << 20
+_BODY_SECONDS = 60.0  # that a request may take to come
+_HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +54,7 @@ class Gateway:
 
     directory: Directory
     access: Access
+    body_seconds: float
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -76,10 +81,12 @@ class Gateway:
 
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         caller = await self.access.admit(request)
-        body = await _read_body(request)
+        body = await read_body(request, self.body_seconds)
         name = _parse(body, fields).model
+        asked = read_fields(body)
         policy = self._policy(name, caller)
-        question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
+        endpoint = request.scope["path"].removeprefix("/v1")  # url.path takes in the Host header
+        question = Question(endpoint, asked, body)
         visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
         try:
@@ -91,7 +98,10 @@ class Gateway:
             if told := _told(name, error, fields):
                 raise told from error
             raise
-        headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
+        headers = {
+            **visit.headers,
+            "X-Archipel-Provider": quote(answer.target.provider, _HEADER_SAFE),
+        }
         if answer.rest is None:
             visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
             return Response(answer.head, 200, headers, answer.content_type)
@@ -113,9 +123,11 @@ _TEXT_FIELDS: Mapping[type[CommonFields], str] = {
 }
 
 
-def create_app(directory: Directory, access: Access) -> Starlette:
+def create_app(
+    directory: Directory, access: Access, *, body_seconds: float = _BODY_SECONDS
+) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    gateway = Gateway(directory, access)
+    gateway = Gateway(directory, access, body_seconds)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
@@ -142,15 +154,6 @@ def create_app(directory: Directory, access: Access) -> Starlette:
             ClientDisconnect: _show_nothing,
         },
     )
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_LIMIT_BYTES:
-            raise ApiError(413, f"The request is over {_BODY_LIMIT_BYTES >> 20} MiB. Shorten it.")
-    return bytes(body)
 
 
 def _parse(body: bytes, fields: type[CommonFields]) -> CommonFields:
@@ -238,17 +241,19 @@ def _no_answer(name: str, error: NoAnswer) -> ApiError:
 def _refusal(refused: Refused, text: str) -> ApiError:
     """A provider's own error in OpenAI's shape; `text` is the field that holds the text."""
     try:
-        error = json.loads(refused.body)["error"]
+        error = from_json(refused.body)["error"]
         kind, message = error.get("code") or error.get("type"), str(error["message"])
+        if error.get("type") == "exceed_context_size_error":  # llama.cpp's
+            message = (
+                f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
+                f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
+            )
+            return ApiError(400, message, "context_length_exceeded", text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
-    if error.get("type") == "exceed_context_size_error":  # llama.cpp's
-        message = (
-            f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
-            f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
-        )
-        return ApiError(400, message, "context_length_exceeded", text)
-    return ApiError(refused.status, message, str(kind), error.get("param"))
+    code = str(kind) if isinstance(kind, str | int) else None
+    param = error.get("param")
+    return ApiError(refused.status, message, code, param if isinstance(param, str) else None)
 
 
 async def _show_api_error(request: Request, error: Exception) -> Response:
