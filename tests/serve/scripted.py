@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
@@ -20,11 +20,13 @@ from starlette.types import ASGIApp
 
 
 @contextlib.contextmanager
-def hosted_in_thread(app: ASGIApp) -> Iterator[str]:
+def hosted_in_thread(
+    app: ASGIApp, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> Iterator[str]:
     """Serve `app` on a free port of this machine; gives its URL."""
     sock = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1)
+        uvicorn.Config(app, http=http, log_config=None, ws="none", timeout_graceful_shutdown=1)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()

@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import from_json
+
 from archipel.errors import ArchipelError
 
 _MOST_TOKENS = 4096  # of an answer whose length the client leaves open
@@ -106,7 +108,8 @@ def _said(place: str, role: str, message: Fields) -> list[dict[str, Any]]:
 def _call(place: str, call: Any) -> dict[str, Any]:
     try:
         function = call["function"]
-        given = json.loads(function["arguments"] or "{}")
+        given = from_json(function["arguments"] or "{}")
+        json.dumps(given, allow_nan=False)  # raises where a number is none
         return {"type": "tool_use", "id": call["id"], "name": function["name"], "input": given}
     except (KeyError, TypeError, ValueError) as error:
         raise Unmappable(place, "not a call with an id, a name and JSON arguments") from error

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import from_json
+
 from archipel.errors import IntegrityError
 from archipel.serve.events import event_data
 
@@ -32,18 +34,18 @@ class AnthropicDialect:
     def whole(self, body: bytes) -> bytes:
         """As `Dialect.whole`."""
         try:
-            return json.dumps(to_chat_completion(json.loads(body), self.created)).encode()
+            return json.dumps(to_chat_completion(from_json(body), self.created)).encode()
         except _NOT_ITS as error:
-            raise IntegrityError(f"its answer is not Anthropic's: {body[:100]!r}") from error
+            raise IntegrityError("its answer is not Anthropic's") from error
 
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
         chunks = ChatChunks(self.created, self.include_usage)
         async for data in event_data(pieces):
             try:
-                made = list(chunks.of(json.loads(data)))
+                made = list(chunks.of(from_json(data)))
             except _NOT_ITS as error:
-                raise IntegrityError(f"its stream is not Anthropic's: {data[:100]!r}") from error
+                raise IntegrityError("its stream is not Anthropic's") from error
             for chunk in made:
                 yield b"data: " + json.dumps(chunk).encode() + b"\n\n"
         if chunks.ended:

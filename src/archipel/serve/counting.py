@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 _IMAGE_TOKENS = 4096  # more than known models take of one picture
 _MESSAGE_TOKENS = 16  # that a chat template puts around a message
 _BYTES_A_TOKEN = 4  # about, where a provider does not say
+_MOST_TOKENS = 1 << 31  # times the highest price, it is a number that a database holds
 _EVENT_ENDS = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)")
 _EVENT_LIMIT_BYTES = 1 << 20  # what is longer is passed on as it comes
 _ALSO_IN_PROMPT = ("tools", "functions", "response_format")
@@ -48,7 +51,7 @@ def answers(fields: Mapping[str, Any]) -> int:
 def tokens_of(fields: Mapping[str, Any], answer: bytes) -> Tokens:
     """What a request took whose answer is whole; an estimate where the provider does not say."""
     try:
-        said = _tokens(json.loads(answer))
+        said = _tokens(from_json(answer))
     except ValueError:
         said = None
     return said or _estimate(fields, len(answer) // _BYTES_A_TOKEN + 1)
@@ -91,7 +94,7 @@ class StreamCount:
         if not _USAGE.search(event):
             return False
         try:
-            said = json.loads(event.partition(b":")[2])
+            said = from_json(event.partition(b":")[2])
             self._said = _tokens(said) or self._said
         except ValueError:
             return False
@@ -136,4 +139,4 @@ def _bytes(value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return min(value, _MOST_TOKENS) if isinstance(value, int) and value > 0 else 0

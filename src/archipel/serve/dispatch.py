@@ -82,7 +82,8 @@ class Dispatcher:
                     if not (problem := _problem(task)):
                         return task.result()
                     problems.append(problem)
-                    _log.warning("%s: %s/%s: %s", name, target.provider, target.model, problem)
+                    said = _said(problem)
+                    _log.warning("%s: %s/%s: %s", name, target.provider, target.model, said)
                 if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:
@@ -91,8 +92,8 @@ class Dispatcher:
                 task.add_done_callback(_close)
         if problems and isinstance(problems[-1], Unmappable):
             raise problems[-1]
-        said = "; ".join(map(str, problems)) or "every target rests"
-        raise NoAnswer(said, self._rest_seconds(policy))
+        reasons = "; ".join(map(_said, problems)) or "every target rests"
+        raise NoAnswer(reasons, self._rest_seconds(policy))
 
     def _candidates(self, policy: Policy, question: Question) -> list[Target]:
         now, breakers = self._clock(), self._breakers
@@ -148,6 +149,13 @@ def _problem(task: asyncio.Task[Answer]) -> Unavailable | Unmappable | None:
     if error is None or isinstance(error, Unavailable | Unmappable):
         return error
     raise error
+
+
+def _said(problem: Unavailable | Unmappable) -> str:
+    """A problem for the log; an `Unmappable` quotes what the client wrote."""
+    if isinstance(problem, Unmappable):
+        return f"it has no word for {problem.param}"
+    return str(problem)
 
 
 def _close(task: asyncio.Task[Answer]) -> None:

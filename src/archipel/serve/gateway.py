@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,73 +31,31 @@ from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.observers import Nobody, Observer, Usual
+from archipel.serve.openapi import document
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
+from archipel.serve.request_fields import (
+    ChatRequest,
+    CommonFields,
+    CompletionRequest,
+    EmbeddingRequest,
+    MessagesRequest,
+    ResponsesRequest,
+)
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-_BODY_LIMIT_BYTES = 4 << 20
 _KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
 _MESSAGES = "/v1/messages"  # Anthropic's API
+_BODY_SECONDS = 60.0  # that a request may take to come
+_HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
 _log = logging.getLogger(__name__)
-
-
-class _ChatMessage(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-
-
-class _CommonFields(BaseModel):
-    """What the gateway itself needs or the engine does not check; the engine checks the rest."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    model: str
-    stream: bool | None = None
-    max_tokens: int | None = Field(default=None, ge=0)
-    max_completion_tokens: int | None = Field(default=None, ge=0)
-    n: int | None = Field(default=None, ge=1, le=128)
-    stream_options: dict[str, Any] | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)
-
-
-class ChatRequest(_CommonFields):
-    messages: list[_ChatMessage] = Field(min_length=1)
-
-
-class CompletionRequest(_CommonFields):
-    prompt: str | list[Any]
-
-
-class EmbeddingRequest(_CommonFields):
-    input: str | list[Any]
-
-
-class MessagesRequest(BaseModel):
-    """As `_CommonFields`, of Anthropic's Messages API."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    model: str
-    messages: list[dict[str, Any]] = Field(min_length=1)
-    max_tokens: int = Field(ge=1)
-    stream: bool | None = None
-    temperature: float | None = Field(default=None, ge=0, le=1)
-
-
-class ResponsesRequest(BaseModel):
-    """As `_CommonFields`, of OpenAI's Responses API."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    model: str
-    input: str | list[dict[str, Any]] = Field(min_length=1)
-    max_output_tokens: int | None = Field(default=None, ge=1)
-    stream: bool | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2)
 
 
 @dataclass(frozen=True)
@@ -105,9 +65,13 @@ class Gateway:
     directory: Directory
     access: Access
     observer: Observer
+    body_seconds: float
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(document())
 
     async def models(self, request: Request) -> Response:
         caller = await self.access.admit(request)
@@ -146,20 +110,21 @@ class Gateway:
     ) -> Response:
         """Answer another API's request as the chat completion request that asks the same."""
         caller = await self.access.admit(request)
-        body = await _read_body(request)
+        body = await read_body(request, self.body_seconds)
         _parse(body, fields)
-        asked = json.loads(body)
+        asked = read_fields(body)
         try:
             question = Question("/chat/completions", to_chat(asked), None)
         except Unmappable as error:
             raise ApiError(400, str(error), "unsupported", error.param) from error
         return await self._relay(request, caller, question, dialect(asked))
 
-    async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
+    async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         caller = await self.access.admit(request)
-        body = await _read_body(request)
+        body = await read_body(request, self.body_seconds)
         _parse(body, fields)
-        question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
+        endpoint = request.scope["path"].removeprefix("/v1")  # url.path takes in the Host header
+        question = Question(endpoint, read_fields(body), body)
         return await self._relay(request, caller, question, OPENAI)
 
     async def _relay(
@@ -186,7 +151,8 @@ class Gateway:
                 usual = Usual(answer.target, whole, time.monotonic() - began, tokens)
                 self.observer.seen(dispatcher, visit.question, usual)
 
-        headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
+        provider = quote(answer.target.provider, _HEADER_SAFE)
+        headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
             return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
         ended("answered", tokens_of(visit.question.fields, answer.head), answer.head)
@@ -208,9 +174,15 @@ class Gateway:
 _TEXT_FIELDS = {"/chat/completions": "messages", "/completions": "prompt", "/embeddings": "input"}
 
 
-def create_app(directory: Directory, access: Access, observer: Observer | None = None) -> Starlette:
+def create_app(
+    directory: Directory,
+    access: Access,
+    observer: Observer | None = None,
+    *,
+    body_seconds: float = _BODY_SECONDS,
+) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    gateway = Gateway(directory, access, observer or Nobody())
+    gateway = Gateway(directory, access, observer or Nobody(), body_seconds)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
@@ -224,6 +196,7 @@ def create_app(directory: Directory, access: Access, observer: Observer | None =
         lifespan=dispatching,
         routes=[
             Route("/health", gateway.health),
+            Route("/openapi.json", gateway.openapi),
             Route("/v1/models", gateway.models),
             Route("/v1/chat/completions", gateway.chat, methods=["POST"]),
             Route("/v1/completions", gateway.completions, methods=["POST"]),
@@ -238,15 +211,6 @@ def create_app(directory: Directory, access: Access, observer: Observer | None =
             ClientDisconnect: _show_nothing,
         },
     )
-
-
-async def _read_body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_LIMIT_BYTES:
-            raise ApiError(413, f"The request is over {_BODY_LIMIT_BYTES >> 20} MiB. Shorten it.")
-    return bytes(body)
 
 
 def _parse(body: bytes, fields: type[BaseModel]) -> None:
@@ -351,22 +315,24 @@ def _no_answer(name: str, error: NoAnswer) -> ApiError:
 def _refusal(refused: Refused, text: str) -> ApiError:
     """A provider's own error in OpenAI's shape; `text` is the field that holds the text."""
     try:
-        error = json.loads(refused.body)["error"]
+        error = from_json(refused.body)["error"]
         kind, message = error.get("code") or error.get("type"), str(error["message"])
+        if error.get("type") == "exceed_context_size_error":  # llama.cpp's
+            message = (
+                f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
+                f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
+            )
+            return ApiError(400, message, "context_length_exceeded", text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
-    if error.get("type") == "exceed_context_size_error":  # llama.cpp's
-        message = (
-            f"The request has {error['n_prompt_tokens']} tokens and the model's context is "
-            f"{error['n_ctx']}. Shorten it, or start the service with a larger --context."
-        )
-        return ApiError(400, message, "context_length_exceeded", text)
-    return ApiError(refused.status, message, str(kind), error.get("param"))
+    code = str(kind) if isinstance(kind, str | int) else None
+    param = error.get("param")
+    return ApiError(refused.status, message, code, param if isinstance(param, str) else None)
 
 
 async def _show_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    body = error.messages_body if request.url.path == _MESSAGES else error.body
+    body = error.messages_body if request.scope["path"] == _MESSAGES else error.body
     return JSONResponse(body, error.status, error.headers)
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -54,12 +55,15 @@ def url_of(sock: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def hosted(app: ASGIApp, sock: socket.socket) -> AsyncIterator[str]:
-    """Serve `app` on `sock` for the time of the block; gives its URL."""
+async def hosted(
+    app: ASGIApp, sock: socket.socket, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> AsyncIterator[str]:
+    """Serve `app` on `sock` for the time of the block; gives its URL. `http` is a connection."""
     _allow_connections()
     server = _Server(
         uvicorn.Config(
             app,
+            http=http,
             log_config=None,
             access_log=False,
             lifespan="on",

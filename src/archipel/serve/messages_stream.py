@@ -1,6 +1,7 @@
 """Chat completions, whole or streamed, as answers of Anthropic's Messages API."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ _STOP = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
+
+_BROKEN = "The model's provider does not answer as it should. Ask another model."
+_log = logging.getLogger(__name__)
 
 Fields = Mapping[str, Any]
 
@@ -34,13 +38,17 @@ class MessagesDialect:
         """As `Dialect.pieces`."""
         events = MessageEvents()
         async for data in event_data(pieces):
+            broken = False
             try:
                 made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
             except _NOT_ITS as error:
-                raise IntegrityError(f"the stream is not OpenAI's: {data[:100]!r}") from error
+                _log.error("a stream is not OpenAI's: %r", error)
+                made, broken = list(events.of({"error": {"message": _BROKEN}})), True
             for event in made:
                 name = event["type"].encode()
                 yield b"event: " + name + b"\ndata: " + json.dumps(event).encode() + b"\n\n"
+            if broken:
+                return
 
 
 def to_message(completion: Fields) -> dict[str, Any]:
@@ -60,9 +68,10 @@ def to_message(completion: Fields) -> dict[str, Any]:
 
 
 def _message(completion: Fields, usage: Fields) -> dict[str, Any]:
-    head = {"id": completion["id"], "type": "message", "role": "assistant"}
+    name = completion.get("id") or "msg"
+    head = {"id": name, "type": "message", "role": "assistant"}
     stop = {"stop_reason": None, "stop_sequence": None}
-    return {**head, "model": completion["model"], "content": [], **stop, "usage": usage}
+    return {**head, "model": completion.get("model") or "", "content": [], **stop, "usage": usage}
 
 
 def _usage(usage: Fields) -> dict[str, Any]:

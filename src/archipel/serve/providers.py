@@ -113,6 +113,7 @@ class EngineProvider:
 
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
+        _check_links(question.fields)
         lease = await self.engines.lend(self.name)
         url = f"{lease.address.url}/v1{question.endpoint}"
         return Call(url, _bearer(lease.address.api_key), question.to(model), done=lease.end)
@@ -166,6 +167,28 @@ class AnthropicProvider:
         return Call(f"{self.url}/messages", headers, json.dumps(body).encode(), dialect)
 
 
+def _check_links(fields: Mapping[str, Any]) -> None:
+    """Refuse pictures and the like that are not in the request itself: the engine would fetch them
+    from wherever this machine reaches."""
+    for number, message in enumerate(fields.get("messages") or ()):
+        parts = message.get("content")
+        for place, part in enumerate(parts if isinstance(parts, list) else ()):
+            if not all(map(_is_inside, _links(part))):
+                raise Unmappable(
+                    f"messages.{number}.content.{place}",
+                    "this model takes what is in the request only. Send a data: URL",
+                )
+
+
+def _links(part: Mapping[str, Any]) -> list[Any]:
+    return [value for name, value in part.items() if name.endswith("_url")]
+
+
+def _is_inside(link: Any) -> bool:
+    url = link.get("url") if isinstance(link, Mapping) else link
+    return isinstance(url, str) and url.startswith("data:")
+
+
 def provider_elsewhere(name: str, table: ProviderTable) -> Provider:
     """The provider that a table of the settings describes.
 
@@ -191,7 +214,7 @@ def _key(name: str, table: ProviderTable) -> str | None:
             raise ConfigError(
                 f"providers.{name}.key_env: {table.key_env} is not set. Put the key into it."
             )
-        return key
+        return _one_line(key, f"providers.{name}.key_env: {table.key_env}")
     return read_key(table.key_file) if table.key_file else None
 
 
@@ -207,4 +230,10 @@ def read_key(file: Path) -> str:
         raise ConfigError(f"can't read the key in {file}: {error}. Check the path.") from error
     if not key:
         raise ConfigError(f"{file} is empty. Put one key into it.")
+    return _one_line(key, str(file))
+
+
+def _one_line(key: str, place: str) -> str:
+    if not key.isprintable():  # in a header, a line's end would begin another header
+        raise ConfigError(f"{place} is not one line of printable text. Put one key into it.")
     return key

@@ -1,6 +1,7 @@
 """Chat completions, whole or streamed, as answers of OpenAI's Responses API."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ _ECHOED: Mapping[str, Any] = {
     "truncation": "disabled",
     "user": None,
 }
+
+_BROKEN = "The model's provider does not answer as it should. Ask another model."
+_log = logging.getLogger(__name__)
 
 Fields = Mapping[str, Any]
 
@@ -49,14 +53,18 @@ class ResponsesDialect:
         events = ResponseEvents(self.request, self.created)
         number = 0
         async for data in event_data(pieces):
+            broken = False
             try:
                 made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
             except _NOT_ITS as error:
-                raise IntegrityError(f"the stream is not OpenAI's: {data[:100]!r}") from error
+                _log.error("a stream is not OpenAI's: %r", error)
+                made, broken = list(events.of({"error": {"message": _BROKEN}})), True
             for event in made:
                 told = json.dumps({**event, "sequence_number": number}).encode()
                 number += 1
                 yield b"event: " + event["type"].encode() + b"\ndata: " + told + b"\n\n"
+            if broken:
+                return
 
 
 def to_response(completion: Fields, request: Fields, created: int) -> dict[str, Any]:
@@ -78,10 +86,10 @@ def _head(completion: Fields, request: Fields, created: int) -> dict[str, Any]:
     for name in ("temperature", "parallel_tool_calls"):  # whose 0 and false say something
         echoed[name] = _ECHOED[name] if request.get(name) is None else request[name]
     return {
-        "id": f"resp_{completion['id']}",
+        "id": f"resp_{completion.get('id') or ''}",
         "object": "response",
         "created_at": created,
-        "model": completion["model"],
+        "model": completion.get("model") or "",
         "status": "in_progress",
         "error": None,
         "incomplete_details": None,

@@ -18,6 +18,7 @@ from archipel.serve.accounts.shadowing import Shadows
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
+from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
@@ -82,7 +83,7 @@ async def service(
         directory = Directory(settings.policies(), providers)
         access, observer = await _access(settings, api_key, directory, stack)
         app = create_app(directory, access, observer)
-        url = await stack.enter_async_context(hosted(app, sock))
+        url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory)
 
 

@@ -1,12 +1,13 @@
 """One request to one provider, until its answer has begun: what failed before may go elsewhere."""
 
 import asyncio
-import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from pydantic_core import from_json
 
 from archipel.errors import ArchipelError, IntegrityError, ModelError
 from archipel.serve.providers import Call, Provider, Question
@@ -16,6 +17,7 @@ _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 300.0  # between two pieces of a stream that has begun
 _HEAD_LIMIT_BYTES = 1 << 20  # of a stream before its first token
 _ANSWER_LIMIT_BYTES = 64 << 20
+_CODE = re.compile("[a-z_]{1,40}")
 _ANOTHER_MAY_DO_BETTER = {401, 402, 403, 404, 405, 408, 409, 425, 429}  # ours or the provider's
 
 
@@ -84,7 +86,7 @@ async def ask(
     except TimeoutError as error:
         raise Unavailable(f"no answer within {seconds:g} s") from error
     except (aiohttp.ClientError, ModelError, IntegrityError, BrokenOff, OSError) as error:
-        raise Unavailable(str(error) or type(error).__name__) from error
+        raise Unavailable(_happened(error)) from error
 
 
 async def _answer(
@@ -117,10 +119,26 @@ async def _answer(
     return Answer(target, content_type, head, _rest(pieces), close)
 
 
+def _happened(error: Exception) -> str:
+    """An error for the log; aiohttp's own show the bytes that they could not read."""
+    said = str(error) if isinstance(error, ArchipelError | OSError) else ""
+    return said or type(error).__name__
+
+
 def _refusal(status: int, body: bytes) -> ArchipelError:
     if 400 <= status < 500 and status not in _ANOTHER_MAY_DO_BETTER:
         return Refused(status, body)
-    return Unavailable(f"it answered {status}: {body[:200].decode(errors='replace')}")
+    return Unavailable(f"it answered {status}{_code(body)}")
+
+
+def _code(body: bytes) -> str:
+    """An error's own code, for the log; what else it says may hold a key or what was asked."""
+    try:
+        error: Any = from_json(body)["error"]
+        code = error.get("code") or error.get("type")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
@@ -155,12 +173,12 @@ def _has_begun(line: bytes) -> bool:
     if data == b"[DONE]":
         return True
     try:
-        event: Any = json.loads(data)
+        event: Any = from_json(data)
         if event.get("error"):
-            raise BrokenOff(f"its stream began with an error: {str(event['error'])[:200]}")
+            raise BrokenOff(f"its stream began with an error{_code(data)}")
         return any(_says_something(choice) for choice in event.get("choices", ()))
     except (ValueError, AttributeError, TypeError) as error:
-        raise BrokenOff(f"its stream is not OpenAI's: {data[:100]!r}") from error
+        raise BrokenOff("its stream is not OpenAI's") from error
 
 
 def _says_something(choice: dict[str, Any]) -> bool:
@@ -178,4 +196,4 @@ async def _rest(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:
             yield piece
     except (aiohttp.ClientError, IntegrityError, TimeoutError, OSError) as error:
-        raise BrokenOff(str(error) or type(error).__name__) from error
+        raise BrokenOff(_happened(error)) from error

@@ -40,12 +40,13 @@ class Supplier:
     """Answers five words; says what they took, if it is one that does."""
 
     says_usage: bool = True
+    prompt_tokens: int = 3
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def chat(self, request: Request) -> Response:
         body = await request.json()
         self.bodies.append(body)
-        used = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+        used = {"prompt_tokens": self.prompt_tokens, "completion_tokens": 5, "total_tokens": 8}
         usage = {"usage": used} if self.says_usage else {}
         if body.get("stream"):
             wanted = (body.get("stream_options") or {}).get("include_usage")
@@ -335,3 +336,20 @@ def test_drained_targets_are_passed_over(door: Door) -> None:
     assert caught.value.code == "provider_unavailable"
     door.directory.drained = []
     assert door.ask(secret).choices
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens", "n", "best_of"])
+def test_a_number_that_no_database_holds_is_refused(door: Door, field: str) -> None:
+    secret = add_key(door.accounts, "tokens/day=1000000")
+    response = door.raw(secret, **{field: 10**30})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == field
+    assert door.raw(secret).status_code == 200
+
+
+def test_a_supplier_that_says_too_large_a_number_does_not_stop_the_books(door: Door) -> None:
+    secret = add_key(door.accounts)
+    door.supplier.prompt_tokens = 10**30
+    assert door.raw(secret).status_code == 200
+    door.supplier.prompt_tokens = 3
+    assert door.raw(secret).status_code == 200

@@ -46,7 +46,7 @@ class AccountAccess:
     async def admit(self, request: Request) -> Caller:
         """As `Access.admit`."""
         key = await self._key(sent_key(request))
-        endpoint = request.url.path.removeprefix("/v1")
+        endpoint = request.scope["path"].removeprefix("/v1")
         if key.endpoints is not None and endpoint not in key.endpoints:
             raise ApiError(403, f"This key is not for {endpoint}.", "forbidden")
         return _KeyCaller(key, self)

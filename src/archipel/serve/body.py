@@ -1,0 +1,73 @@
+"""A request's body: read within a limit of size and of time, and understood in one way only."""
+
+import asyncio
+import json
+import math
+from typing import Any, Never
+
+from starlette.requests import Request
+
+from archipel.serve.api_error import ApiError
+
+_LIMIT_BYTES = 4 << 20
+
+
+async def read_body(request: Request, seconds: float) -> bytes:
+    """The whole body.
+
+    Raises:
+        ApiError: it is too long, or not all of it came in time.
+    """
+    if int(request.headers.get("content-length", 0)) > _LIMIT_BYTES:
+        raise _too_long()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LIMIT_BYTES:
+                    raise _too_long()
+    except TimeoutError:
+        message = f"The request did not come within {seconds:g} s. Send it again."
+        raise ApiError(408, message, headers={"Connection": "close"}) from None
+    return bytes(body)
+
+
+def read_fields(body: bytes) -> dict[str, Any]:
+    """The fields of a JSON object that is known to be one.
+
+    What other readers may take otherwise is refused: what is counted and allowed here must be
+    what a provider answers.
+
+    Raises:
+        ApiError: a name is there twice, or a number is none.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(
+            body, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
+        )
+    except ValueError as error:
+        raise ApiError(400, f"body: {error}", "invalid_json") from None
+    return fields
+
+
+def _too_long() -> ApiError:
+    return ApiError(413, f"The request is over {_LIMIT_BYTES >> 20} MiB. Shorten it.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is twice in one object. Send it once")
+    return found
+
+
+def _no_number(text: str) -> Never:
+    raise ValueError(f"{text} is not JSON. Send a number or null")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large. Send a smaller one")
+    return number
