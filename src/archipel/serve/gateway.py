@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
+from archipel.hosts import LOCAL_HOSTS
 from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
@@ -32,12 +33,12 @@ from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.counting import StreamCount, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.messages_stream import MessagesDialect
+from archipel.serve.metrics import Course, Metrics
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
-LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _BODY_LIMIT_BYTES = 4 << 20
 _MESSAGES = "/v1/messages"  # Anthropic's API
 _log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class Gateway:
 
     directory: Directory
     access: Access
+    metrics: Metrics
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -142,29 +144,38 @@ class Gateway:
         dialect: Callable[[Mapping[str, Any]], Dialect],
     ) -> Response:
         """Answer another API's request as the chat completion request that asks the same."""
-        caller = await self.access.admit(request)
-        body = await _read_body(request)
-        _parse(body, fields)
-        asked = json.loads(body)
-        try:
-            question = Question("/chat/completions", to_chat(asked), None)
-        except Unmappable as error:
-            raise ApiError(400, str(error), "unsupported", error.param) from error
-        return await self._relay(request, caller, question, dialect(asked))
+        with self.metrics.asked(request.url.path) as course:
+            caller = await self.access.admit(request)
+            body = await _read_body(request)
+            _parse(body, fields)
+            asked = json.loads(body)
+            try:
+                question = Question("/chat/completions", to_chat(asked), None)
+            except Unmappable as error:
+                raise ApiError(400, str(error), "unsupported", error.param) from error
+            return await self._relay(request, caller, question, dialect(asked), course)
 
     async def _answer(self, request: Request, fields: type[_CommonFields]) -> Response:
-        caller = await self.access.admit(request)
-        body = await _read_body(request)
-        _parse(body, fields)
-        question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
-        return await self._relay(request, caller, question, OPENAI)
+        with self.metrics.asked(request.url.path) as course:
+            caller = await self.access.admit(request)
+            body = await _read_body(request)
+            _parse(body, fields)
+            question = Question(request.url.path.removeprefix("/v1"), json.loads(body), body)
+            return await self._relay(request, caller, question, OPENAI, course)
 
     async def _relay(
-        self, request: Request, caller: Caller, question: Question, dialect: Dialect
+        self,
+        request: Request,
+        caller: Caller,
+        question: Question,
+        dialect: Dialect,
+        course: Course,
     ) -> Response:
         """Have it answered, and pass the answer on in the client's dialect."""
         name = question.fields["model"]
-        visit = await caller.begin(question, self._policy(name, caller))
+        policy = self._policy(name, caller)
+        course.model = name
+        visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
         try:
             asking = dispatcher.answer(name, visit.question)
@@ -175,14 +186,17 @@ class Gateway:
             if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
+        course.begun()
         headers = {**visit.headers, "X-Archipel-Provider": answer.target.provider}
         if answer.rest is not None:
-            return _Relayed(name, answer, visit, headers, dialect)
-        visit.ended("answered", answer.target, tokens_of(visit.question.fields, answer.head))
+            return _Relayed(course, answer, visit, headers, dialect)
+        tokens = tokens_of(visit.question.fields, answer.head)
+        visit.ended("answered", answer.target, tokens)
         try:
             whole = dialect.whole(answer.head)
         except IntegrityError as error:
             raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
+        course.ended("answered", tokens=tokens)
         return Response(whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
@@ -197,15 +211,16 @@ class Gateway:
 _TEXT_FIELDS = {"/chat/completions": "messages", "/completions": "prompt", "/embeddings": "input"}
 
 
-def create_app(directory: Directory, access: Access) -> Starlette:
+def create_app(directory: Directory, access: Access, metrics: Metrics | None = None) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    gateway = Gateway(directory, access)
+    metrics = metrics or Metrics()
+    gateway = Gateway(directory, access, metrics)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            yield {"dispatcher": Dispatcher(directory, session, draw=draw)}
+            yield {"dispatcher": Dispatcher(directory, session, draw=draw, metrics=metrics)}
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
     local_only = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)
@@ -271,16 +286,16 @@ class _Relayed(StreamingResponse):
 
     def __init__(
         self,
-        name: str,
+        course: Course,
         answer: Answer,
         visit: Visit,
         headers: Mapping[str, str],
         dialect: Dialect,
     ) -> None:
         super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
-        self._name, self._answer, self._visit = name, answer, visit
+        self._course, self._answer, self._visit = course, answer, visit
         self._count = StreamCount(hides_usage=visit.hides_usage)
-        self._outcome = "left"
+        self._outcome, self._code = "left", ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -289,6 +304,7 @@ class _Relayed(StreamingResponse):
             self._answer.close()
             tokens = self._count.tokens(self._visit.question.fields)
             self._visit.ended(self._outcome, self._answer.target, tokens)
+            self._course.ended(self._outcome, self._code, tokens)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._answer.rest is not None
@@ -299,11 +315,11 @@ class _Relayed(StreamingResponse):
             yield self._count.rest()
             self._outcome = "answered"
         except BrokenOff as error:
-            provider = self._answer.target.provider
-            _log.error("%s: %s broke off its answer: %s", self._name, provider, error)
-            message = f"The answer of {self._name!r} broke off. Send the request again."
+            name, provider = self._course.model, self._answer.target.provider
+            _log.error("%s: %s broke off its answer: %s", name, provider, error)
+            message = f"The answer of {name!r} broke off. Send the request again."
             problem = ApiError(503, message, "provider_unavailable")
-            self._outcome = "failed"
+            self._outcome, self._code = "failed", "provider_unavailable"
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
 

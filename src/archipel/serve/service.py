@@ -1,6 +1,7 @@
 """The service as a whole: an engine for each model that runs here, and the gateway before all."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.gateway import create_app
-from archipel.serve.hosting import hosted
+from archipel.serve.hosting import hosted, listen
+from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import ModelTable, Settings
+
+_log = logging.getLogger(__name__)
 
 
 def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
@@ -66,7 +70,8 @@ async def service(
     `files` are the GGUF files of the models that run here.
 
     Raises:
-        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking.
+        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
+            the metrics' port is taken.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -74,12 +79,15 @@ async def service(
     providers = providers_elsewhere(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
+        metrics = Metrics()
+        await _show_metrics(settings, metrics, stack)
         for name, table in settings.models.items():
             engine = Engine(name, files[name], _engine_settings(table))
             providers[name] = EngineProvider(await stack.enter_async_context(engine))
         directory = Directory(settings.policies(), providers)
-        access = await _access(settings, api_key, directory, stack)
-        url = await stack.enter_async_context(hosted(create_app(directory, access), sock))
+        access = await _access(settings, api_key, directory, metrics, stack)
+        app = create_app(directory, access, metrics)
+        url = await stack.enter_async_context(hosted(app, sock))
         yield Service(f"{url}/v1", settings, directory)
 
 
@@ -92,10 +100,23 @@ def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
     return {name: provider_elsewhere(name, table) for name, table in settings.providers.items()}
 
 
+async def _show_metrics(
+    settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
+) -> None:
+    """Until the stack ends, if the settings say where."""
+    if settings.metrics is None:
+        return
+    host, port = settings.metrics.address()
+    sock = stack.enter_context(listen(host, port, "metrics.listen"))
+    url = await stack.enter_async_context(hosted(metrics_app(metrics, host), sock))
+    _log.info("metrics: %s/metrics", url)
+
+
 async def _access(
     settings: Settings,
     api_key: str | None,
     directory: Directory,
+    metrics: Metrics,
     stack: contextlib.AsyncExitStack,
 ) -> Access:
     """Who may ask; what that needs runs until the stack ends."""
@@ -104,7 +125,7 @@ async def _access(
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
     await stack.enter_async_context(draining(database, directory))
-    meter = Meter(database)
+    meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     return AccountAccess(database, meter, read_pepper(), settings.accounts.answer_tokens, {})
 
