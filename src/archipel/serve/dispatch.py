@@ -152,7 +152,8 @@ class Dispatcher:
         for policy in self._directory.policies.values():
             for target in policy.targets:
                 names = target.provider, target.model
-                found[names] = found.get(names, False) or self._breakers[target].is_open
+                breaker = self._breakers.get(target, Breaker())  # adds none: a thread asks
+                found[names] = found.get(names, False) or breaker.is_open
         return found
 
     def _rest_seconds(self, policy: Policy) -> float:
