@@ -26,6 +26,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
         self.headers = headers
         self.body = {
             "error": {"message": message, "type": _type(status, code), "param": param, "code": code}

@@ -22,13 +22,18 @@ class Breaker:
     until: float = 0.0
     probing: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is left alone but for probes."""
+        return self.pauses > 0
+
     def admits(self, now: float) -> bool:
         """Whether a request may go there."""
-        return not self.pauses or (now >= self.until and not self.probing)
+        return not self.is_open or (now >= self.until and not self.probing)
 
     def begun(self) -> "Breaker":
         """After a request has gone there; on an open breaker it is the probe."""
-        return replace(self, probing=self.pauses > 0)
+        return replace(self, probing=self.is_open)
 
     def succeeded(self) -> "Breaker":
         """After an answer has begun."""
@@ -37,9 +42,9 @@ class Breaker:
     def failed(self, now: float) -> "Breaker":
         """After a request got no answer. What was under way when it opened counts no more."""
         failures = self.failures + 1
-        if self.pauses and not self.probing:
+        if self.is_open and not self.probing:
             return self
-        if not self.pauses and failures < _FAILURES:
+        if not self.is_open and failures < _FAILURES:
             return replace(self, failures=failures)
         pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self.pauses)
         return Breaker(failures, self.pauses + 1, now + pause)

@@ -15,6 +15,7 @@ import aiohttp
 from archipel.errors import ArchipelError
 from archipel.serve.anthropic import Unmappable
 from archipel.serve.breaker import Breaker, RetryBudget
+from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
 from archipel.serve.upstream import Answer, Refused, Unavailable, ask
@@ -42,14 +43,17 @@ class Dispatcher:
         session: aiohttp.ClientSession,
         *,
         draw: Callable[[], bytes],
+        metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._session = session
         self._draw = draw
+        self._metrics = metrics
         self._clock = clock
         self._breakers: defaultdict[Target, Breaker] = defaultdict(Breaker)
         self._budgets: dict[Policy, RetryBudget] = {}
+        metrics.follow(self._open_breakers)
 
     async def answer(self, name: str, question: Question) -> Answer:
         """The first answer that begins.
@@ -122,21 +126,36 @@ class Dispatcher:
 
     @contextmanager
     def _counted(self, target: Target) -> Iterator[None]:
-        """Tell the target's breaker what came of a request."""
-        breakers = self._breakers
+        """Tell the target's breaker, and the metrics, what came of a request."""
+        breakers, gave = self._breakers, self._metrics.provider_gave
         breakers[target] = breakers[target].begun()
         try:
             yield
         except Unavailable:
             breakers[target] = breakers[target].failed(self._clock())
+            gave(target.provider, "failed")
             raise
         except Refused:
             breakers[target] = breakers[target].succeeded()
+            gave(target.provider, "refused")
             raise
         except BaseException:  # cancelled, mostly: it says nothing about the provider
             breakers[target] = breakers[target].abandoned()
+            gave(target.provider, "abandoned")
             raise
         breakers[target] = breakers[target].succeeded()
+        gave(target.provider, "answered")
+
+    def _open_breakers(self) -> dict[tuple[str, str], bool]:
+        """Of all targets that policies name now, by provider and its model; those of several
+        policies are one, open if one is."""
+        found: dict[tuple[str, str], bool] = {}
+        for policy in self._directory.policies.values():
+            for target in policy.targets:
+                names = target.provider, target.model
+                breaker = self._breakers.get(target, Breaker())  # adds none: a thread asks
+                found[names] = found.get(names, False) or breaker.is_open
+        return found
 
     def _rest_seconds(self, policy: Policy) -> float:
         until = min(self._breakers[target].until for target in policy.targets)

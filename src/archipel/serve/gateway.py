@@ -27,6 +27,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
+from archipel.hosts import LOCAL_HOSTS
 from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.anthropic import Unmappable
@@ -35,6 +36,7 @@ from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.messages_stream import MessagesDialect
+from archipel.serve.metrics import Course, Metrics
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
@@ -50,7 +52,6 @@ from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
-LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 _KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
 _MESSAGES = "/v1/messages"  # Anthropic's API
 _BODY_SECONDS = 60.0  # that a request may take to come
@@ -65,6 +66,7 @@ class Gateway:
     directory: Directory
     access: Access
     observer: Observer
+    metrics: Metrics
     body_seconds: float
 
     async def health(self, request: Request) -> Response:
@@ -109,30 +111,39 @@ class Gateway:
         dialect: Callable[[Mapping[str, Any]], Dialect],
     ) -> Response:
         """Answer another API's request as the chat completion request that asks the same."""
-        caller = await self.access.admit(request)
-        body = await read_body(request, self.body_seconds)
-        _parse(body, fields)
-        asked = read_fields(body)
-        try:
-            question = Question("/chat/completions", to_chat(asked), None)
-        except Unmappable as error:
-            raise ApiError(400, str(error), "unsupported", error.param) from error
-        return await self._relay(request, caller, question, dialect(asked))
+        with self.metrics.asked(request.scope["path"]) as course:
+            caller = await self.access.admit(request)
+            body = await read_body(request, self.body_seconds)
+            _parse(body, fields)
+            asked = read_fields(body)
+            try:
+                question = Question("/chat/completions", to_chat(asked), None)
+            except Unmappable as error:
+                raise ApiError(400, str(error), "unsupported", error.param) from error
+            return await self._relay(request, caller, question, dialect(asked), course)
 
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
-        caller = await self.access.admit(request)
-        body = await read_body(request, self.body_seconds)
-        _parse(body, fields)
-        endpoint = request.scope["path"].removeprefix("/v1")  # url.path takes in the Host header
-        question = Question(endpoint, read_fields(body), body)
-        return await self._relay(request, caller, question, OPENAI)
+        path = request.scope["path"]  # url.path takes in the Host header
+        with self.metrics.asked(path) as course:
+            caller = await self.access.admit(request)
+            body = await read_body(request, self.body_seconds)
+            _parse(body, fields)
+            question = Question(path.removeprefix("/v1"), read_fields(body), body)
+            return await self._relay(request, caller, question, OPENAI, course)
 
     async def _relay(
-        self, request: Request, caller: Caller, question: Question, dialect: Dialect
+        self,
+        request: Request,
+        caller: Caller,
+        question: Question,
+        dialect: Dialect,
+        course: Course,
     ) -> Response:
         """Have it answered, and pass the answer on in the client's dialect."""
         name, began = question.fields["model"], time.monotonic()
-        visit = await caller.begin(question, self._policy(name, caller))
+        policy = self._policy(name, caller)
+        course.model = name
+        visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
         shown = self.observer.wants(name)
         try:
@@ -144,9 +155,11 @@ class Gateway:
             if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
+        course.begun()
 
-        def ended(outcome: str, tokens: Tokens, whole: bytes) -> None:
+        def ended(outcome: str, code: str, tokens: Tokens, whole: bytes) -> None:
             visit.ended(outcome, answer.target, tokens)
+            course.ended(outcome, code, tokens)
             if shown and outcome == "answered":
                 usual = Usual(answer.target, whole, time.monotonic() - began, tokens)
                 self.observer.seen(dispatcher, visit.question, usual)
@@ -155,11 +168,13 @@ class Gateway:
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
             return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
-        ended("answered", tokens_of(visit.question.fields, answer.head), answer.head)
+        tokens = tokens_of(visit.question.fields, answer.head)
         try:
             told_whole = dialect.whole(answer.head)
         except IntegrityError as error:
+            visit.ended("failed", answer.target, tokens)
             raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
+        ended("answered", "", tokens, answer.head)
         return Response(told_whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
@@ -178,17 +193,19 @@ def create_app(
     directory: Directory,
     access: Access,
     observer: Observer | None = None,
+    metrics: Metrics | None = None,
     *,
     body_seconds: float = _BODY_SECONDS,
 ) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    gateway = Gateway(directory, access, observer or Nobody(), body_seconds)
+    metrics = metrics or Metrics()
+    gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            yield {"dispatcher": Dispatcher(directory, session, draw=draw)}
+            yield {"dispatcher": Dispatcher(directory, session, draw=draw, metrics=metrics)}
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
     local_only = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)
@@ -244,14 +261,14 @@ async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, An
 class _Relayed(StreamingResponse):
     """A stream as it comes; closed and settled as soon as it ends or the client goes.
 
-    `ended` hears how it ended, what it took, and, with `keeps`, the stream itself.
+    `ended` hears how it ended, the error's code, what it took and, with `keeps`, the stream.
     """
 
     def __init__(
         self,
         answer: Answer,
         visit: Visit,
-        ended: Callable[[str, Tokens, bytes], None],
+        ended: Callable[[str, str, Tokens, bytes], None],
         headers: Mapping[str, str],
         dialect: Dialect,
         *,
@@ -260,7 +277,7 @@ class _Relayed(StreamingResponse):
         super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
         self._answer, self._fields, self._ended = answer, visit.question.fields, ended
         self._count = StreamCount(hides_usage=visit.hides_usage)
-        self._outcome = "left"
+        self._outcome, self._code = "left", ""
         self._keeps, self._kept = keeps, bytearray()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -268,7 +285,8 @@ class _Relayed(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:  # of the response, not of the pieces, of which the first may never be asked for
             self._answer.close()
-            self._ended(self._outcome, self._count.tokens(self._fields), bytes(self._kept))
+            tokens = self._count.tokens(self._fields)
+            self._ended(self._outcome, self._code, tokens, bytes(self._kept))
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._answer.rest is not None
@@ -283,7 +301,7 @@ class _Relayed(StreamingResponse):
             _log.error("%s: %s broke off its answer: %s", name, provider, error)
             message = f"The answer of {name!r} broke off. Send the request again."
             problem = ApiError(503, message, "provider_unavailable")
-            self._outcome = "failed"
+            self._outcome, self._code = "failed", "provider_unavailable"
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
     def _taken(self, piece: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """The service as a whole: an engine for each model that runs here, and the gateway before all."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
-from archipel.serve.hosting import hosted
+from archipel.serve.hosting import hosted, listen
+from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
@@ -70,7 +74,8 @@ async def service(
     `files` are the GGUF files of the models that run here.
 
     Raises:
-        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking.
+        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
+            the metrics' port is taken.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -78,11 +83,13 @@ async def service(
     providers = providers_elsewhere(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
+        metrics = Metrics()
+        await _show_metrics(settings, metrics, stack)
         engines = await stack.enter_async_context(_engines(settings, files))
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
-        access, observer = await _access(settings, api_key, directory, stack)
-        app = create_app(directory, access, observer)
+        access, observer = await _access(settings, api_key, directory, metrics, stack)
+        app = create_app(directory, access, observer, metrics)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory)
 
@@ -96,10 +103,23 @@ def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
     return {name: provider_elsewhere(name, table) for name, table in settings.providers.items()}
 
 
+async def _show_metrics(
+    settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack
+) -> None:
+    """Until the stack ends, if the settings say where."""
+    if settings.metrics is None:
+        return
+    host, port = settings.metrics.address()
+    sock = stack.enter_context(listen(host, port, "metrics.listen"))
+    url = await stack.enter_async_context(hosted(metrics_app(metrics, host), sock))
+    _log.info("metrics: %s/metrics", url)
+
+
 async def _access(
     settings: Settings,
     api_key: str | None,
     directory: Directory,
+    metrics: Metrics,
     stack: contextlib.AsyncExitStack,
 ) -> tuple[Access, Observer]:
     """Who may ask, and who looks at answers; what they need runs until the stack ends."""
@@ -108,7 +128,7 @@ async def _access(
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
     await stack.enter_async_context(following(database, directory))
-    meter = Meter(database)
+    meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)

@@ -116,6 +116,25 @@ class AccountsTable(_Table):
         return url
 
 
+class MetricsTable(_Table):
+    """`[metrics]`: what is counted and timed, for Prometheus, on a port of its own."""
+
+    listen: str = "127.0.0.1:9464"
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, listen: str) -> str:
+        host, port = _host_and_port(listen)
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ValueError(f"{listen!r} is not HOST:PORT, such as 127.0.0.1:9464 or [::1]:9464")
+        return listen
+
+    def address(self) -> tuple[str, int]:
+        """The host, without the brackets of an IPv6 address, and the port."""
+        host, port = _host_and_port(self.listen)
+        return host, int(port)
+
+
 class RouteTable(_Table):
     """`[routes.NAME]`: a public model name, answered by the first of its targets that can."""
 
@@ -136,6 +155,7 @@ class Settings(_Table):
     routes: dict[_Name, RouteTable] = Field(default_factory=dict)
     engines: EnginesTable = EnginesTable()
     accounts: AccountsTable | None = None
+    metrics: MetricsTable | None = None
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Settings":
@@ -225,6 +245,11 @@ def with_models(
         return Settings.model_validate({**dict(settings), "models": tables}), files
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(error))) from error
+
+
+def _host_and_port(listen: str) -> tuple[str, str]:
+    host, _, port = listen.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), port
 
 
 def _nanos_a_token(price: float) -> int:

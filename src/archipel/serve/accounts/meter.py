@@ -19,6 +19,7 @@ from archipel.database import Database
 from archipel.errors import DatabaseError
 from archipel.serve.accounts import books
 from archipel.serve.accounts.books import Asked, OverLimit, Reservation, Took
+from archipel.serve.metrics import Metrics
 
 _TOGETHER_SECONDS = 0.05  # that a settlement waits for requests to be entered with it
 _HEARTBEAT_SECONDS = 5.0
@@ -57,9 +58,16 @@ class _Batch:
 class Meter:
     """The books of one process. `clock` gives seconds since the epoch."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._worker = str(uuid.uuid4())
         self._queue: queue.SimpleQueue[_Entry | _Settlement | None] = queue.SimpleQueue()
         self._heard = float("-inf")
@@ -84,7 +92,8 @@ class Meter:
         """
         answer: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
         self._queue.put(_Entry(asked, answer))
-        return await answer
+        with self._metrics.reserving():
+            return await answer
 
     def settle(self, reservation: Reservation, took: Took) -> None:
         """Say how a request ended; written soon after, or by another process if this is killed."""
@@ -116,6 +125,7 @@ class Meter:
                 verdicts = [*self._enter(batch)]
             except DatabaseError as error:
                 _log.error("the books can't be written: %s", error)
+                self._metrics.books_failed()
                 verdicts = [error for _ in batch.entries]
             else:
                 batch.settlements.clear()  # else they are for the next transaction
