@@ -106,7 +106,12 @@ def _parsed(url: str) -> URL:
         remedy = "Write sqlite:///FILE or postgresql://USER@HOST/NAME."
         raise ConfigError(f"{shown(parsed)} is neither SQLite nor PostgreSQL. {remedy}")
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(0o600)  # what SQLite adds beside it gets the same mode
+        except OSError as error:
+            raise ConfigError(f"can't make {file}: {error.strerror}. Check the path.") from error
     return parsed
 
 

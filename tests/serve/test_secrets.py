@@ -89,6 +89,9 @@ def _ask_all(url: str) -> None:
                         messages = [{"role": role, "content": _PROMPT}]
                         body = {"model": f"{kind} {mood}", "messages": messages, "stream": stream}
                         client.post("chat/completions", json=body, headers=headers)
+                        client.post("messages", json={**body, "max_tokens": 5}, headers=headers)
+                        asked = {**body, "input": messages}
+                        client.post("responses", json=asked, headers=headers)
             client.post("chat/completions", content=f'{{"{_PROMPT}"', headers=headers)
             client.post(f"{_PROMPT}?key={key}", headers=headers)
 

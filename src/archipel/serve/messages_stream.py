@@ -32,7 +32,7 @@ class MessagesDialect:
         try:
             return json.dumps(to_message(json.loads(body))).encode()
         except _NOT_ITS as error:
-            raise IntegrityError(f"the answer is not OpenAI's: {body[:100]!r}") from error
+            raise IntegrityError("the provider's answer is not OpenAI's") from error
 
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
@@ -42,7 +42,7 @@ class MessagesDialect:
             try:
                 made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
             except _NOT_ITS as error:
-                _log.error("a stream is not OpenAI's: %r", error)
+                _log.error("a stream is not OpenAI's: %s", type(error).__name__)
                 made, broken = list(events.of({"error": {"message": _BROKEN}})), True
             for event in made:
                 name = event["type"].encode()

@@ -46,7 +46,7 @@ class ResponsesDialect:
         try:
             return json.dumps(to_response(json.loads(body), self.request, self.created)).encode()
         except _NOT_ITS as error:
-            raise IntegrityError(f"the answer is not OpenAI's: {body[:100]!r}") from error
+            raise IntegrityError("the provider's answer is not OpenAI's") from error
 
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
@@ -57,7 +57,7 @@ class ResponsesDialect:
             try:
                 made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
             except _NOT_ITS as error:
-                _log.error("a stream is not OpenAI's: %r", error)
+                _log.error("a stream is not OpenAI's: %s", type(error).__name__)
                 made, broken = list(events.of({"error": {"message": _BROKEN}})), True
             for event in made:
                 told = json.dumps({**event, "sequence_number": number}).encode()

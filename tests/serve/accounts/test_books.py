@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -55,6 +56,16 @@ def test_the_migrations_make_the_tables_that_the_code_uses(accounts: Database) -
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
         assert context.get_current_revision() == tables.NEWEST
+
+
+def test_nobody_else_reads_a_sqlite_file(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "service.db"
+    accounts = open_accounts(f"sqlite:///{file}")
+    with accounts.writing() as connection:
+        Office(connection, "tester", NOW).add_project("site", "ours")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    accounts.close()
+    assert modes == dict.fromkeys(["service.db", "service.db-wal", "service.db-shm"], 0o600)
 
 
 def test_64_processes_at_once_never_overspend(accounts: Database) -> None:
