@@ -19,10 +19,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.serve.access import LocalAccess
-from archipel.serve.anthropic import Unmappable, to_messages_request
+from archipel.serve.anthropic import to_messages_request
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import AnthropicProvider, Directory
 from archipel.serve.routing import Policy, Target
+from archipel.serve.translation import Unmappable
 from tests.serve.scripted import hosted_in_thread
 
 _EVENTS: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)

@@ -1,5 +1,6 @@
 """Which models leave memory, and what clients see of it."""
 
+import asyncio
 import re
 import resource
 import signal
@@ -11,6 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from archipel.errors import ModelError
+from archipel.serve.engine import Address, Engine
+from archipel.serve.engines import Engines, Stay
 from archipel.serve.memory import Held, idle, to_unload
 from tests.serve.test_start import failure
 
@@ -57,6 +61,52 @@ def test_idle_ones_leave_unless_they_stay() -> None:
     assert idle(held, 9.9) == []
     assert idle(held, 10.0) == ["idle"]
     assert idle(held, 15.0) == ["idle", "asked"]
+
+
+class _Slow(Engine):
+    """An engine without a process, which leaves memory when it is let."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self.name, self.runs, self.may_leave = name, False, asyncio.Event()
+        self._size = size
+
+    @property
+    def is_running(self) -> bool:
+        return self.runs
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._size
+
+    async def address(self) -> Address:
+        self.runs = True
+        return Address(f"http://{self.name}", "key")
+
+    async def stop(self) -> None:
+        self.runs = False
+        await self.may_leave.wait()
+
+
+def test_a_model_that_is_asked_while_another_leaves_stays() -> None:
+    async def ask_meanwhile() -> dict[str, bool]:
+        sizes = {"first": 1, "second": 1, "large": 2}
+        engines = {name: _Slow(name, size) for name, size in sizes.items()}
+        held = Engines({name: (one, Stay()) for name, one in engines.items()}, 2, lambda: 0.0)
+        for name in ("first", "second"):
+            (await held.lend(name)).end()
+        large = asyncio.create_task(held.lend("large"))
+        while engines["first"].runs:
+            await asyncio.sleep(0)
+        lease = await held.lend("second")
+        engines["first"].may_leave.set()
+        with pytest.raises(ModelError, match="busy or pinned"):
+            await large
+        lease.end()
+        engines["second"].may_leave.set()
+        await held.lend("large")
+        return {name: one.runs for name, one in engines.items()}
+
+    assert asyncio.run(ask_meanwhile()) == {"first": False, "second": False, "large": True}
 
 
 def _running(process: subprocess.Popen[str]) -> list[int]:

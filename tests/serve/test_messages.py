@@ -12,11 +12,12 @@ from anthropic.types import Message
 from openai import OpenAI
 
 from archipel.serve.access import OneKeyAccess
-from archipel.serve.anthropic import Unmappable, to_messages_request
+from archipel.serve.anthropic import to_messages_request
 from archipel.serve.gateway import create_app
 from archipel.serve.messages import to_chat_request
 from archipel.serve.providers import Directory, OpenAIProvider
 from archipel.serve.routing import Policy, Target
+from archipel.serve.translation import Unmappable
 from tests.serve.conftest import Service
 from tests.serve.scripted import ScriptedService, hosted_in_thread
 from tests.serve.test_anthropic import client, supplier

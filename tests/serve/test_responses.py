@@ -10,8 +10,8 @@ from openai import OpenAI
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from archipel.serve.anthropic import Unmappable
 from archipel.serve.responses import to_chat_request
+from archipel.serve.translation import Unmappable
 from tests.serve.conftest import Service
 from tests.serve.test_anthropic import client, supplier
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from archipel.errors import ArchipelError
+from archipel.serve.translation import Unmappable, wrong_types_named
 
 _MOST_TOKENS = 4096  # of an answer whose length the client leaves open
 _CHANGING = (
@@ -26,24 +26,14 @@ _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 Fields = Mapping[str, Any]
 
 
-class Unmappable(ArchipelError):
-    """A request that Anthropic's API can't express; `param` is the field."""
-
-    def __init__(self, param: str, message: str) -> None:
-        super().__init__(f"{param}: {message}")
-        self.param = param
-
-
 def to_messages_request(chat: Fields, model: str) -> dict[str, Any]:
     """The body for `/v1/messages` that asks what a chat completion request asks.
 
     Raises:
         Unmappable: a field is wrong, or says what can't be said there.
     """
-    try:
+    with wrong_types_named():
         return _request(chat, model)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise Unmappable("request", f"a field has a wrong type ({error}). Correct it") from error
 
 
 def _request(chat: Fields, model: str) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 import aiohttp
 
 from archipel.errors import ArchipelError
-from archipel.serve.anthropic import Unmappable
 from archipel.serve.breaker import Breaker, RetryBudget
 from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
+from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, Refused, Unavailable, ask
 
 _log = logging.getLogger(__name__)

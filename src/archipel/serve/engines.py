@@ -108,7 +108,10 @@ class Engines:
     async def _make_room(self, engine: Engine) -> None:
         if engine.is_running:  # another question has started it meanwhile
             return
-        leaving = to_unload(self._held(), engine.memory_bytes, self._budget)
+        # One at a time: while one stops, another that was to leave may be asked.
+        while leaving := to_unload(self._held(), engine.memory_bytes, self._budget):
+            await self._engines[leaving[0]][0].stop()
+            _log.info("%s has left memory for %s", leaving[0], engine.name)
         if leaving is None:
             assert self._budget is not None
             raise ModelError(
@@ -116,9 +119,6 @@ class Engines:
                 f"that are busy or pinned leave less of {self._budget / 1e9:.1f} GB. Ask later, or "
                 "raise [engines] memory_gigabytes"
             )
-        for name in leaving:
-            await self._engines[name][0].stop()
-            _log.info("%s has left memory for %s", name, engine.name)
 
     def _held(self) -> list[Held]:
         return [
@@ -140,9 +140,9 @@ class Engines:
             if not idle(self._held(), self._clock()):
                 continue
             async with self._moving:
-                for name in idle(self._held(), self._clock()):
-                    await self._engines[name][0].stop()
-                    _log.info("%s has left memory: nobody asked it", name)
+                while leaving := idle(self._held(), self._clock()):
+                    await self._engines[leaving[0]][0].stop()
+                    _log.info("%s has left memory: nobody asked it", leaving[0])
 
     async def _stop_all(self) -> None:
         for engine, _ in self._engines.values():

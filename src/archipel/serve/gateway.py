@@ -30,7 +30,6 @@ from archipel.errors import IntegrityError
 from archipel.hosts import LOCAL_HOSTS
 from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
-from archipel.serve.anthropic import Unmappable
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
@@ -50,6 +49,7 @@ from archipel.serve.request_fields import (
 )
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
+from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 _KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
@@ -206,6 +206,7 @@ def create_app(
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
             yield {"dispatcher": Dispatcher(directory, session, draw=draw, metrics=metrics)}
+            await gateway.observer.leave()  # before the session, whose end would look like failures
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
     local_only = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_HOSTS, www_redirect=False)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from archipel.serve.anthropic import Unmappable
+from archipel.serve.translation import Unmappable, wrong_types_named
 
 _CHOICES = {"auto": "auto", "none": "none", "any": "required"}
 _AS_IT_IS = ("model", "temperature", "top_p", "top_k", "stream")
@@ -23,10 +23,8 @@ def to_chat_request(request: Fields) -> dict[str, Any]:
     Raises:
         Unmappable: a field is wrong, or says what can't be said there.
     """
-    try:
+    with wrong_types_named():
         return _chat(request)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise Unmappable("request", f"a field has a wrong type ({error}). Correct it") from error
 
 
 def _chat(request: Fields) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """Chat completions, whole or streamed, as answers of Anthropic's Messages API."""
 
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archipel.errors import IntegrityError
-from archipel.serve.events import event_data
+from archipel.serve.translation import NOT_ITS, sent, translated
 
-_NOT_ITS = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _STOP = {
     "stop": "end_turn",
     "length": "max_tokens",
@@ -17,9 +15,6 @@ _STOP = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
-
-_BROKEN = "The model's provider does not answer as it should. Ask another model."
-_log = logging.getLogger(__name__)
 
 Fields = Mapping[str, Any]
 
@@ -31,24 +26,13 @@ class MessagesDialect:
         """As `Dialect.whole`."""
         try:
             return json.dumps(to_message(json.loads(body))).encode()
-        except _NOT_ITS as error:
+        except NOT_ITS as error:
             raise IntegrityError("the provider's answer is not OpenAI's") from error
 
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
-        events = MessageEvents()
-        async for data in event_data(pieces):
-            broken = False
-            try:
-                made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
-            except _NOT_ITS as error:
-                _log.error("a stream is not OpenAI's: %s", type(error).__name__)
-                made, broken = list(events.of({"error": {"message": _BROKEN}})), True
-            for event in made:
-                name = event["type"].encode()
-                yield b"event: " + name + b"\ndata: " + json.dumps(event).encode() + b"\n\n"
-            if broken:
-                return
+        async for event in translated(pieces, MessageEvents()):
+            yield sent(event)
 
 
 def to_message(completion: Fields) -> dict[str, Any]:

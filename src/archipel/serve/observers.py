@@ -30,6 +30,10 @@ class Observer(Protocol):
         """Be shown one; returns at once."""
         ...
 
+    async def leave(self) -> None:
+        """Give up what is under way: the dispatcher ends."""
+        ...
+
 
 class Nobody:
     """Looks at nothing."""
@@ -40,3 +44,6 @@ class Nobody:
 
     def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
         """As `Observer.seen`."""
+
+    async def leave(self) -> None:
+        """As `Observer.leave`."""

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 from archipel import config
 from archipel.errors import ConfigError
-from archipel.serve.anthropic import Unmappable, to_messages_request
+from archipel.serve.anthropic import to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engines import Engines
 from archipel.serve.routing import Policy
 from archipel.serve.settings import ProviderTable
 from archipel.serve.shadow import Shadow
+from archipel.serve.translation import Unmappable
 
 AZURE_VERSION = "2024-10-21"
 ANTHROPIC_VERSION = "2023-06-01"

@@ -1,15 +1,13 @@
 """Chat completions, whole or streamed, as answers of OpenAI's Responses API."""
 
 import json
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archipel.errors import IntegrityError
-from archipel.serve.events import event_data
+from archipel.serve.translation import NOT_ITS, sent, translated
 
-_NOT_ITS = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _ECHOED: Mapping[str, Any] = {
     "instructions": None,
@@ -24,9 +22,6 @@ _ECHOED: Mapping[str, Any] = {
     "truncation": "disabled",
     "user": None,
 }
-
-_BROKEN = "The model's provider does not answer as it should. Ask another model."
-_log = logging.getLogger(__name__)
 
 Fields = Mapping[str, Any]
 
@@ -45,26 +40,15 @@ class ResponsesDialect:
         """As `Dialect.whole`."""
         try:
             return json.dumps(to_response(json.loads(body), self.request, self.created)).encode()
-        except _NOT_ITS as error:
+        except NOT_ITS as error:
             raise IntegrityError("the provider's answer is not OpenAI's") from error
 
     async def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """As `Dialect.pieces`."""
-        events = ResponseEvents(self.request, self.created)
         number = 0
-        async for data in event_data(pieces):
-            broken = False
-            try:
-                made = list(events.end() if data == b"[DONE]" else events.of(json.loads(data)))
-            except _NOT_ITS as error:
-                _log.error("a stream is not OpenAI's: %s", type(error).__name__)
-                made, broken = list(events.of({"error": {"message": _BROKEN}})), True
-            for event in made:
-                told = json.dumps({**event, "sequence_number": number}).encode()
-                number += 1
-                yield b"event: " + event["type"].encode() + b"\ndata: " + told + b"\n\n"
-            if broken:
-                return
+        async for event in translated(pieces, ResponseEvents(self.request, self.created)):
+            yield sent({**event, "sequence_number": number})
+            number += 1
 
 
 def to_response(completion: Fields, request: Fields, created: int) -> dict[str, Any]:

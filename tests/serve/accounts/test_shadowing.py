@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from openai import OpenAI
@@ -22,7 +22,15 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts.administer import Office
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.shadow_report import reports
+from archipel.serve.accounts.shadowing import Shadows
 from archipel.serve.accounts.tables import shadow_answers, usage
+from archipel.serve.counting import Tokens
+from archipel.serve.dispatch import Dispatcher
+from archipel.serve.observers import Usual
+from archipel.serve.providers import Directory, Question
+from archipel.serve.routing import Policy, Target
+from archipel.serve.shadow import Shadow
+from archipel.serve.upstream import Answer
 from tests.serve.accounts.test_access import Supplier
 from tests.serve.accounts.test_commands import _serve, command
 from tests.serve.scripted import hosted_in_thread
@@ -125,11 +133,6 @@ def test_a_candidate_is_compared_and_clients_notice_nothing(
 def test_a_share_is_drawn_and_a_candidate_elsewhere_never_sees_what_stays_here(
     accounts: Database,
 ) -> None:
-    from archipel.serve.accounts.shadowing import Shadows
-    from archipel.serve.providers import Directory
-    from archipel.serve.routing import Policy, Target
-    from archipel.serve.shadow import Shadow
-
     here, there = (Target(name, "m", is_here=name == "here") for name in ("here", "there"))
     policies = {
         "chat": Policy("chat", (here,)),
@@ -147,6 +150,29 @@ def test_a_share_is_drawn_and_a_candidate_elsewhere_never_sees_what_stays_here(
         return drawn, closed, shadows.wants("new")
 
     assert asyncio.run(wanted()) == (25, 0, False)
+
+
+def test_a_service_that_ends_keeps_no_comparison_as_a_failure(accounts: Database) -> None:
+    directory = Directory({}, {})
+    directory.shadows = {"chat": Shadow("new", 1.0)}
+    answer = b'{"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}'
+    usual = Usual(Target("s", "m", is_here=True), answer, 1.0, Tokens(1, 1))
+
+    class Silent:
+        async def answer(self, name: str, question: Question) -> Answer:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def end() -> None:
+        shadows = Shadows(accounts, directory)
+        question = Question("/chat/completions", {"model": "chat", "messages": []}, None)
+        shadows.seen(cast("Dispatcher", Silent()), question, usual)
+        await asyncio.sleep(0)
+        await shadows.leave()
+
+    asyncio.run(end())
+    with accounts.reading() as connection:
+        assert reports(connection, "chat") == []
 
 
 def test_orders_that_make_no_sense_are_refused(accounts: Database) -> None:

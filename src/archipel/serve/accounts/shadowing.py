@@ -57,6 +57,13 @@ class Shadows:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def leave(self) -> None:
+        """As `Observer.leave`."""
+        under_way = [*self._tasks]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
     async def _compare(
         self,
         dispatcher: Dispatcher,
@@ -66,10 +73,8 @@ class Shadows:
         candidate: str,
     ) -> None:
         asked = Question(question.endpoint, question_of(question.fields), None)
-        began, row = (
-            time.monotonic(),
-            _row(question.fields["model"], candidate, usual, self.clock()),
-        )
+        began = time.monotonic()
+        row = _row(question.fields["model"], candidate, usual, self.clock())
         try:
             found = await dispatcher.answer(candidate, asked)
         except ArchipelError as error:
