@@ -1,0 +1,92 @@
+"""Passwords: judged, hashed with Argon2id, compared; never more than a few at a time.
+
+OWASP's first choice and its parameters, in `cryptography`, which is there for the ledger anyway:
+57 ms and 19 MiB each, without holding the interpreter's lock.
+"""
+
+import asyncio
+import secrets
+import unicodedata
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from archipel.errors import ConfigError
+
+_LEAST_CHARACTERS = 12
+_MOST_BYTES = 1024
+_AT_ONCE = 2
+_WAITING = 32
+_KIBIBYTES, _ITERATIONS, _LANES = 19_456, 2, 1
+
+
+class Busy(Exception):
+    """More passwords wait to be compared than there is room for."""
+
+
+def new_password() -> str:
+    """One that nobody can guess: 120 bits."""
+    return secrets.token_urlsafe(15)
+
+
+def hashed(password: str) -> str:
+    """What the database holds instead of the password, with salt and parameters.
+
+    Raises:
+        ConfigError: the password is too short or too long.
+    """
+    if len(password) < _LEAST_CHARACTERS or not _is_bounded(password):
+        raise ConfigError(
+            f"a password has at least {_LEAST_CHARACTERS} characters and at most {_MOST_BYTES} "
+            "bytes. Several words that have nothing to do with each other are easy to keep."
+        )
+    salt = secrets.token_bytes(16)
+    kdf = Argon2id(
+        salt=salt, length=32, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_KIBIBYTES
+    )
+    return kdf.derive_phc_encoded(_normal(password))
+
+
+def matches(password: str, known: str) -> bool:
+    """Whether `known` was made of this password; takes as long for any that is not."""
+    try:
+        Argon2id.verify_phc_encoded(_normal(password), known)
+    except InvalidKey:
+        return False
+    return True
+
+
+@dataclass
+class Comparer:
+    """Compares passwords in threads, `_AT_ONCE` at a time, so that nobody can keep all cores busy
+    by sending wrong ones."""
+
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _nobodys: str = field(default_factory=lambda: hashed(new_password()))
+    _waiting: int = 0
+
+    async def matches(self, password: str, known: str | None) -> bool:
+        """Whether `known` was made of this password; None is nobody's, and takes as long.
+
+        Raises:
+            Busy: too many wait already.
+        """
+        if self._waiting >= _WAITING:
+            raise Busy
+        self._waiting += 1
+        try:
+            async with self._room:
+                same = await asyncio.to_thread(matches, password, known or self._nobodys)
+        finally:
+            self._waiting -= 1
+        return same and known is not None and _is_bounded(password)
+
+
+def _is_bounded(password: str) -> bool:
+    return len(password.encode(errors="surrogatepass")) <= _MOST_BYTES
+
+
+def _normal(password: str) -> bytes:
+    """However the keyboard composes its letters."""
+    return unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")
