@@ -9,7 +9,7 @@ by `Sec-Fetch-Site`. A page of another site can set neither.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,7 +30,7 @@ class Door:
     database: Database
     pepper: bytes
     url: str | None = None  # https://ai.example.com, without a path
-    stay: Stay = Stay()
+    stay: Stay = field(default_factory=Stay)
     clock: Callable[[], float] = time.time
 
     @property
