@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from archipel.database import Database
 from archipel.errors import DatabaseError
@@ -118,11 +118,6 @@ class Door:
             with self.database.writing() as connection:
                 sessions.touch(connection, token, self.pepper, now)
         return found
-
-
-def to_login() -> Response:
-    """Where pages send who is not logged in."""
-    return RedirectResponse("/login", 303)
 
 
 def unreadable() -> ApiError:
