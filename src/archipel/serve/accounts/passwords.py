@@ -7,7 +7,9 @@ OWASP's first choice and its parameters, in `cryptography`, which is there for t
 import asyncio
 import secrets
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -19,6 +21,8 @@ _MOST_BYTES = 1024
 _AT_ONCE = 2
 _WAITING = 32
 _KIBIBYTES, _ITERATIONS, _LANES = 19_456, 2, 1
+
+_Result = TypeVar("_Result")
 
 
 class Busy(Exception):
@@ -72,15 +76,28 @@ class Comparer:
         Raises:
             Busy: too many wait already.
         """
+        bounded = password if _is_bounded(password) else ""
+        same = await self._run(lambda: matches(bounded, known or self._nobodys))
+        return same and known is not None
+
+    async def hashed(self, password: str) -> str:
+        """As the function.
+
+        Raises:
+            Busy: too many wait already.
+            ConfigError: the password is too short or too long.
+        """
+        return await self._run(lambda: hashed(password))
+
+    async def _run(self, work: Callable[[], _Result]) -> _Result:
         if self._waiting >= _WAITING:
             raise Busy
         self._waiting += 1
         try:
             async with self._room:
-                same = await asyncio.to_thread(matches, password, known or self._nobodys)
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
-        return same and known is not None and _is_bounded(password)
 
 
 def _is_bounded(password: str) -> bool:

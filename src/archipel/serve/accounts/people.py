@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, select
 
+from archipel.errors import ConfigError
 from archipel.serve.accounts.tables import memberships, people, projects
 
 Role = Literal["admin", "auditor", "person"]  # in the whole installation
@@ -56,6 +57,28 @@ class Person:
         return f"person:{self.name}"
 
 
+def read_role(text: str) -> Role:
+    """A role in the installation.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text not in get_args(Role):
+        raise ConfigError(f"{text!r} is no role. Give admin, auditor or person.")
+    return text
+
+
+def read_project_role(text: str) -> ProjectRole:
+    """A role in a project.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if text not in get_args(ProjectRole):
+        raise ConfigError(f"{text!r} is no role in a project. Give manager or member.")
+    return text
+
+
 def may(person: Person, act: Act, project: str | None = None) -> bool:
     """Whether somebody may do something in a project, or with None in the whole installation.
 
@@ -82,6 +105,12 @@ def person_by_name(connection: Connection, name: str) -> Person | None:
 def person_by_subject(connection: Connection, issuer: str, subject: str) -> Person | None:
     """Whom an issuer of logins knows by this subject, if they are not disabled."""
     return _find(connection, (people.c.issuer == issuer) & (people.c.subject == subject))
+
+
+def password_of(connection: Connection, name: str) -> str | None:
+    """The hash of somebody's password; None if there is none, or they are disabled."""
+    wanted = select(people.c.password).where(people.c.name == name, people.c.disabled.is_(None))
+    return connection.execute(wanted).scalar()
 
 
 def projects_of(connection: Connection, id: int) -> dict[str, ProjectRole]:

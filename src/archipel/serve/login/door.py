@@ -7,20 +7,26 @@ by `Sec-Fetch-Site`. A page of another site can set neither.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from archipel.database import Database
 from archipel.errors import DatabaseError
 from archipel.hosts import LOCAL_HOSTS, is_loopback
-from archipel.serve.accounts import sessions
+from archipel.serve.accounts import audit, sessions
 from archipel.serve.accounts.people import Person
-from archipel.serve.accounts.sessions import Session, Stay
+from archipel.serve.accounts.sessions import Stay
 from archipel.serve.api_error import ApiError, retry_after
+
+_Found = TypeVar("_Found")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,17 @@ class Door:
         token = request.cookies.get(self.cookie, "")
         if not 0 < len(token) <= 64:
             raise _nobody()
-        try:
-            found = await asyncio.to_thread(self._session, token)
-        except DatabaseError as error:
-            raise unreadable() from error
+        found = await self.reading(
+            lambda connection: sessions.find(
+                connection, token, self.pepper, self.clock(), self.stay
+            )
+        )
         if found is None:
             raise _nobody()
+        if found.is_due:
+            await self.writing(
+                lambda connection, now: sessions.touch(connection, token, self.pepper, now)
+            )
         return found.person
 
     def check_form(self, request: Request) -> None:
@@ -99,31 +110,78 @@ class Door:
             )
             raise ApiError(403, message, "forbidden")
 
-    def let_in(self, response: Response, token: str) -> None:
-        """Give the browser a session's token."""
+    async def enter(
+        self, request: Request, who: Callable[[Connection, float], Person | None], to: str
+    ) -> Response | None:
+        """Log in whom `who` finds, at a time, in the transaction that begins the session, and send
+        the browser on; None if it finds nobody. A session that the browser had is ended: what
+        somebody else may have put there opens nothing.
+        """
+        before = request.cookies.get(self.cookie, "")
+
+        def begin(connection: Connection, now: float) -> str | None:
+            person = who(connection, now)
+            if person is None:
+                return None
+            sessions.end(connection, before, self.pepper)
+            audit.record(connection, now, person.actor, "person.login", {"person": person.name})
+            return sessions.begin(connection, person.id, self.pepper, now, self.stay)
+
+        token = await self.writing(begin)
+        if token is None:
+            return None
+        response = RedirectResponse(to, 303)
+        self.set_cookie(response, self.cookie, token, int(self.stay.seconds))
+        return response
+
+    async def leave(self, request: Request) -> Response:
+        """Log out: the session is over, wherever its token is."""
+        token = request.cookies.get(self.cookie, "")
+        await self.writing(lambda connection, _: sessions.end(connection, token, self.pepper))
+        response = RedirectResponse("/login", 303)
+        self.set_cookie(response, self.cookie, "", 0)
+        return response
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
+        """Give the browser what no script and no form of another site can use."""
         response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(self.stay.seconds),
-            secure=self.is_secure,
-            httponly=True,
-            samesite="lax",
+            name, value, seconds, secure=self.is_secure, httponly=True, samesite="lax"
         )
 
-    def _session(self, token: str) -> Session | None:
-        now = self.clock()
-        with self.database.reading() as connection:
-            found = sessions.find(connection, token, self.pepper, now, self.stay)
-        if found is not None and found.is_due:
+    async def reading(self, look: Callable[[Connection], _Found]) -> _Found:
+        """What `look` finds in the accounts.
+
+        Raises:
+            ApiError: 503, they can't be read.
+        """
+
+        def run() -> _Found:
+            with self.database.reading() as connection:
+                return look(connection)
+
+        return await _in_thread(run)
+
+    async def writing(self, act: Callable[[Connection, float], _Found]) -> _Found:
+        """Do something in the accounts, in one transaction, with the time.
+
+        Raises:
+            ApiError: 503, they can't be written.
+        """
+
+        def run() -> _Found:
             with self.database.writing() as connection:
-                sessions.touch(connection, token, self.pepper, now)
-        return found
+                return act(connection, self.clock())
+
+        return await _in_thread(run)
 
 
-def unreadable() -> ApiError:
-    """What is said when the database can't be used."""
-    message = "The service can't reach its accounts. Try again in a moment."
-    return ApiError(503, message, "accounts_unavailable", headers=retry_after(5))
+async def _in_thread(run: Callable[[], _Found]) -> _Found:
+    try:
+        return await asyncio.to_thread(run)
+    except DatabaseError as error:
+        _log.error("%s", error)
+        message = "The service can't reach its accounts. Try again in a moment."
+        raise ApiError(503, message, "accounts_unavailable", headers=retry_after(5)) from error
 
 
 def _nobody() -> ApiError:

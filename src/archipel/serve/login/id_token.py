@@ -4,13 +4,14 @@ Only algorithms with a public key are known here: neither `none`, nor one where 
 could be taken for a shared secret.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import JWKRegistry, KeySet
+from joserfc.jwk import JWKRegistry, KeySet, RSAKey
 
 from archipel.errors import ArchipelError
 
@@ -61,7 +62,7 @@ def read_keys(found: Any) -> KeySet:
             key = JWKRegistry.import_key(data)
         except (JoseError, ValueError, TypeError, KeyError):
             continue
-        if data["kty"] != "RSA" or key.public_key.key_size >= _RSA_BITS:
+        if not isinstance(key, RSAKey) or key.public_key.key_size >= _RSA_BITS:
             keys.append(key)
     return KeySet(keys)
 
@@ -105,17 +106,17 @@ def _check_audience(claims: Mapping[str, Any], expected: Expected) -> None:
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
-    expires, issued = claims.get("exp"), claims.get("iat")
-    if not _is_number(expires) or not _is_number(issued):
-        raise LoginRefused("the ID token does not say from when to when it holds")
-    if now >= expires + _LEEWAY_SECONDS:
+    issued = _time(claims, "iat")
+    if now >= _time(claims, "exp") + _LEEWAY_SECONDS:
         raise LoginRefused("the ID token has expired")
     if not issued - _LEEWAY_SECONDS <= now <= issued + _OLDEST_SECONDS:
         raise LoginRefused("the ID token was not issued just now")
-    before = claims.get("nbf", issued)
-    if not _is_number(before) or now < before - _LEEWAY_SECONDS:
+    if "nbf" in claims and now < _time(claims, "nbf") - _LEEWAY_SECONDS:
         raise LoginRefused("the ID token does not hold yet")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _time(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LoginRefused(f"the ID token's {name} is no time")
+    return value

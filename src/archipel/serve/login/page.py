@@ -29,7 +29,7 @@ _HEADERS = {
 
 def language(request: Request) -> str:
     """The first of the reader's languages that there is; English if there is none."""
-    weighed = []
+    weighed: list[tuple[float, int, str]] = []
     for part in request.headers.get("accept-language", "")[:1000].split(","):
         name, _, weight = part.partition(";q=")
         code = name.strip()[:2].lower()
