@@ -44,6 +44,7 @@ def serve(
     from rich.console import Console
 
     from archipel.serve.hosting import listen, stop_event
+    from archipel.serve.login.opened import client_secret
     from archipel.serve.providers import read_key
     from archipel.serve.service import check_exposure, providers_elsewhere, service
     from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
@@ -69,7 +70,7 @@ def serve(
     if check:
         providers_elsewhere(settings)
         if settings.oidc:
-            settings.oidc.client_secret()
+            client_secret(settings.oidc)
         names = ", ".join(settings.policies())
         Console(highlight=False).print(f"all is right; it would serve {names}", soft_wrap=True)
         return

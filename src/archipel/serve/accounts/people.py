@@ -65,7 +65,7 @@ def read_role(text: str) -> Role:
     """
     if text not in get_args(Role):
         raise ConfigError(f"{text!r} is no role. Give admin, auditor or person.")
-    return text
+    return text  # type: ignore[return-value]
 
 
 def read_project_role(text: str) -> ProjectRole:
@@ -76,7 +76,7 @@ def read_project_role(text: str) -> ProjectRole:
     """
     if text not in get_args(ProjectRole):
         raise ConfigError(f"{text!r} is no role in a project. Give manager or member.")
-    return text
+    return text  # type: ignore[return-value]
 
 
 def may(person: Person, act: Act, project: str | None = None) -> bool:

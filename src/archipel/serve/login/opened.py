@@ -9,7 +9,9 @@ import aiohttp
 from sqlalchemy import func, select
 from starlette.routing import BaseRoute
 
+from archipel import config
 from archipel.database import Database
+from archipel.errors import ConfigError
 from archipel.serve.accounts.passwords import Comparer, hashed, new_password
 from archipel.serve.accounts.people_office import PeopleOffice
 from archipel.serve.accounts.sessions import Stay
@@ -17,6 +19,7 @@ from archipel.serve.accounts.tables import people
 from archipel.serve.login.app import HOME, LoginPages
 from archipel.serve.login.door import Door
 from archipel.serve.login.settings import LoginTable, OidcTable
+from archipel.serve.providers import read_key
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,23 @@ def make_first_admin(database: Database, now: float) -> str | None:
     return password if made else None
 
 
+def client_secret(table: OidcTable) -> str | None:
+    """The secret that the provider knows the service by; None: it has none, PKCE is enough.
+
+    Raises:
+        ConfigError: the variable is not set, or the file can't be read.
+    """
+    if table.client_secret_file:
+        return read_key(table.client_secret_file)
+    if table.client_secret_env is None:
+        return None
+    secret = config.variable(table.client_secret_env)
+    if secret is None:
+        name = table.client_secret_env
+        raise ConfigError(f"oidc.client_secret_env: {name} is not set. Put the secret into it.")
+    return secret
+
+
 async def _oidc_pages(
     door: Door, oidc: OidcTable, stack: contextlib.AsyncExitStack
 ) -> list[BaseRoute]:
@@ -71,7 +91,7 @@ async def _oidc_pages(
     )  # what checks signatures is for those who need it
     from archipel.serve.login.oidc import OidcPages
 
-    secret = oidc.client_secret()
+    secret = client_secret(oidc)
     session = await stack.enter_async_context(
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
     )

@@ -7,11 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from archipel import config
-from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.accounts.people import ProjectRole, Role
-from archipel.serve.providers import read_key
 
 _Text = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -72,22 +69,6 @@ class OidcTable(_Table):
         if bool(self.groups) != bool(self.groups_claim):
             raise ValueError("give groups_claim and [oidc.groups.NAME], or neither")
         return self
-
-    def client_secret(self) -> str | None:
-        """The secret that the provider knows the service by; None: it has none, PKCE is enough.
-
-        Raises:
-            ConfigError: the variable is not set, or the file can't be read.
-        """
-        if self.client_secret_file:
-            return read_key(self.client_secret_file)
-        if self.client_secret_env is None:
-            return None
-        secret = config.variable(self.client_secret_env)
-        if secret is None:
-            name = self.client_secret_env
-            raise ConfigError(f"oidc.client_secret_env: {name} is not set. Put the secret into it.")
-        return secret
 
 
 def is_safe(url: str) -> bool:
