@@ -163,6 +163,7 @@ def _me(its: Mapping[str, str], person: Person, has_password: bool) -> str:
     password = f"""<details>
         <summary>{its["change_password"]}</summary>
         <form method="post" action="/me/password">
+          <input value="{escape(person.name)}" autocomplete="username" hidden>
           <label>{its["old_password"]}
             <input name="old" type="password" autocomplete="current-password" required>
           </label>

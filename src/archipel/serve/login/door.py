@@ -130,7 +130,7 @@ class Door:
         token = await self.writing(begin)
         if token is None:
             return None
-        response = RedirectResponse(to, 303)
+        response = RedirectResponse(to, 303, {"Cache-Control": "no-store"})
         self.set_cookie(response, self.cookie, token, int(self.stay.seconds))
         return response
 
@@ -138,7 +138,7 @@ class Door:
         """Log out: the session is over, wherever its token is."""
         token = request.cookies.get(self.cookie, "")
         await self.writing(lambda connection, _: sessions.end(connection, token, self.pepper))
-        response = RedirectResponse("/login", 303)
+        response = RedirectResponse("/login", 303, {"Cache-Control": "no-store"})
         self.set_cookie(response, self.cookie, "", 0)
         return response
 
