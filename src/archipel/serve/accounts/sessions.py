@@ -16,8 +16,8 @@ _TOUCH_SECONDS = 60.0  # a session's use is written down no more often
 class Stay:
     """How long a session lasts: in all, and without being used; seconds."""
 
-    seconds: float = 12 * 3600.0
-    idle_seconds: float = 3600.0
+    seconds: float
+    idle_seconds: float
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ by `Sec-Fetch-Site`. A page of another site can set neither.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -35,9 +34,9 @@ class Door:
 
     database: Database
     pepper: bytes
-    url: str | None = None  # https://ai.example.com, without a path
-    stay: Stay = field(default_factory=Stay)
-    clock: Callable[[], float] = time.time
+    url: str | None  # https://ai.example.com, without a path
+    stay: Stay
+    clock: Callable[[], float]  # seconds since the epoch
 
     @property
     def is_secure(self) -> bool:

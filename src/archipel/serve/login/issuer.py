@@ -1,7 +1,6 @@
 """An OpenID provider over HTTP: where it is reached, its keys, an ID token for a code."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +37,7 @@ class Issuer:
     table: OidcTable
     secret: str | None
     session: aiohttp.ClientSession
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float]
     _known: _Known | None = None
     _learning: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -33,21 +33,26 @@ class Login:
 
 @contextlib.asynccontextmanager
 async def opened_login(
-    database: Database, pepper: bytes, table: LoginTable, oidc: OidcTable | None
+    database: Database,
+    pepper: bytes,
+    table: LoginTable,
+    oidc: OidcTable | None,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[Login]:
-    """Let people log in for the time of the block.
+    """Let people log in for the time of the block; `clock` gives seconds since the epoch.
 
     Raises:
         ConfigError: the secret for the OpenID provider can't be had.
         DatabaseError: the accounts can't be used.
     """
     stay = Stay(table.hours * 3600, table.idle_minutes * 60)
-    door = Door(database, pepper, table.url, stay)
+    door = Door(database, pepper, table.url, stay, clock)
     pages = LoginPages(door, Comparer(), oidc.label if oidc else None).routes()
     async with contextlib.AsyncExitStack() as stack:
         if oidc is not None:
             pages += await _oidc_pages(door, oidc, stack)
-        yield Login(door, pages, make_first_admin(database, time.time()))
+        yield Login(door, pages, make_first_admin(database, clock()))
 
 
 def make_first_admin(database: Database, now: float) -> str | None:
@@ -95,4 +100,4 @@ async def _oidc_pages(
     session = await stack.enter_async_context(
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
     )
-    return OidcPages(door, Issuer(oidc, secret, session), HOME).routes()
+    return OidcPages(door, Issuer(oidc, secret, session, door.clock), HOME).routes()
