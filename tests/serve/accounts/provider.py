@@ -31,7 +31,7 @@ class Provider:
     person: Claims = field(default_factory=lambda: {"sub": "1", "preferred_username": "marie"})
     spoil: Callable[[Claims], Claims] = lambda claims: claims
     sign: Callable[[Claims], str] | None = None
-    key: Key = _KEY
+    key: Key = field(default_factory=lambda: _KEY)
     published: list[Key] = field(default_factory=lambda: [_KEY])
     told: Claims = field(default_factory=dict)  # instead of what it says of itself
     codes: dict[str, Claims] = field(default_factory=dict)
@@ -94,10 +94,10 @@ def provider() -> Iterator[Provider]:
     its = Provider()
     app = Starlette(
         routes=[
-            Route("/.well-known/openid-configuration", lambda r: its.configuration(r)),
-            Route("/keys", lambda r: its.keys(r)),
-            Route("/authorize", lambda r: its.authorize(r)),
-            Route("/token", lambda r: its.token(r), methods=["POST"]),
+            Route("/.well-known/openid-configuration", its.configuration),
+            Route("/keys", its.keys),
+            Route("/authorize", its.authorize),
+            Route("/token", its.token, methods=["POST"]),
         ]
     )
     with hosted_in_thread(app) as its.url:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +25,7 @@ from archipel.serve.settings import read_settings
 from tests.serve.accounts.logins import PASSWORD, Logins, logins, who
 from tests.serve.accounts.provider import CLIENT, SECRET, Claims, Provider, provider
 
+_OIDC = '[oidc]\nissuer = "https://id.example.com"\nclient_id = "a"'
 _OTHER = RSAKey.generate_key(2048, {"kid": "second"})
 
 
@@ -228,9 +231,6 @@ def _with_the_public_key_as_secret(claims: Claims) -> str:
     pem = key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"first"}').decode().rstrip("=")
     body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    import hashlib
-    import hmac
-
     signed = hmac.digest(pem, f"{head}.{body}".encode(), hashlib.sha256)
     return f"{head}.{body}.{base64.urlsafe_b64encode(signed).decode().rstrip('=')}"
 

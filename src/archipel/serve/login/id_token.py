@@ -4,14 +4,16 @@ Only algorithms with a public key are known here: neither `none`, nor one where 
 could be taken for a shared secret.
 """
 
+import contextlib
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import JWKRegistry, KeySet, RSAKey
+from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
+from joserfc.jwk import JWKRegistry, KeySet
 
 from archipel.errors import ArchipelError
 
@@ -23,7 +25,7 @@ _LEEWAY_SECONDS = 60.0  # that two machines' clocks may differ
 _OLDEST_SECONDS = 600.0
 _SUBJECT_CHARACTERS = 255
 _KEYS = 64
-_RSA_BITS = 2048
+_UNUSABLE = (JoseError, SecurityWarning, ValueError, TypeError, KeyError)
 
 
 class LoginRefused(ArchipelError):
@@ -58,12 +60,9 @@ def read_keys(found: Any) -> KeySet:
             continue
         if data.get("use", "sig") != "sig" or not isinstance(data.get("kid", ""), str):
             continue
-        try:
-            key = JWKRegistry.import_key(data)
-        except (JoseError, ValueError, TypeError, KeyError):
-            continue
-        if not isinstance(key, RSAKey) or key.public_key.key_size >= _RSA_BITS:
-            keys.append(key)
+        with warnings.catch_warnings(), contextlib.suppress(*_UNUSABLE):
+            warnings.simplefilter("error", SecurityWarning)  # of RSA keys below 2048 bits
+            keys.append(JWKRegistry.import_key(data))
     return KeySet(keys)
 
 

@@ -1,6 +1,7 @@
 """An OpenID provider over HTTP: where it is reached, its keys, an ID token for a code."""
 
 import asyncio
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,14 +106,16 @@ class Issuer:
             "redirect_uri": back,
             "code_verifier": once.verifier,
         }
-        auth = None
+        headers = {}
         if self.secret is not None and known.takes_basic:  # RFC 6749, 2.3.1
-            auth = aiohttp.BasicAuth(quote_plus(self.table.client_id), quote_plus(self.secret))
+            pair = f"{quote_plus(self.table.client_id)}:{quote_plus(self.secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         else:
             sent["client_id"] = self.table.client_id
             if self.secret is not None:
                 sent["client_secret"] = self.secret
-        token = (await self._json("POST", known.token, data=sent, auth=auth)).get("id_token")
+        found = await self._json("POST", known.token, data=sent, headers=headers)
+        token = found.get("id_token")
         if not isinstance(token, str):
             raise LoginRefused("the provider gave no ID token")
         return token
