@@ -4,13 +4,11 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from archipel.database import Database
-from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.people import password_of
 from archipel.serve.login.settings import LoginTable
 from tests.serve.accounts.logins import HERE, PASSWORD, Logins, logins, who
@@ -40,7 +38,7 @@ def test_a_login_lasts_until_the_logout(accounts: Database) -> None:
     _run(accounts, scenario)
 
 
-def test_a_session_ends_with_time(accounts: Database) -> None:
+def test_a_session_ends_with_time(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         its.add("marie")
         async with its.browser() as browser:
@@ -59,7 +57,7 @@ def test_a_session_ends_with_time(accounts: Database) -> None:
             its.now = began + 12 * 3600
             assert await who(browser) is None
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
 def test_what_an_administrator_does_holds_at_once(accounts: Database) -> None:
@@ -84,7 +82,7 @@ def test_what_an_administrator_does_holds_at_once(accounts: Database) -> None:
     _run(accounts, scenario)
 
 
-def test_wrong_names_and_wrong_passwords_look_and_last_the_same(accounts: Database) -> None:
+def test_wrong_names_and_wrong_passwords_look_and_last_the_same(few: Database) -> None:
     names = ("marie", "nobody", "x" * 5000, "nul\0")
 
     async def scenario(its: Logins) -> None:
@@ -101,7 +99,7 @@ def test_wrong_names_and_wrong_passwords_look_and_last_the_same(accounts: Databa
         least = {name: min(its) for name, its in seconds.items()}
         assert min(least.values()) > 0.5 * max(least.values()), least
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
 def test_wrong_passwords_must_wait_however_many_come_at_once(accounts: Database) -> None:
@@ -122,7 +120,7 @@ def test_wrong_passwords_must_wait_however_many_come_at_once(accounts: Database)
     _run(accounts, scenario)
 
 
-def test_a_session_that_was_put_into_the_browser_opens_nothing(accounts: Database) -> None:
+def test_a_session_that_was_put_into_the_browser_opens_nothing(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         its.add("marie")
         its.add("mallory")
@@ -135,7 +133,7 @@ def test_a_session_that_was_put_into_the_browser_opens_nothing(accounts: Databas
             assert await who(browser) == "marie"
             assert await who(mallory) is None
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +149,7 @@ def test_a_session_that_was_put_into_the_browser_opens_nothing(accounts: Databas
     ],
     ids=str,
 )
-def test_pages_of_other_sites_can_send_no_form(tmp_path: Path, headers: dict[str, str]) -> None:
+def test_pages_of_other_sites_can_send_no_form(few: Database, headers: dict[str, str]) -> None:
     async def scenario(its: Logins) -> None:
         its.add("marie")
         async with its.browser() as browser:
@@ -165,12 +163,10 @@ def test_pages_of_other_sites_can_send_no_form(tmp_path: Path, headers: dict[str
             own = await browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
             assert own.status_code == 303
 
-    accounts = open_accounts(f"sqlite:///{tmp_path}/service.db")
-    _run(accounts, scenario)
-    accounts.close()
+    _run(few, scenario)
 
 
-def test_only_this_machine_logs_in_without_a_url(accounts: Database) -> None:
+def test_only_this_machine_logs_in_without_a_url(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         its.add("marie")
         for url, address, opens in (
@@ -186,10 +182,10 @@ def test_only_this_machine_logs_in_without_a_url(accounts: Database) -> None:
                 assert entered.status_code == (303 if opens else 403)
                 assert ((await browser.get("/me")).status_code == 200) == opens
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
-def test_behind_a_proxy_with_tls_the_cookie_is_the_hosts_own(accounts: Database) -> None:
+def test_behind_a_proxy_with_tls_the_cookie_is_the_hosts_own(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         its.add("marie")
         async with its.browser("https://ai.example.com", "192.0.2.7") as browser:
@@ -201,7 +197,7 @@ def test_behind_a_proxy_with_tls_the_cookie_is_the_hosts_own(accounts: Database)
             browser.headers["origin"] = "https://evil.example"
             assert (await its.enter(browser, "marie", PASSWORD)).status_code == 403
 
-    _run(accounts, scenario, LoginTable(url="https://ai.example.com/"))
+    _run(few, scenario, LoginTable(url="https://ai.example.com/"))
 
 
 def test_people_change_their_own_password(accounts: Database) -> None:
@@ -247,7 +243,7 @@ def test_what_is_no_form_is_refused(accounts: Database) -> None:
     _run(accounts, scenario)
 
 
-def test_pages_speak_the_readers_language_and_keep_others_out(accounts: Database) -> None:
+def test_pages_speak_the_readers_language_and_keep_others_out(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         async with its.browser() as browser:
             for accepted, title in (
@@ -264,10 +260,10 @@ def test_pages_speak_the_readers_language_and_keep_others_out(accounts: Database
             assert answer.headers["cache-control"] == "no-store"
             assert (await browser.get("/login/style.css")).status_code == 200
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
-def test_a_name_is_text_on_a_page(accounts: Database) -> None:
+def test_a_name_is_text_on_a_page(few: Database) -> None:
     async def scenario(its: Logins) -> None:
         its.add("<b>&marie")
         async with its.browser() as browser:
@@ -276,7 +272,7 @@ def test_a_name_is_text_on_a_page(accounts: Database) -> None:
         assert "&lt;b&gt;&amp;marie" in page
         assert "<b>" not in page
 
-    _run(accounts, scenario)
+    _run(few, scenario)
 
 
 def test_without_its_database_nobody_comes_in(accounts: Database) -> None:

@@ -18,7 +18,6 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from archipel.database import Database
 from archipel.errors import ConfigError
-from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.people import list_people
 from archipel.serve.login.settings import OidcTable
 from archipel.serve.settings import read_settings
@@ -41,14 +40,6 @@ def idp(_running: Provider) -> Provider:
     fresh = Provider(url=_running.url)
     _running.__dict__.update(fresh.__dict__)
     return _running
-
-
-@pytest.fixture
-def few(tmp_path: Path) -> Iterator[Database]:
-    """Accounts in SQLite, for what does not hang on the database."""
-    opened = open_accounts(f"sqlite:///{tmp_path}/service.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
