@@ -5,10 +5,11 @@ A name waits a minute at most, so that nobody can be locked out for long by othe
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Select, select, text
 
 from archipel.serve.accounts.tables import attempts
 
@@ -38,6 +39,13 @@ def wait_seconds(patience: Patience, failures: int, since_last: float) -> float:
     return max(0.0, min(2.0**doublings, patience.most_seconds) - since_last)
 
 
+def waiting(connection: Connection, name: str, address: str, now: float) -> float:
+    """The seconds that an attempt would have to wait; writes nothing, so that those who come too
+    early, however many, hold nobody up."""
+    both = dict(_both(name, address))
+    return _longest(connection, select(attempts).where(attempts.c.who.in_(both)), both, now)
+
+
 def enter(connection: Connection, name: str, address: str, now: float) -> float:
     """Count an attempt as failed before it is judged, so that many at once are no way round; or,
     if it comes too early, count nothing and give the seconds to wait."""
@@ -46,9 +54,7 @@ def enter(connection: Connection, name: str, address: str, now: float) -> float:
     for who in sorted(both):  # so that there is a row to lock
         connection.execute(_ENTERED, {"who": who, "now": now})
     wanted = select(attempts).where(attempts.c.who.in_(both)).order_by(attempts.c.who)
-    known = connection.execute(wanted.with_for_update()).all()
-    waits = [wait_seconds(both[row.who], row.failures, now - row.last) for row in known]
-    if (longest := max(waits)) > 0:
+    if (longest := _longest(connection, wanted.with_for_update(), both, now)) > 0:
         return longest
     more = {"failures": attempts.c.failures + 1, "last": now}
     connection.execute(attempts.update().where(attempts.c.who.in_(both)).values(more))
@@ -61,6 +67,14 @@ def forgive(connection: Connection, name: str, address: str) -> None:
     connection.execute(attempts.delete().where(attempts.c.who == its_name))
     fewer = {"failures": attempts.c.failures - 1}
     connection.execute(attempts.update().where(attempts.c.who == its_address).values(fewer))
+
+
+def _longest(
+    connection: Connection, wanted: Select[Any], both: Mapping[str, Patience], now: float
+) -> float:
+    known = connection.execute(wanted)
+    waits = (wait_seconds(both[row.who], row.failures, now - row.last) for row in known)
+    return max(waits, default=0.0)
 
 
 def _both(name: str, address: str) -> Iterator[tuple[str, Patience]]:

@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import unicodedata
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,7 +19,6 @@ from archipel.errors import ConfigError
 
 _LEAST_CHARACTERS = 12
 _MOST_BYTES = 1024
-_AT_ONCE = 2
 _WAITING = 32
 _KIBIBYTES, _ITERATIONS, _LANES = 19_456, 2, 1
 
@@ -63,10 +63,10 @@ def matches(password: str, known: str) -> bool:
 
 @dataclass
 class Comparer:
-    """Compares passwords in threads, `_AT_ONCE` at a time, so that nobody can keep all cores busy
+    """Compares passwords in threads of its own, so that nobody can keep more than a few cores busy
     by sending wrong ones."""
 
-    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    threads: ThreadPoolExecutor
     _nobodys: str = field(default_factory=lambda: hashed(new_password()))
     _waiting: int = 0
 
@@ -94,8 +94,7 @@ class Comparer:
             raise Busy
         self._waiting += 1
         try:
-            async with self._room:
-                return await asyncio.to_thread(work)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, work)
         finally:
             self._waiting -= 1
 

@@ -116,7 +116,10 @@ class LoginPages:
         return self._form(request, its["password_changed"], 200)
 
     async def _wait(self, request: Request, name: str) -> float:
-        address = _address(request)
+        address, now = _address(request), self.door.clock()
+        wait = await self.door.reading(lambda c: attempts.waiting(c, name, address, now))
+        if wait > 0:
+            return wait
         return await self.door.writing(lambda c, now: attempts.enter(c, name, address, now))
 
     async def _known(self, name: str) -> str | None:

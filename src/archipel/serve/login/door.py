@@ -9,6 +9,7 @@ by `Sec-Fetch-Site`. A page of another site can set neither.
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +38,7 @@ class Door:
     url: str | None  # https://ai.example.com, without a path
     stay: Stay
     clock: Callable[[], float]  # seconds since the epoch
+    threads: ThreadPoolExecutor  # few: what the service is asked through its API has others
 
     @property
     def is_secure(self) -> bool:
@@ -158,7 +160,7 @@ class Door:
             with self.database.reading() as connection:
                 return look(connection)
 
-        return await _in_thread(run)
+        return await self._in_thread(run)
 
     async def writing(self, act: Callable[[Connection, float], _Found]) -> _Found:
         """Do something in the accounts, in one transaction, with the time.
@@ -171,16 +173,15 @@ class Door:
             with self.database.writing() as connection:
                 return act(connection, self.clock())
 
-        return await _in_thread(run)
+        return await self._in_thread(run)
 
-
-async def _in_thread(run: Callable[[], _Found]) -> _Found:
-    try:
-        return await asyncio.to_thread(run)
-    except DatabaseError as error:
-        _log.error("%s", error)
-        message = "The service can't reach its accounts. Try again in a moment."
-        raise ApiError(503, message, "accounts_unavailable", headers=retry_after(5)) from error
+    async def _in_thread(self, run: Callable[[], _Found]) -> _Found:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, run)
+        except DatabaseError as error:
+            _log.error("%s", error)
+            message = "The service can't reach its accounts. Try again in a moment."
+            raise ApiError(503, message, "accounts_unavailable", headers=retry_after(5)) from error
 
 
 def _nobody() -> ApiError:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import aiohttp
@@ -20,6 +21,8 @@ from archipel.serve.login.app import HOME, LoginPages
 from archipel.serve.login.door import Door
 from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.providers import read_key
+
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ async def opened_login(
         DatabaseError: the accounts can't be used.
     """
     stay = Stay(table.hours * 3600, table.idle_minutes * 60)
-    door = Door(database, pepper, table.url, stay, clock)
-    pages = LoginPages(door, Comparer(), oidc.label if oidc else None).routes()
     async with contextlib.AsyncExitStack() as stack:
+        reading, comparing = (stack.enter_context(ThreadPoolExecutor(_THREADS)) for _ in range(2))
+        door = Door(database, pepper, table.url, stay, clock, reading)
+        pages = LoginPages(door, Comparer(comparing), oidc.label if oidc else None).routes()
         if oidc is not None:
             pages += await _oidc_pages(door, oidc, stack)
         yield Login(door, pages, make_first_admin(database, clock()))
