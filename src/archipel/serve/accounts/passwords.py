@@ -1,10 +1,12 @@
-"""Passwords: judged, hashed with Argon2id, compared; never more than a few at a time.
+"""Passwords: judged, hashed with Argon2id, compared one after another.
 
 OWASP's first choice and its parameters, in `cryptography`, which is there for the ledger anyway:
 57 ms and 19 MiB each, without holding the interpreter's lock.
 """
 
 import asyncio
+import base64
+import os
 import secrets
 import unicodedata
 from collections.abc import Callable
@@ -63,11 +65,11 @@ def matches(password: str, known: str) -> bool:
 
 @dataclass
 class Comparer:
-    """Compares passwords in threads of its own, so that nobody can keep more than a few cores busy
-    by sending wrong ones."""
+    """Compares passwords one after another in a thread of its own, so that nobody can keep more
+    than one core busy, or fill the memory, by sending wrong ones."""
 
-    threads: ThreadPoolExecutor
-    _nobodys: str = field(default_factory=lambda: hashed(new_password()))
+    thread: ThreadPoolExecutor
+    _nobodys: str = field(default_factory=lambda: _phc(os.urandom(16), os.urandom(32)))
     _waiting: int = 0
 
     async def matches(self, password: str, known: str | None) -> bool:
@@ -94,13 +96,18 @@ class Comparer:
             raise Busy
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+            return await asyncio.get_running_loop().run_in_executor(self.thread, work)
         finally:
             self._waiting -= 1
 
 
 def _is_bounded(password: str) -> bool:
     return len(password.encode(errors="surrogatepass")) <= _MOST_BYTES
+
+
+def _phc(salt: bytes, digest: bytes) -> str:
+    parts = (base64.b64encode(part).rstrip(b"=").decode() for part in (salt, digest))
+    return "$".join(["", "argon2id", "v=19", f"m={_KIBIBYTES},t={_ITERATIONS},p={_LANES}", *parts])
 
 
 def _normal(password: str) -> bytes:

@@ -22,8 +22,6 @@ from archipel.serve.login.door import Door
 from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.providers import read_key
 
-_THREADS = 2
-
 
 @dataclass(frozen=True)
 class Login:
@@ -51,7 +49,7 @@ async def opened_login(
     """
     stay = Stay(table.hours * 3600, table.idle_minutes * 60)
     async with contextlib.AsyncExitStack() as stack:
-        reading, comparing = (stack.enter_context(ThreadPoolExecutor(_THREADS)) for _ in range(2))
+        reading, comparing = (stack.enter_context(ThreadPoolExecutor(most)) for most in (2, 1))
         door = Door(database, pepper, table.url, stay, clock, reading)
         pages = LoginPages(door, Comparer(comparing), oidc.label if oidc else None).routes()
         if oidc is not None:
