@@ -7,6 +7,7 @@ import typer
 from archipel.cli.office import DATABASE_HELP, accounts, office
 
 app = typer.Typer(help="Keys of the service, and their limits.", no_args_is_help=True)
+_COLUMNS = ("key", "name", "project", "organisation", "person", "opens", "until", "limits")
 
 
 @app.command()
@@ -32,6 +33,7 @@ def create(
         None, help="Endpoint below /v1 that it opens, as chat/completions.  [default: all]"
     ),
     expires_days: float | None = typer.Option(None, help="Days that it is good for."),
+    person: str | None = typer.Option(None, help="Whose it is: it stops when they leave."),
     database: str | None = typer.Option(None, help=DATABASE_HELP),
 ) -> None:
     """Make a key and print it, this once only.
@@ -41,7 +43,7 @@ def create(
     from archipel.serve.accounts.administer import NewKey
     from archipel.serve.accounts.keys import read_pepper
 
-    key = NewKey(name, project, model or (), endpoint or (), expires_days)
+    key = NewKey(name, project, model or (), endpoint or (), expires_days, person)
     with office(database) as its:
         secret = its.add_key(key, read_pepper())
     typer.echo(secret)
@@ -55,12 +57,12 @@ def list_(database: str | None = typer.Option(None, help=DATABASE_HELP)) -> None
 
     from archipel.serve.accounts.administer import limits_of, list_keys
 
-    table = Table("key", "name", "project", "organisation", "opens", "until", "limits", box=None)
+    table = Table(*_COLUMNS, box=None)
     with accounts(database) as opened, opened.reading() as connection:
         for key in list_keys(connection):
             opens = ", ".join([*(key["models"] or ()), *(key["endpoints"] or ())]) or "all"
             until = "revoked" if key["revoked"] else _day(key["expires"])
-            names = key["name"], key["project_name"], key["organisation_name"]
+            names = [key[f"{whose}name"] for whose in ("", "project_", "organisation_", "person_")]
             its = "\n".join(limits_of(connection, key)) or "none"
             table.add_row(key["prefix"], *names, opens, until, its)
     Console(highlight=False).print(table)

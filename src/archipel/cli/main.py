@@ -5,7 +5,7 @@ import sys
 import typer
 
 from archipel import __version__
-from archipel.cli import corpus, keys, route, run, site
+from archipel.cli import corpus, keys, people, route, run, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
@@ -49,6 +49,7 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(run.app, name="run")
 app.add_typer(site.app, name="site")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(route.app, name="route")
 app.command()(demo)
 app.command()(serve)

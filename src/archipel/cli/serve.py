@@ -44,6 +44,7 @@ def serve(
     from rich.console import Console
 
     from archipel.serve.hosting import listen, stop_event
+    from archipel.serve.login.opened import client_secret
     from archipel.serve.providers import read_key
     from archipel.serve.service import check_exposure, providers_elsewhere, service
     from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
@@ -68,6 +69,8 @@ def serve(
     settings, files = with_models(written, models or [], table, config.home())
     if check:
         providers_elsewhere(settings)
+        if settings.oidc:
+            client_secret(settings.oidc)
         names = ", ".join(settings.policies())
         Console(highlight=False).print(f"all is right; it would serve {names}", soft_wrap=True)
         return
@@ -80,6 +83,8 @@ def serve(
                 again = partial(_read_again, running, config_file, written)
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
             print_models(running.url, settings, files)
+            if running.first_password:
+                _print_first(running.url, running.first_password)
             await stopped.wait()
 
     asyncio.run(run())
@@ -98,6 +103,15 @@ def _read_again(running: "Service", file: Path, written: "Settings") -> None:
         _log.error("%s is not taken: %s", file, error)
         return
     _log.info("routing by %s as it is now: %s", file, ", ".join(running.directory.policies))
+
+
+def _print_first(url: str, password: str) -> None:
+    """The first administrator's secret: here and never again, and not in the log."""
+    from rich.console import Console
+
+    page = f"{url.removesuffix('/v1')}/login"
+    said = f"administrator, shown this once: name [bold]admin[/], password [bold]{password}[/]"
+    Console(highlight=False).print(f"{said}  {page}", soft_wrap=True)
 
 
 def print_models(url: str, settings: "Settings", files: Mapping[str, Path]) -> None:

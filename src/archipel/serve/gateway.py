@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
@@ -195,9 +195,11 @@ def create_app(
     observer: Observer | None = None,
     metrics: Metrics | None = None,
     *,
+    pages: Sequence[BaseRoute] = (),
     body_seconds: float = _BODY_SECONDS,
 ) -> Starlette:
-    """The service over its providers. Without keys it answers to this machine's names only."""
+    """The service over its providers, and `pages` for people. Without keys it answers to this
+    machine's names only."""
     metrics = metrics or Metrics()
     gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds)
 
@@ -221,6 +223,7 @@ def create_app(
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
+            *pages,
         ],
         middleware=[local_only] if access.is_local else [],
         exception_handlers={

@@ -21,6 +21,7 @@ from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
+from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
@@ -50,6 +51,7 @@ class Service:
     url: str
     settings: Settings
     directory: Directory
+    first_password: str | None = None  # of the administrator whom this start made
 
     def change(self, settings: Settings) -> None:
         """Route by other settings from the next request on; the models that run here stay.
@@ -74,8 +76,8 @@ async def service(
     `files` are the GGUF files of the models that run here.
 
     Raises:
-        ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
-            the metrics' port is taken.
+        ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
+            provider's secret is lacking; the metrics' port is taken.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -88,10 +90,11 @@ async def service(
         engines = await stack.enter_async_context(_engines(settings, files))
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
-        access, observer = await _access(settings, api_key, directory, metrics, stack)
-        app = create_app(directory, access, observer, metrics)
+        access, observer, login = await _access(settings, api_key, directory, metrics, stack)
+        pages = login.pages if login else ()
+        app = create_app(directory, access, observer, metrics, pages=pages)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
-        yield Service(f"{url}/v1", settings, directory)
+        yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
@@ -121,17 +124,20 @@ async def _access(
     directory: Directory,
     metrics: Metrics,
     stack: contextlib.AsyncExitStack,
-) -> tuple[Access, Observer]:
-    """Who may ask, and who looks at answers; what they need runs until the stack ends."""
+) -> tuple[Access, Observer, Login | None]:
+    """Who may ask, who looks at answers, how people log in; it all runs until the stack ends."""
     if settings.accounts is None:
-        return OneKeyAccess(api_key) if api_key else LocalAccess(), Nobody()
+        return OneKeyAccess(api_key) if api_key else LocalAccess(), Nobody(), None
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
     await stack.enter_async_context(following(database, directory))
     meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
-    return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
+    login = await stack.enter_async_context(
+        opened_login(database, pepper, settings.login, settings.oidc)
+    )
+    return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from archipel.errors import ConfigError
+from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.weights import resolve_models
 
@@ -156,6 +157,16 @@ class Settings(_Table):
     engines: EnginesTable = EnginesTable()
     accounts: AccountsTable | None = None
     metrics: MetricsTable | None = None
+    login: LoginTable = LoginTable()
+    oidc: OidcTable | None = None
+
+    @model_validator(mode="after")
+    def _login_has_accounts(self) -> "Settings":
+        if self.accounts is None and (self.oidc or self.login != LoginTable()):
+            raise ValueError(
+                "[login] and [oidc] are for people, who are in accounts: add [accounts]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Settings":

@@ -80,6 +80,15 @@ def accounts(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     opened.close()
 
 
+@pytest.fixture
+def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Empty accounts in SQLite, for what does not hang on the database."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    opened = open_accounts(f"sqlite:///{tmp_path}/few.db")
+    yield opened
+    opened.close()
+
+
 def add_key(accounts: Database, *limits: str, **fields: object) -> str:
     """A key with limits of its own; its secret."""
     with accounts.writing() as connection:

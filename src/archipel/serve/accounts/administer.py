@@ -11,11 +11,13 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts import audit
 from archipel.serve.accounts.keys import digest, new_secret, prefix
 from archipel.serve.accounts.limits import NANOS, Per, What
+from archipel.serve.accounts.people import person_by_name
 from archipel.serve.accounts.tables import (
     drains,
     keys,
     limits,
     organisations,
+    people,
     projects,
     shadows,
 )
@@ -41,8 +43,8 @@ class Office:
         Raises:
             ConfigError: a name can't be used or the project is there.
         """
-        _check_name(name)
-        _check_name(organisation)
+        check_name(name)
+        check_name(organisation)
         if _by_name(self.connection, projects, name) is not None:
             raise ConfigError(f"there is a project {name!r} already. Choose another name.")
         owner = _by_name(self.connection, organisations, organisation)
@@ -54,10 +56,12 @@ class Office:
         """A key for a project; gives its secret, which is nowhere else.
 
         Raises:
-            ConfigError: the name can't be used or there is no such project.
+            ConfigError: the name can't be used, there is no such project, or its person is not
+                in it.
         """
-        _check_name(key.name)
-        project = _project(self.connection, key.project)
+        check_name(key.name)
+        project = project_by_name(self.connection, key.project)
+        person = self._owner(key)
         if key.expires_days is not None and not 0 < key.expires_days <= 36_500:
             raise ConfigError(f"{key.expires_days:g} days is no time for a key to be good.")
         seconds = None if key.expires_days is None else key.expires_days * _DAY_SECONDS
@@ -69,9 +73,9 @@ class Office:
             "expires": None if seconds is None else self.now + seconds,
             "prefix": prefix(secret),
         }
-        hashed = digest(secret, pepper)
-        id = self._insert(keys, project=project.id, digest=hashed, created=self.now, **fields)
-        self._record("key.add", key=id, project=key.project, **fields)
+        its = {"project": project.id, "person": person, "created": self.now}
+        id = self._insert(keys, digest=digest(secret, pepper), **its, **fields)
+        self._record("key.add", key=id, project=key.project, person=key.person, **fields)
         return secret
 
     def revoke_key(self, shown: str) -> None:
@@ -156,10 +160,21 @@ class Office:
             raise ConfigError(f"{route!r} is not shadowed ({names}).")
         self._record("route.stop_shadow", route=route)
 
+    def _owner(self, key: "NewKey") -> int | None:
+        if key.person is None:
+            return None
+        owner = person_by_name(self.connection, key.person)
+        if owner is None or not (owner.role == "admin" or key.project in owner.projects):
+            raise ConfigError(
+                f"{key.person!r} is nobody in {key.project!r}. "
+                "`archipel people join NAME PROJECT` lets somebody in."
+            )
+        return owner.id
+
     def _scope(self, whom: str) -> tuple[str, int]:
         kind, _, name = whom.partition(":")
         if kind == "project":
-            return kind, _project(self.connection, name).id
+            return kind, project_by_name(self.connection, name).id
         if kind == "organisation":
             found = _by_name(self.connection, organisations, name)
             if found is None:
@@ -189,6 +204,7 @@ class NewKey:
     models: Sequence[str] = ()
     endpoints: Sequence[str] = ()
     expires_days: float | None = None
+    person: str | None = None  # whose it is: it stops with them
 
 
 def parse_limit(text: str) -> tuple[What, Per, int | None]:
@@ -238,9 +254,11 @@ def list_keys(connection: Connection) -> list[Mapping[str, Any]]:
             projects.c.name.label("project_name"),
             projects.c.organisation,
             organisations.c.name.label("organisation_name"),
+            people.c.name.label("person_name"),
         )
         .join(projects, keys.c.project == projects.c.id)
         .join(organisations, projects.c.organisation == organisations.c.id)
+        .outerjoin(people, keys.c.person == people.c.id)
         .order_by(keys.c.id)
     )
     return [dict(row) for row in connection.execute(wanted).mappings()]
@@ -261,7 +279,12 @@ def written(what: What, per: Per, amount: int) -> str:
     return f"concurrent={amount}" if what == "concurrent" else f"{what}/{per}={amount}"
 
 
-def _project(connection: Connection, name: str) -> Row[Any]:
+def project_by_name(connection: Connection, name: str) -> Row[Any]:
+    """The project's row.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
     found = _by_name(connection, projects, name)
     if found is None:
         names = ", ".join(connection.execute(select(projects.c.name)).scalars()) or "none yet"
@@ -285,7 +308,12 @@ def _by_name(connection: Connection, table: Table, name: str) -> Row[Any] | None
     return connection.execute(select(table).where(table.c.name == name)).one_or_none()
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what can't be a name.
+
+    Raises:
+        ConfigError: it is empty, over 64 characters, or has signs with a meaning.
+    """
     if not _NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} is no name. Take 1 to 64 characters without colons and equals signs."

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, or_, select
 from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import Limit
-from archipel.serve.accounts.tables import keys, limits, projects
+from archipel.serve.accounts.tables import keys, limits, memberships, people, projects
 
 _SHAPE = re.compile(r"arch-[A-Za-z0-9_-]{43}")
 _SHOWN = 13  # characters of a secret that tell it from others
@@ -82,12 +82,18 @@ def _private(path: str, flags: int) -> int:
 
 
 def find(connection: Connection, hashed: str, now: float) -> Key | None:
-    """The key with this digest, if it is neither revoked nor expired."""
+    """The key with this digest, if it is neither revoked nor expired, and if it is a person's,
+    they are in its project and not disabled."""
+    is_in = (memberships.c.person == keys.c.person) & (memberships.c.project == keys.c.project)
+    may_use = people.c.disabled.is_(None) & or_(people.c.role == "admin", memberships.c.role != "")
     wanted = (
         select(keys, projects.c.organisation)
         .join(projects, keys.c.project == projects.c.id)
+        .outerjoin(people, keys.c.person == people.c.id)
+        .outerjoin(memberships, is_in)
         .where(keys.c.digest == hashed, keys.c.revoked.is_(None))
         .where(or_(keys.c.expires.is_(None), keys.c.expires > now))
+        .where(or_(keys.c.person.is_(None), may_use))
     )
     row = connection.execute(wanted).one_or_none()
     if row is None:

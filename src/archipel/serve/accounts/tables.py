@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0002"  # the migration that makes them as they are here
+NEWEST = "0004"  # the migration that makes them as they are here
 
 organisations = Table(
     "organisations",
@@ -48,6 +48,43 @@ keys = Table(
     Column("created", Double, nullable=False),
     Column("expires", Double),
     Column("revoked", Double),
+    Column("person", _Number, ForeignKey("people.id")),  # whose it is; null: nobody's
+)
+people = Table(
+    "people",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("email", String(254)),
+    Column("role", String(16), nullable=False),  # admin, auditor, person
+    Column("password", Text),  # hashed; null: logs in elsewhere, or not at all
+    Column("issuer", Text),  # where the person logs in, and who it is there
+    Column("subject", String(255)),
+    Column("created", Double, nullable=False),
+    Column("disabled", Double),
+    UniqueConstraint("issuer", "subject"),
+)
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("person", _Number, ForeignKey("people.id"), primary_key=True),
+    Column("project", _Number, ForeignKey("projects.id"), primary_key=True),
+    Column("role", String(16), nullable=False),  # manager, member
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of what the browser has
+    Column("person", _Number, ForeignKey("people.id"), nullable=False, index=True),
+    Column("began", Double, nullable=False),
+    Column("seen", Double, nullable=False),
+)
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("who", String(64), primary_key=True),  # digest of a name or an address
+    Column("failures", BigInteger, nullable=False),
+    Column("last", Double, nullable=False, index=True),
 )
 limits = Table(
     "limits",

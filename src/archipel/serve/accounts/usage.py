@@ -10,18 +10,19 @@ from sqlalchemy import Connection, Select, func, select
 
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import NANOS
-from archipel.serve.accounts.tables import keys, organisations, projects, usage
+from archipel.serve.accounts.tables import keys, organisations, people, projects, usage
 
 GROUPS: Mapping[str, Any] = {
     "organisation": organisations.c.name,
     "project": projects.c.name,
+    "person": people.c.name,
     "key": keys.c.prefix,
     "model": usage.c.model,
     "provider": usage.c.provider,
     "outcome": usage.c.outcome,
 }
 _COLUMNS = (
-    *("id", "began", "seconds", "organisation", "project", "key", "endpoint", "model"),
+    *("id", "began", "seconds", "organisation", "project", "person", "key", "endpoint", "model"),
     *("provider", "provider_model", "outcome", "prompt_tokens", "completion_tokens"),
     *("estimated", "cost"),
 )
@@ -97,6 +98,7 @@ def _rows(connection: Connection, month: Month) -> Iterator[list[Any]]:
         organisations.c.name.label("organisation_name"),
         projects.c.name.label("project_name"),
         keys.c.prefix.label("key_prefix"),
+        people.c.name.label("person"),
     )
     wanted = _joined(select(usage, *names), month).order_by(usage.c.began, usage.c.id)
     for row in connection.execute(wanted.execution_options(yield_per=1000)).mappings():
@@ -116,5 +118,6 @@ def _joined(wanted: Select[Any], month: Month) -> Select[Any]:
         .join(organisations, usage.c.organisation == organisations.c.id)
         .join(projects, usage.c.project == projects.c.id)
         .join(keys, usage.c.key == keys.c.id)
+        .outerjoin(people, keys.c.person == people.c.id)
         .where(usage.c.began >= month.begin, usage.c.began < month.end)
     )
