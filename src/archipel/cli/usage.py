@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def usage(
     month: str | None = typer.Option(None, help="As 2026-11.  [default: this month]"),
-    by: str = typer.Option("project", help="organisation, project, key, model, provider, outcome."),
+    by: str = typer.Option(
+        "project", help="organisation, project, key, model, provider, outcome, batch."
+    ),
     csv: Path | None = typer.Option(None, help="Write every request to this file; - prints them."),
     database: str | None = typer.Option(None, help=DATABASE_HELP),
 ) -> None:

@@ -16,6 +16,8 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
+from archipel.serve.annex import NO_ANNEX, Annex
+from archipel.serve.batches.opened import files_and_batches
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
@@ -75,7 +77,7 @@ async def service(
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
-            the metrics' port is taken.
+            the metrics' port is taken; the files' store can't be opened.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -89,7 +91,7 @@ async def service(
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer = await _access(settings, api_key, directory, metrics, stack)
-        app = create_app(directory, access, observer, metrics)
+        app = create_app(directory, access, observer, metrics, annex=_annex(settings, access))
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory)
 
@@ -132,6 +134,15 @@ async def _access(
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
+
+
+def _annex(settings: Settings, access: Access) -> Annex:
+    """Files and batches, if the settings want them."""
+    if settings.files is None or settings.accounts is None:
+        return NO_ANNEX
+    assert isinstance(access, AccountAccess)
+    share, parallel = settings.accounts.batch_price_share, settings.batches.parallel
+    return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

@@ -107,6 +107,7 @@ class AccountsTable(_Table):
     database: str | None = Field(default=None, description="URL without a password")
     answer_tokens: int = Field(default=2048, ge=1, le=1 << 20)
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    batch_price_share: float = Field(default=0.5, ge=0, le=1, description="of a batch's lines")
 
     @field_validator("database")
     @classmethod
@@ -114,6 +115,21 @@ class AccountsTable(_Table):
         if url and re.match(r"[^/]*//[^/@]*:[^/@]*@", url):
             raise ValueError("the URL has a password: put the whole URL into DATABASE_URL instead")
         return url
+
+
+class FilesTable(_Table):
+    """`[files]`: clients keep files here, and have batches of requests made from them."""
+
+    store: str | None = Field(default=None, description="URL; a folder in ARCHIPEL_HOME")
+    file_megabytes: int = Field(default=200, ge=1, le=512)
+    project_gigabytes: float = Field(default=20.0, gt=0, le=1e6)
+    keep_days: float = Field(default=30.0, gt=0, le=36_500)
+
+
+class BatchesTable(_Table):
+    """`[batches]`: how much batches take of what serves live requests too."""
+
+    parallel: int = Field(default=2, ge=1, le=1024, description="lines asked at once, a process")
 
 
 class MetricsTable(_Table):
@@ -156,6 +172,14 @@ class Settings(_Table):
     engines: EnginesTable = EnginesTable()
     accounts: AccountsTable | None = None
     metrics: MetricsTable | None = None
+    files: FilesTable | None = None
+    batches: BatchesTable = BatchesTable()
+
+    @model_validator(mode="after")
+    def _files_have_owners(self) -> "Settings":
+        if self.files and not self.accounts:
+            raise ValueError("[files] without [accounts]: a file belongs to a key's project")
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Settings":

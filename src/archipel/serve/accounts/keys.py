@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from archipel import config
 from archipel.errors import ConfigError
@@ -83,10 +83,19 @@ def _private(path: str, flags: int) -> int:
 
 def find(connection: Connection, hashed: str, now: float) -> Key | None:
     """The key with this digest, if it is neither revoked nor expired."""
+    return _find(connection, keys.c.digest == hashed, now)
+
+
+def find_by_id(connection: Connection, id: int, now: float) -> Key | None:
+    """The key with this number, if it is neither revoked nor expired."""
+    return _find(connection, keys.c.id == id, now)
+
+
+def _find(connection: Connection, which: ColumnElement[bool], now: float) -> Key | None:
     wanted = (
         select(keys, projects.c.organisation)
         .join(projects, keys.c.project == projects.c.id)
-        .where(keys.c.digest == hashed, keys.c.revoked.is_(None))
+        .where(which, keys.c.revoked.is_(None))
         .where(or_(keys.c.expires.is_(None), keys.c.expires > now))
     )
     row = connection.execute(wanted).one_or_none()
