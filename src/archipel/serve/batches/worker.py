@@ -109,12 +109,12 @@ class Worker:
 
     def _follow(self, mine: list[Batch], asking: Asking) -> None:
         """Begin what is new, end what is no longer to be asked or no longer this process's."""
-        now = self.access.clock()
         for batch in mine:
             if batch.id not in self._courses:
                 self._begin(batch, asking)
-            if batch.status == "cancelling" or now >= batch.expires:
-                self._courses[batch.id].stop.set()
+            stop = self._courses[batch.id].stop
+            if batch.status == "cancelling" or self._is_over(batch, stop):
+                stop.set()
         for id in self._courses.keys() - {batch.id for batch in mine}:
             self._courses[id].task.cancel()
 
@@ -173,7 +173,7 @@ class Worker:
         self, batch: Batch, lines: "_Source", stop: asyncio.Event, asking: Asking
     ) -> None:
         async def some() -> None:
-            while not stop.is_set() and (line := await lines.next(self._off)) is not None:
+            while not self._is_over(batch, stop) and (line := await lines.next(self._off)):
                 await asking.answer(batch, line, stop)
 
         tasks = [asyncio.create_task(some()) for _ in range(self.parallel)]
@@ -183,6 +183,11 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_over(self, batch: Batch, stop: asyncio.Event) -> bool:
+        if self.access.clock() >= batch.expires:
+            stop.set()
+        return stop.is_set()
 
     def _done(self, batch: Batch) -> set[int]:
         with self.access.database.reading() as connection:
