@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import queue
 import threading
 import time
 from collections import Counter
@@ -40,9 +41,14 @@ class Supplier:
     first `refusals` that are not so: with 503."""
 
     asked: Counter[str] = field(default_factory=Counter)
-    waits: threading.Event = field(default_factory=threading.Event)  # one is waiting
+    waiting: queue.Queue[str] = field(default_factory=queue.Queue)
     may_answer: threading.Event = field(default_factory=threading.Event)
     refusals: int = 0
+
+    def wait_for(self, count: int) -> None:
+        """Until so many more requests wait for the test."""
+        for _ in range(count):
+            self.waiting.get(timeout=30)
 
     async def answer(self, request: Request) -> Response:
         body = await request.json()
@@ -51,7 +57,7 @@ class Supplier:
         if "refuse" in text:
             return JSONResponse({"error": {"message": "no", "code": "wrong", "param": None}}, 400)
         if "wait" in text:
-            self.waits.set()
+            self.waiting.put(text)
             while not self.may_answer.is_set() and not await request.is_disconnected():
                 await asyncio.sleep(0.01)
         if self.refusals:

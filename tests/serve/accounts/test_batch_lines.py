@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from archipel.serve.batches.lines import check, split
+from archipel.serve.batches.lines import Checked, check, split
 
 _CHAT = "/v1/chat/completions"
 
@@ -34,7 +34,7 @@ def test_a_line_without_end_is_not_held() -> None:
 
 def test_a_file_may_have_50_000_lines_and_no_more() -> None:
     data = _lines(50_000)
-    assert (check(split([data]), _CHAT).count, check(split([data]), _CHAT).problems) == (50_000, ())
+    assert check(split([data]), _CHAT) == Checked(50_000, ())
     (found,) = check(split([data, data[:80]]), _CHAT).problems
     assert found.code == "too_many_tasks"
 

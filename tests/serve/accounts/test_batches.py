@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import select
 
 from archipel.database import Database
+from archipel.serve.accounts import meter
 from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.tables import reservations
+from archipel.serve.batches import worker
 from tests.serve.accounts.conftest import PEPPER, add_key
 from tests.serve.accounts.desk import (
     Desk,
@@ -28,6 +30,14 @@ from tests.serve.accounts.desk import (
     open_desk,
     until,
 )
+
+_SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where it makes no difference
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meter, "_HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -69,24 +79,21 @@ def test_every_line_is_answered_once_at_half_price(desk: Desk) -> None:
     assert sorted(row.nanos for row in rows) == [0, *20 * [6_503]]  # half of 13,005, rounded up
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "body", "said"),
-    [
+@_SQLITE
+def test_other_endpoints_are_asked_too(desk: Desk) -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
         ("completions", {"prompt": "Hi"}, "re: Hi"),
         ("embeddings", {"input": "Hi"}, "[0.5]"),
         ("responses", {"input": "Hi"}, "re: Hi"),
-    ],
-)
-def test_other_endpoints_are_asked_too(
-    desk: Desk, endpoint: str, body: dict[str, Any], said: str
-) -> None:
-    asked = line("one", url=f"/v1/{endpoint}", body={"model": "chat", **body})
+    ]
     with desk.client(add_key(desk.accounts)) as client:
-        batch = begin(client, asked, endpoint=f"/v1/{endpoint}")
-        batch = until(client, batch.id, "completed")
-        answer = lines_of(client, batch.output_file_id)["one"]["response"]
-    assert said in json.dumps(answer["body"])
-    assert batch.usage.output_tokens == 5
+        for endpoint, body, said in cases:
+            asked = line("one", url=f"/v1/{endpoint}", body={"model": "chat", **body})
+            batch = begin(client, asked, endpoint=f"/v1/{endpoint}")
+            batch = until(client, batch.id, "completed")
+            answer = lines_of(client, batch.output_file_id)["one"]["response"]
+            assert said in json.dumps(answer["body"])
+            assert batch.usage.output_tokens == 5
 
 
 def test_a_batch_says_what_it_is(desk: Desk, supplier: Supplier) -> None:
@@ -134,6 +141,7 @@ _WRONG_LINES = [
 ]
 
 
+@_SQLITE
 def test_an_input_file_with_wrong_lines_fails_and_says_which(
     desk: Desk, supplier: Supplier
 ) -> None:
@@ -152,29 +160,31 @@ def test_an_input_file_with_wrong_lines_fails_and_says_which(
     assert not supplier.asked
 
 
-@pytest.mark.parametrize(
-    ("change", "param"),
-    [
-        ({"endpoint": "/v1/messages"}, "endpoint"),
-        ({"completion_window": "1h"}, "completion_window"),
-        ({"metadata": {"a": 513 * "b"}}, "metadata.a"),
-        ({"metadata": {"a": 1}}, "metadata.a"),
-        ({"metadata": {str(n): "b" for n in range(17)}}, "metadata"),
-        ({"output_expires_after": {"anchor": "created_at", "seconds": 1}}, "expires_after"),
-        ({"input_file_id": 7}, "input_file_id"),
-    ],
-)
-def test_what_no_batch_can_be_is_refused(desk: Desk, change: dict[str, Any], param: str) -> None:
+_NO_BATCHES: list[tuple[dict[str, Any], str]] = [
+    ({"endpoint": "/v1/messages"}, "endpoint"),
+    ({"completion_window": "1h"}, "completion_window"),
+    ({"metadata": {"a": 513 * "b"}}, "metadata.a"),
+    ({"metadata": {"a": 1}}, "metadata.a"),
+    ({"metadata": {str(n): "b" for n in range(17)}}, "metadata"),
+    ({"output_expires_after": {"anchor": "created_at", "seconds": 1}}, "expires_after"),
+    ({"input_file_id": 7}, "input_file_id"),
+]
+
+
+@_SQLITE
+def test_what_no_batch_can_be_is_refused(desk: Desk) -> None:
     with desk.client(add_key(desk.accounts)) as client:
         file = client.files.create(file=("in.jsonl", jsonl(line("a"))), purpose="batch")
+        other = client.files.create(file=("in.jsonl", jsonl(line("a"))), purpose="vision")
         asked = {
             "input_file_id": file.id,
             "endpoint": "/v1/chat/completions",
             "completion_window": "24h",
         }
-        with pytest.raises(openai.BadRequestError) as caught:
-            client.batches.create(**{**asked, **change})
-        assert caught.value.param == param
+        for change, param in [*_NO_BATCHES, ({"input_file_id": other.id}, "input_file_id")]:
+            with pytest.raises(openai.BadRequestError) as caught:
+                client.batches.create(**{**asked, **change})
+            assert caught.value.param == param
 
 
 def test_another_projects_files_and_batches_are_not_there(desk: Desk) -> None:
@@ -205,6 +215,7 @@ def test_another_projects_files_and_batches_are_not_there(desk: Desk) -> None:
         assert until(client, batch.id, "completed").request_counts.completed == 1
 
 
+@_SQLITE
 def test_a_key_for_one_endpoint_makes_no_batch_for_another(desk: Desk) -> None:
     secret = add_key(desk.accounts, endpoints=["files", "batches", "embeddings"])
     with desk.client(secret) as client, pytest.raises(openai.PermissionDeniedError):
@@ -214,6 +225,7 @@ def test_a_key_for_one_endpoint_makes_no_batch_for_another(desk: Desk) -> None:
         client.files.list()
 
 
+@_SQLITE
 def test_lines_for_a_model_that_the_key_does_not_open_fail(desk: Desk) -> None:
     with desk.client(add_key(desk.accounts, models=["other"])) as client:
         batch = until(client, begin(client, line("a")).id, "completed")
@@ -229,7 +241,7 @@ def test_a_key_that_is_revoked_meanwhile_asks_no_further_line(
     lines = [line("a", "wait"), line("b", "wait 2"), *(line(f"n{n}") for n in range(5))]
     with desk.client(secret) as client, desk.client(other) as colleague:
         made = begin(client, *lines)
-        assert supplier.waits.wait(20)
+        supplier.wait_for(2)
         with desk.accounts.writing() as connection:
             Office(connection, "tester", time.time()).revoke_key(secret[:13])
         desk.clock.late_by += 2  # by now every process knows
@@ -248,7 +260,7 @@ def test_a_line_waits_for_a_limit_that_will_have_room(desk: Desk, supplier: Supp
     secret = add_key(desk.accounts, "concurrent=1")
     with desk.client(secret) as client:
         made = begin(client, line("a", "wait"), line("b", "wait"), line("c"))
-        assert supplier.waits.wait(20)
+        supplier.wait_for(1)
         with pytest.raises(openai.RateLimitError):  # what the second line is told too
             client.chat.completions.create(model="chat", messages=[{"role": "user", "content": ""}])
         supplier.may_answer.set()
@@ -257,21 +269,21 @@ def test_a_line_waits_for_a_limit_that_will_have_room(desk: Desk, supplier: Supp
     assert sum(supplier.asked.values()) == 3
 
 
-@pytest.mark.parametrize(
-    ("limit", "code"),
-    [("money/month=0.0000001", "insufficient_quota"), ("tokens/day=3", "rate_limit_exceeded")],
-)
-def test_a_line_without_room_for_good_fails(
-    desk: Desk, supplier: Supplier, limit: str, code: str
-) -> None:
-    with desk.client(add_key(desk.accounts, limit)) as client:
-        batch = until(client, begin(client, line("a")).id, "completed")
-        answer = lines_of(client, batch.error_file_id)["a"]["response"]
-    assert (answer["status_code"], answer["body"]["error"]["code"]) == (429, code)
+def test_a_line_without_room_for_good_fails(desk: Desk, supplier: Supplier) -> None:
+    cases = [
+        ("money/month=0.0000001", "insufficient_quota"),
+        ("tokens/day=3", "rate_limit_exceeded"),
+    ]
+    for limit, code in cases:
+        with desk.client(add_key(desk.accounts, limit)) as client:
+            batch = until(client, begin(client, line("a")).id, "completed")
+            answer = lines_of(client, batch.error_file_id)["a"]["response"]
+        assert (answer["status_code"], answer["body"]["error"]["code"]) == (429, code)
     assert not supplier.asked
     assert billed(desk.accounts) == []
 
 
+@_SQLITE
 def test_a_supplier_that_is_down_is_asked_again(desk: Desk, supplier: Supplier) -> None:
     supplier.refusals = 1
     with desk.client(add_key(desk.accounts)) as client:
@@ -291,9 +303,7 @@ def test_what_was_answered_before_the_end_stays(desk: Desk, supplier: Supplier, 
     ]
     with desk.client(add_key(desk.accounts)) as client:
         made = begin(client, *lines)
-        assert supplier.waits.wait(20)
-        while supplier.asked["wait"] < 2:
-            pass
+        supplier.wait_for(2)
         if end == "cancelled":
             assert client.batches.cancel(made.id).status == "cancelling"
         else:
@@ -321,11 +331,9 @@ def test_a_process_that_comes_back_late_bills_nothing(
     supplier, url = supply
     with desk.client(add_key(desk.accounts)) as client:
         made = begin(client, line("a", "wait"), line("b", "wait"), line("c"))
-        while supplier.asked["wait"] < 2:
-            assert supplier.waits.wait(20)
+        supplier.wait_for(2)
         with open_desk(desk.accounts, url, desk.folder, late_by=61):
-            while supplier.asked["wait"] < 4:
-                pass
+            supplier.wait_for(2)
             supplier.may_answer.set()
             batch = until(client, made.id, "completed")
             assert lines_of(client, batch.output_file_id).keys() == {"a", "b", "c"}
@@ -354,8 +362,7 @@ def test_nothing_is_lost_or_billed_twice_when_the_service_is_killed(
     lines = [line(f"n{n}", "wait" if n in (10, 11) else f"text {n}") for n in range(30)]
     with openai.OpenAI(base_url=where, api_key=secret) as client:
         made = begin(client, *lines)
-        while supplier.asked["wait"] < 2:
-            assert process.poll() is None
+        supplier.wait_for(2)
         assert client.batches.retrieve(made.id).request_counts.completed == 10
     process.kill()
     process.wait()
