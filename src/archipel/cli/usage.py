@@ -48,7 +48,8 @@ def _show(by: str, found: Sequence["Sum"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(by, box=None)
+    table = Table(box=None)
+    table.add_column(by, overflow="fold")  # whole names, to be copied
     for name in ("requests", "prompt tokens", "answer tokens", "cost"):
         table.add_column(name, justify="right")
     for one in found:

@@ -17,7 +17,6 @@ from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
 from archipel.serve.annex import NO_ANNEX, Annex
-from archipel.serve.batches.opened import files_and_batches
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
@@ -140,6 +139,8 @@ def _annex(settings: Settings, access: Access) -> Annex:
     """Files and batches, if the settings want them."""
     if settings.files is None or settings.accounts is None:
         return NO_ANNEX
+    from archipel.serve.batches.opened import files_and_batches  # 6 MB
+
     assert isinstance(access, AccountAccess)
     share, parallel = settings.accounts.batch_price_share, settings.batches.parallel
     return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)

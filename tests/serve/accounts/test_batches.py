@@ -324,6 +324,32 @@ def test_what_was_answered_before_the_end_stays(desk: Desk, supplier: Supplier, 
     assert len(billed(desk.accounts)) == 3
 
 
+@_SQLITE
+def test_a_batch_goes_on_when_the_service_has_ended_and_begun_again(
+    accounts: Database, supply: tuple[Supplier, str], tmp_path: Path
+) -> None:
+    """At once; and its input stays as long as it needs it."""
+    supplier, url = supply
+    secret = add_key(accounts)
+    with open_desk(accounts, url, tmp_path / "files") as desk, desk.client(secret) as client:
+        data = jsonl(line("a"), line("b", "wait"), line("c", "wait"), line("d"))
+        expires: Any = {"anchor": "created_at", "seconds": 3600}
+        file = client.files.create(file=("i", data), purpose="batch", expires_after=expires)
+        made = client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        supplier.wait_for(2)
+    supplier.may_answer.set()
+    with (
+        open_desk(accounts, url, tmp_path / "files", late_by=3700) as desk,
+        desk.client(secret) as client,
+    ):
+        batch = until(client, made.id, "completed")
+        assert lines_of(client, batch.output_file_id).keys() == {"a", "b", "c", "d"}
+    assert supplier.asked == {"Hi": 2, "wait": 4}
+    assert [row.outcome for row in billed(accounts)] == 4 * ["answered"]
+
+
 def test_a_process_that_comes_back_late_bills_nothing(
     desk: Desk, supply: tuple[Supplier, str]
 ) -> None:

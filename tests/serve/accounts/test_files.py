@@ -57,7 +57,7 @@ def _post(desk: Desk, body: Any, content_type: str = _FORM) -> httpx.Response:
 
 
 def test_a_file_is_kept_as_it_came(desk: Desk) -> None:
-    data = bytes(range(256)) * 20_000  # two pieces
+    data = bytes(range(256)) * 20_000  # several pieces
     with desk.client(add_key(desk.accounts)) as client:
         file = client.files.create(file=("Ärger.bin", data), purpose="user_data")
         assert (file.bytes, file.filename, file.purpose) == (len(data), "Ärger.bin", "user_data")
@@ -136,8 +136,8 @@ def test_bytes_go_with_their_file_and_those_of_none_a_day_later(
 def test_a_file_that_was_altered_is_not_given_out(desk: Desk) -> None:
     with desk.client(add_key(desk.accounts)) as client:
         file = client.files.create(file=("f", 5_000_000 * b"a"), purpose="batch")
-        first, second = sorted(path for path in desk.folder.rglob("*") if path.is_file())
-        second.write_bytes(b"b" + second.read_bytes()[1:])
+        first, *_, last = sorted(path for path in desk.folder.rglob("*") if path.is_file())
+        last.write_bytes(b"b" + last.read_bytes()[1:])
         with pytest.raises((httpx.RemoteProtocolError, openai.APIConnectionError)):
             client.files.content(file.id)
         first.unlink()

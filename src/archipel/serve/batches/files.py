@@ -24,7 +24,7 @@ from archipel.serve.settings import FilesTable
 from archipel.store import Objects
 
 LIVE = ("validating", "in_progress", "finalizing", "cancelling")  # of batches: they need a file
-_PIECE_BYTES = 4 << 20
+_PIECE_BYTES = 1 << 20  # each batch that is worked on has one in memory
 _FOLDER = "files"
 _ORPHAN_AGE = timedelta(days=1)
 _log = logging.getLogger(__name__)
@@ -161,14 +161,18 @@ class Files:
         with self._database.reading() as connection:
             return self.found(connection, project, id)
 
+    def find_input(self, project: int, id: str) -> File:
+        """As `find`, of what a batch reads: it is there until the batch ends."""
+        its = select(files).where(files.c.id == id, files.c.project == project)
+        with self._database.reading() as connection:
+            return _only(connection.execute(its).one_or_none(), id)
+
     def found(self, connection: Connection, project: int, id: str, *, locks: bool = False) -> File:
         """As `find`, in a transaction; with `locks` the file stays until that ends."""
         wanted = select(files).where(files.c.id == id, files.c.project == project)
         wanted = wanted.where(files.c.expires > self._clock())
         row = connection.execute(wanted.with_for_update() if locks else wanted).one_or_none()
-        if row is None:
-            raise ApiError(404, f"There is no file {id!r}.", "file_not_found", "file_id")
-        return _file(row)
+        return _only(row, id)
 
     def list(self, project: int, page: Page, purpose: str | None) -> tuple[list[File], bool]:
         """A page of a project's files, and whether there are more."""
@@ -235,6 +239,12 @@ class Files:
                 f"The project's files may have {most} and have {held / 1e9:.3f} GB. Delete some.",
                 "project_full",
             )
+
+
+def _only(row: Row[Any] | None, id: str) -> File:
+    if row is None:
+        raise ApiError(404, f"There is no file {id!r}.", "file_not_found", "file_id")
+    return _file(row)
 
 
 def _file(row: Row[Any]) -> File:

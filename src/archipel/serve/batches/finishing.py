@@ -23,7 +23,7 @@ def lines_of(files: Files, batch: Batch, but: Set[int]) -> Iterator[Line]:
         IntegrityError: it was altered.
         StoreError: the store can't be read.
     """
-    file = files.find(batch.project, batch.input_file)
+    file = files.find_input(batch.project, batch.input_file)
     for number, raw in split(files.pieces(file)):
         if number not in but:
             line = read_line(number, raw, batch.endpoint)

@@ -150,7 +150,7 @@ class Worker:
 
     def _check(self, batch: Batch) -> None:
         try:
-            file = self.files.find(batch.project, batch.input_file)
+            file = self.files.find_input(batch.project, batch.input_file)
             found = check(split(self.files.pieces(file)), batch.endpoint)
         except (ApiError, IntegrityError) as error:
             found = Checked(0, (_unreadable(batch, error),))
