@@ -16,7 +16,7 @@ from archipel.database import Database
 from archipel.serve.accounts import meter
 from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.tables import reservations
-from archipel.serve.batches import worker
+from archipel.serve.batches import batches_api, files_api, worker
 from tests.serve.accounts.conftest import PEPPER, add_key
 from tests.serve.accounts.desk import (
     Desk,
@@ -185,6 +185,23 @@ def test_what_no_batch_can_be_is_refused(desk: Desk) -> None:
             with pytest.raises(openai.BadRequestError) as caught:
                 client.batches.create(**{**asked, **change})
             assert caught.value.param == param
+
+
+@_SQLITE
+def test_a_project_has_only_so_much_under_way(
+    desk: Desk, supplier: Supplier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_api, "_UNFINISHED", 1)
+    with desk.client(add_key(desk.accounts)) as client:
+        first = begin(client, line("a", "wait"))
+        with pytest.raises(openai.RateLimitError):
+            begin(client, line("b"))
+        supplier.may_answer.set()
+        until(client, first.id, "completed")
+        begin(client, line("b"))
+        monkeypatch.setattr(files_api, "_UPLOADS", 0)
+        with pytest.raises(openai.RateLimitError):
+            client.files.create(file=("f", b"x"), purpose="batch")
 
 
 def test_another_projects_files_and_batches_are_not_there(desk: Desk) -> None:

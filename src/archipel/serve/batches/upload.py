@@ -15,7 +15,6 @@ _AROUND_BYTES = 64 << 10  # the form's own, and its other fields
 _SLOWEST_BYTES_A_SECOND = 64 << 10
 _FIELDS = 8
 _FIELD_BYTES = 1 << 10
-_CLOSE = {"Connection": "close"}  # what is still to come is not read
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ async def _bounded(
                 chunk = await anext(chunks, None)
         except TimeoutError:
             message = f"The file stood still for {seconds:g} s, or came too slowly. Send it again."
-            raise ApiError(408, message, headers=_CLOSE) from None
+            raise ApiError(408, message, headers={"Connection": "close"}) from None
         if chunk is None:
             break
         came += len(chunk)
@@ -102,4 +101,4 @@ async def _bounded(
 
 def _too_long(most_bytes: int) -> ApiError:
     message = f"The file is over {most_bytes / 1e6:,.0f} MB. Send it in parts."
-    return ApiError(413, message, "file_too_large", headers=_CLOSE)
+    return ApiError(413, message, "file_too_large")
