@@ -16,7 +16,7 @@ from archipel.database import Database
 from archipel.serve.accounts import meter
 from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.tables import reservations
-from archipel.serve.batches import batches_api, files_api, worker
+from archipel.serve.batches import asking, batches_api, files_api, worker
 from tests.serve.accounts.conftest import PEPPER, add_key
 from tests.serve.accounts.desk import (
     Desk,
@@ -185,6 +185,29 @@ def test_what_no_batch_can_be_is_refused(desk: Desk) -> None:
             with pytest.raises(openai.BadRequestError) as caught:
                 client.batches.create(**{**asked, **change})
             assert caught.value.param == param
+
+
+@_SQLITE
+def test_an_answer_waits_for_a_database_that_is_away(
+    desk: Desk,
+    supplier: Supplier,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(asking, "_DATABASE_SECONDS", 0.02)
+    with desk.client(add_key(desk.accounts)) as client:
+        made = begin(client, line("a", "wait"))
+        supplier.wait_for(1)
+        with desk.accounts.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE batch_answers RENAME TO elsewhere")
+        supplier.may_answer.set()
+        while "waits" not in caplog.text:
+            assert client.batches.retrieve(made.id).status == "in_progress"
+        with desk.accounts.writing() as connection:
+            connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO batch_answers")
+        assert until(client, made.id, "completed").request_counts.completed == 1
+    assert supplier.asked == {"wait": 1}
+    assert [row.outcome for row in billed(desk.accounts)] == ["answered"]
 
 
 @_SQLITE
