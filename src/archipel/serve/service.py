@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archipel.errors import ConfigError
@@ -16,6 +16,7 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
+from archipel.serve.annex import NO_ANNEX, Annex
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
@@ -77,7 +78,8 @@ async def service(
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
-            provider's secret is lacking; the metrics' port is taken.
+            provider's secret is lacking; the metrics' port is taken; the files' store can't be
+            opened.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -91,8 +93,9 @@ async def service(
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
-        pages = login.pages if login else ()
-        app = create_app(directory, access, observer, metrics, pages=pages)
+        annex = _annex(settings, access)
+        annex = replace(annex, routes=[*annex.routes, *(login.pages if login else ())])
+        app = create_app(directory, access, observer, metrics, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
 
@@ -138,6 +141,17 @@ async def _access(
         opened_login(database, pepper, settings.login, settings.oidc)
     )
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
+
+
+def _annex(settings: Settings, access: Access) -> Annex:
+    """Files and batches, if the settings want them."""
+    if settings.files is None or settings.accounts is None:
+        return NO_ANNEX
+    from archipel.serve.batches.opened import files_and_batches  # 6 MB
+
+    assert isinstance(access, AccountAccess)
+    share, parallel = settings.accounts.batch_price_share, settings.batches.parallel
+    return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:
