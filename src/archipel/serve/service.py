@@ -3,9 +3,12 @@
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from starlette.routing import BaseRoute
 
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
@@ -16,17 +19,23 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
+from archipel.serve.admin.app import admin_page
+from archipel.serve.admin.desk import Desk
+from archipel.serve.admin.health import Ward
+from archipel.serve.admin.recent import Recent
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
+from archipel.serve.login.door import Door
 from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
 
+_STUDIES = 2  # of the admin page at once
 _log = logging.getLogger(__name__)
 
 
@@ -91,7 +100,10 @@ async def service(
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
-        pages = login.pages if login else ()
+        pages: Sequence[BaseRoute] = ()
+        if login:
+            ward = Ward(directory, Recent(metrics.providers_gave), engines)
+            pages = [*login.pages, await _admin(settings, login.door, ward, stack)]
         app = create_app(directory, access, observer, metrics, pages=pages)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
@@ -138,6 +150,16 @@ async def _access(
         opened_login(database, pepper, settings.login, settings.oidc)
     )
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
+
+
+async def _admin(
+    settings: Settings, door: Door, ward: Ward, stack: contextlib.AsyncExitStack
+) -> BaseRoute:
+    """The admin page; what it needs runs until the stack ends."""
+    assert settings.accounts is not None
+    await stack.enter_async_context(ward.recent.looking())
+    studies = replace(door, threads=stack.enter_context(ThreadPoolExecutor(_STUDIES)))
+    return admin_page(Desk(door, studies, ward, settings.accounts.currency))
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:
