@@ -1,4 +1,5 @@
-"""The service before suppliers that answer at once: what it adds, how much it carries, failover.
+"""The service before suppliers that answer at once: what it adds, how much it carries, failover;
+and before a real engine: what of its speed gets through.
 
 Keys, limits and metering are on, in SQLite. Suppliers, service and clients are processes of their
 own on this machine, the ways are taken in turns. What is added is the difference to asking a
@@ -26,6 +27,7 @@ from archipel.serve.accounts.keys import prefix, read_pepper
 from archipel.serve.accounts.limits import NANOS
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.tables import keys, reservations, usage
+from benchmarks.serving import engine
 from benchmarks.serving.litellm import litellm
 from benchmarks.serving.load import (
     Door,
@@ -41,6 +43,7 @@ _CLIENTS = 32
 _STREAMS_A_SECOND = 350
 _OPEN_STREAMS = 1000
 _MANY = 10_000
+_PRICE = "prompt_price = 1.0, completion_price = 2.0"
 _LIMITS = (
     *("requests/minute=1000000", "tokens/day=1000000000000", "money/month=1000000"),
     "concurrent=10000",
@@ -56,7 +59,8 @@ def run(quick: bool) -> dict[str, float | int]:
         os.environ["ARCHIPEL_HOME"] = str(folder)  # the accounts of this process and the service
         accounts = stack.enter_context(_accounts())
         door = Door("", "chat", _key(accounts, *_LIMITS))
-        service, door = stack.enter_context(_service(folder, [url, other], door))
+        suppliers = _suppliers([url, other])
+        service, door = stack.enter_context(_service(folder, suppliers, door))
         direct = Door(url, "m")
         figures = _against(direct, door, service, rounds, count)
         try:
@@ -68,7 +72,24 @@ def run(quick: bool) -> dict[str, float | int]:
         figures |= _grown(door, service)
         figures |= _held(replace(door, model="held"), service)
         figures["overspend"] = _overspend(accounts, door)
-        return figures | asyncio.run(_failover(door, upstream))
+        figures |= asyncio.run(_failover(door, upstream))
+    return figures | _before_an_engine(rounds)
+
+
+def _before_an_engine(rounds: int) -> dict[str, float | int]:
+    """What a real engine gives through the service, and beside a busy neighbour."""
+    file = engine.weights()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        os.environ["ARCHIPEL_HOME"] = str(folder)
+        key = _key(stack.enter_context(_accounts()), *_LIMITS)
+        direct = engine.straight(stack.enter_context(engine.engine(file)))
+        os.environ["ENGINE_KEY"] = direct.key
+        provider = f'[providers.engine]\nurl = "{direct.url}"\nkey_env = "ENGINE_KEY"\n'
+        target = f'{{provider = "engine", model = "{direct.model}", {_PRICE}}}'
+        settings = f"[accounts]\n{provider}[routes.chat]\ntargets = [{target}]\n"
+        _, door = stack.enter_context(_service(folder, settings, Door("", "chat", key)))
+        return engine.against(direct, door, rounds) | engine.neighbour(door, rounds)
 
 
 def _against(
@@ -206,20 +227,21 @@ def _key(accounts: Database, *limits: str) -> str:
     return secret
 
 
-@contextmanager
-def _service(folder: Path, urls: Sequence[str], door: Door) -> Iterator[tuple[int, Door]]:
-    """`archipel serve` with accounts and one route over the suppliers; its process and way in."""
+def _suppliers(urls: Sequence[str]) -> str:
+    """Settings with accounts and one route over the suppliers, and one to a model that is slow."""
     tables = [f'[providers.s{n}]\nurl = "{url}"\n' for n, url in enumerate(urls)]
-    price = "prompt_price = 1.0, completion_price = 2.0"
-    targets = ", ".join(f'{{provider = "s{n}", model = "m", {price}}}' for n in range(len(urls)))
-    held = f'{{provider = "s0", model = "held", {price}}}'
-    settings = folder / "service.toml"
-    settings.write_text(
-        "[accounts]\n"
-        + "".join(tables)
-        + f"[routes.chat]\ntargets = [{targets}]\n[routes.held]\ntargets = [{held}]\n"
-    )
-    command = [sys.executable, "-m", "archipel", "serve", "--config", str(settings), "--port", "0"]
+    targets = ", ".join(f'{{provider = "s{n}", model = "m", {_PRICE}}}' for n in range(len(urls)))
+    held = f'{{provider = "s0", model = "held", {_PRICE}}}'
+    routes = f"[routes.chat]\ntargets = [{targets}]\n[routes.held]\ntargets = [{held}]\n"
+    return "[accounts]\n" + "".join(tables) + routes
+
+
+@contextmanager
+def _service(folder: Path, settings: str, door: Door) -> Iterator[tuple[int, Door]]:
+    """`archipel serve` with these settings; its process and way in."""
+    file = folder / "service.toml"
+    file.write_text(settings)
+    command = [sys.executable, "-m", "archipel", "serve", "--config", str(file), "--port", "0"]
     with _process(command) as process:
         assert process.stdout is not None
         yield process.pid, replace(door, url=process.stdout.readline().split()[1])

@@ -3,7 +3,8 @@
 Data-parallel; blocking DiLoCo in fp16 and uint8 (OpenDiLoCo's protocol, written for this);
 torchft's DiLoCo; Archipel with `int4` and `sparse`: the same model, text, seed, global batch,
 tokens and learning rates, every site with the same share of a core, bytes counted at the virtual
-network cards. The limit is one process alone on one site, with all the cores and batches.
+network cards. The limit is one process alone on one site, with all the cores and batches. What
+`archipel plan` says of ours stands beside it, told how fast our sites train while none exchanges.
 
 A peer is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
 same way that did finish. Runs are kept in build/wan, so that a measurement that was stopped goes on
@@ -15,7 +16,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from archipel.plan.inputs import make_plan
 from benchmarks.network import Link, Network, interrupt_on_terminate
 from benchmarks.network.stage import Setting, Stage
 from benchmarks.race.contest import Terms, parameters, run_archipel, run_peer
-from benchmarks.race.figures import UNLINKED, Outcome, Point, Results, figures_of
+from benchmarks.race.figures import RESTING, UNLINKED, Outcome, Point, Results, figures_of
 from benchmarks.race.plot import draw
 
 PROFILES = {
@@ -52,7 +53,7 @@ def run(quick: bool) -> dict[str, Any]:
         Network(terms.sites, Path(folder) / "store.log", peers=True) as network,
     ):
         stage = Stage(network, Path(folder))
-        for way in ("alone", "apart"):
+        for way in ("alone", "apart", RESTING):
             _measure(stage, terms, results, UNLINKED, way, Link())
         for profile, link in PROFILES.items():
             if quick and profile not in _QUICK:
@@ -65,21 +66,24 @@ def run(quick: bool) -> dict[str, Any]:
         sites=len(terms.sites),
         parameters=count,
     )
-    speed = results.outcomes[UNLINKED, "apart"].tokens_per_second / len(terms.sites)
+    speeds = [results.outcomes[UNLINKED, way].tokens_per_second for way in (RESTING, "apart")]
     for profile, found in figures["profiles"].items():
         for codec in _OURS:
             if "busy_share" in found.get(codec, {}):
-                found[codec] |= _planned(terms, PROFILES[profile], codec, count, speed)
+                found[codec] |= _planned(terms, PROFILES[profile], codec, count, speeds)
     return figures
 
 
 def _planned(
-    terms: Terms, link: Link, codec: str, count: int, tokens_per_second: float
+    terms: Terms, link: Link, codec: str, count: int, speeds: Sequence[float]
 ) -> dict[str, float]:
-    """What `archipel plan` says of it, told the speed of a site that exchanges nothing."""
+    """What `archipel plan` says of it, told the speed of our sites when they exchange nothing; the
+    busy share is against the bare loops' speed, as that of all contestants."""
+    resting, apart = speeds
     way = {"up": link.megabits_per_second, "down": link.megabits_per_second}
     way["rtt"] = link.round_trip_ms
-    site = {"tokens_per_second": tokens_per_second, "cores": terms.share, "link": way}
+    speed = resting / len(terms.sites)
+    site = {"tokens_per_second": speed, "cores": terms.share, "link": way}
     plan = make_plan(
         {
             "parameters": count,
@@ -88,13 +92,12 @@ def _planned(
             "batch_tokens": terms.setting.batch * terms.setting.sequence,
             "codec": codec,
             "sync_steps": terms.sync_steps,
-            "snapshot_every_cycles": {"int4": 16, "sparse": 64}[codec],
             "corpus_from_store": False,
         }
     )
     found = forecast(plan)
     return {
-        "planned_busy_share": round(found.busy_share, 4),
+        "planned_busy_share": round(found.tokens_per_second / apart, 4),
         "planned_wan_bytes_per_token": round(found.wan_bytes_per_token, 1),
     }
 
@@ -143,7 +146,7 @@ def _measure(
         results.outcomes[profile, way] = _read(file)
         return
     try:
-        contest = run_archipel if way in _OURS else run_peer
+        contest = run_archipel if way in (*_OURS, RESTING) else run_peer
         outcome = contest(stage, terms, way, link)
     except ArchipelError as error:
         _say(f"{profile}, {way}: {error}")

@@ -73,6 +73,12 @@ class Site:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def process_id(self) -> int:
+        """Of the process that was started last."""
+        assert self._process
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """How its process ended; None while it runs or where there was none."""
         return self._process.poll() if self._process else None

@@ -27,7 +27,7 @@ from benchmarks.network import Link, Network, Site
 from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Setting, Stage, beats, points, wait_until
 from benchmarks.race.environment import lighthouse, torchft_python
-from benchmarks.race.figures import CURVE_POINTS, Outcome, Point
+from benchmarks.race.figures import CURVE_POINTS, RESTING, Outcome, Point
 from benchmarks.race.task import Task
 
 EVERY_STEP = ("alone", "apart", "data-parallel")  # these do not exchange every H steps
@@ -279,7 +279,9 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
         RunError: a site ended with an error.
     """
     name = f"{codec}-{time.monotonic_ns()}"
-    options = {**terms.setting.options, "codec": codec}
+    options = {**terms.setting.options, "codec": "int4" if codec == RESTING else codec}
+    if codec == RESTING:
+        options["sync"] = terms.setting.tokens
     ledger = stage.create(name, replace(terms.setting, options=options))
     sites = [stage.site(ledger, site) for site in terms.sites]
     with Traffic(stage.network) as traffic:
@@ -309,7 +311,7 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
         tokens=round(tokens),
         wan_bytes=traffic.between(began, ended),
         finished=tokens >= terms.steps * terms.batch_tokens,
-        curve=archipel_curve(ledger, stage, terms, first, traffic),
+        curve=[] if codec == RESTING else archipel_curve(ledger, stage, terms, first, traffic),
     )
 
 

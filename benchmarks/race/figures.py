@@ -9,6 +9,7 @@ import numpy as np
 
 CURVE_POINTS = 12
 UNLINKED = "no link"
+RESTING = "resting"  # Archipel's sites that never exchange
 DEPENDS_ON_ITS_LINK = ("int4", "sparse")  # in what it learns by tokens
 _SAME_BY_TOKENS = {"data-parallel": "alone", "torchft": "blocking-fp16"}
 
@@ -60,6 +61,7 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
     """
     apart = results.outcomes[UNLINKED, "apart"]
     alone = results.outcomes[UNLINKED, "alone"]
+    resting = results.outcomes[UNLINKED, RESTING]
     tokens = alone.curve[-1].tokens
     profiles: dict[str, dict[str, Any]] = {}
     for (profile, way), outcome in results.outcomes.items():
@@ -75,6 +77,7 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
         "target_loss": round(alone.curve[-1].loss, 4),
         "tokens_per_second_alone": round(alone.tokens_per_second),
         "tokens_per_second_apart": round(apart.tokens_per_second),
+        "tokens_per_second_resting": round(resting.tokens_per_second),
         "seconds_alone": round(alone.seconds, 1),
         "profiles": profiles,
     }

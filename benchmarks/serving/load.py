@@ -32,7 +32,7 @@ class Timed:
     end: float
 
 
-async def one(session: aiohttp.ClientSession, door: Door, *, stream: bool) -> Timed:
+async def one(client: aiohttp.ClientSession, door: Door, *, stream: bool) -> Timed:
     """Ask once.
 
     Raises:
@@ -42,7 +42,7 @@ async def one(session: aiohttp.ClientSession, door: Door, *, stream: bool) -> Ti
     first = 0.0
     headers = {"Authorization": f"Bearer {door.key}", "Content-Type": "application/json"}
     url = f"{door.url}/chat/completions"
-    async with session.post(url, data=door.body(stream=stream), headers=headers) as response:
+    async with client.post(url, data=door.body(stream=stream), headers=headers) as response:
         response.raise_for_status()
         last = b""
         async for piece in response.content.iter_any():
@@ -56,23 +56,23 @@ async def one(session: aiohttp.ClientSession, door: Door, *, stream: bool) -> Ti
 
 async def in_turn(door: Door, count: int, *, stream: bool) -> list[Timed]:
     """One after the other."""
-    async with _session() as session:
-        return [await one(session, door, stream=stream) for _ in range(count)]
+    async with session() as client:
+        return [await one(client, door, stream=stream) for _ in range(count)]
 
 
 async def at_once(door: Door, clients: int, seconds: float, *, stream: bool) -> float:
     """So many clients, each asking again as soon as it has its answer: answers a second."""
     done = 0
 
-    async def client(session: aiohttp.ClientSession, until: float) -> None:
+    async def ask(client: aiohttp.ClientSession, until: float) -> None:
         nonlocal done
         while time.perf_counter() < until:
-            await one(session, door, stream=stream)
+            await one(client, door, stream=stream)
             done += 1
 
-    async with _session() as session:
+    async with session() as client:
         begun = time.perf_counter()
-        await asyncio.gather(*(client(session, begun + seconds) for _ in range(clients)))
+        await asyncio.gather(*(ask(client, begun + seconds) for _ in range(clients)))
         return done / (time.perf_counter() - begun)
 
 
@@ -80,29 +80,29 @@ async def counted(door: Door, clients: int, count: int) -> None:
     """So many requests in all, by so many clients."""
     numbers = iter(range(count))
 
-    async def client(session: aiohttp.ClientSession) -> None:
+    async def ask(client: aiohttp.ClientSession) -> None:
         for _ in numbers:
-            await one(session, door, stream=False)
+            await one(client, door, stream=False)
 
-    async with _session() as session:
-        await asyncio.gather(*(client(session) for _ in range(clients)))
+    async with session() as client:
+        await asyncio.gather(*(ask(client) for _ in range(clients)))
 
 
 async def together(door: Door, count: int) -> list[Timed | BaseException]:
     """What became of requests that all begin at once."""
-    async with _session() as session:
-        asking = [one(session, door, stream=False) for _ in range(count)]
+    async with session() as client:
+        asking = [one(client, door, stream=False) for _ in range(count)]
         return await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def started(door: Door, a_second: float, seconds: float) -> list[Timed | BaseException]:
     """What became of streams begun at a fixed rate, whether or not earlier ones have ended."""
-    async with _session() as session:
+    async with session() as client:
         begun = time.perf_counter()
         tasks = []
         for at in _times(a_second, seconds):
             await asyncio.sleep(begun + at - time.perf_counter())
-            tasks.append(asyncio.create_task(one(session, door, stream=True)))
+            tasks.append(asyncio.create_task(one(client, door, stream=True)))
         return await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -110,7 +110,8 @@ def _times(a_second: float, seconds: float) -> Iterator[float]:
     return (number / a_second for number in range(int(a_second * seconds)))
 
 
-def _session() -> aiohttp.ClientSession:
+def session() -> aiohttp.ClientSession:
+    """As many connections as are asked for."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
     )

@@ -12,6 +12,7 @@ from archipel.plan.engine import planned_steps, simulate
 from archipel.plan.gap import expected_gap
 from archipel.plan.inputs import Plan, make_plan
 from archipel.plan.peers import Way, busy_share, gigabits_for
+from archipel.plan.wire import snapshot_bytes
 
 
 def two_sites(**changes: Any) -> Plan:
@@ -173,3 +174,24 @@ def test_a_plan_is_read_from_toml(tmp_path: Path) -> None:
         read_plan(file)
     with pytest.raises(ConfigError, match="can't read"):
         read_plan(tmp_path / "none.toml")
+
+
+def four_sites(**changes: Any) -> Plan:
+    link = {"up": 5, "down": 5, "rtt": 200}
+    sites = [{"name": f"s{n}", "tokens_per_second": 260, "link": link} for n in range(4)]
+    run = {"parameters": 2e6, "tokens": 120_000, "batch_tokens": 64, "sync_steps": 30}
+    return make_plan({**run, "sites": sites, "corpus_from_store": False} | changes)
+
+
+def test_fixed_h_on_a_link_that_can_carry_it_comes_out_as_it_is() -> None:
+    assert simulate(four_sites(), 200).steps_between_syncs == pytest.approx(30, rel=0.01)
+
+
+def test_snapshots_are_put_as_often_as_a_run_puts_them() -> None:
+    with_one = forecast(four_sites())  # of 16 cycles
+    rarely = forecast(four_sites(snapshot_every_cycles=1000))
+    whole = snapshot_bytes(2e6)
+    assert with_one.wan_bytes - rarely.wan_bytes == pytest.approx(whole)
+    assert forecast(four_sites(codec="sparse")).wan_bytes < whole + rarely.wan_bytes / 4
+    often, seldom = (planned_steps(two_sites(snapshot_every_cycles=cycles)) for cycles in (1, 1000))
+    assert often > 2 * seldom

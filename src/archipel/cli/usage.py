@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def usage(
     month: str | None = typer.Option(None, help="As 2026-11.  [default: this month]"),
     by: str = typer.Option(
-        "project", help="organisation, project, person, key, model, provider, outcome."
+        "project", help="organisation, project, person, key, model, provider, outcome, batch."
     ),
     csv: Path | None = typer.Option(None, help="Write every request to this file; - prints them."),
     database: str | None = typer.Option(None, help=DATABASE_HELP),
@@ -48,7 +48,8 @@ def _show(by: str, found: Sequence["Sum"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(by, box=None)
+    table = Table(box=None)
+    table.add_column(by, overflow="fold")  # whole names, to be copied
     for name in ("requests", "prompt tokens", "answer tokens", "cost"):
         table.add_column(name, justify="right")
     for one in found:

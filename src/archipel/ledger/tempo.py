@@ -1,4 +1,5 @@
-"""How often a site can sync: the shortest interval that its link and its cores can bear. Pure.
+"""How often a site can sync: the shortest interval that its link and its cores can bear; and how
+often a run is put down whole. Pure.
 
 Knows nothing about rounds; counters and times are passed in.
 """
@@ -10,6 +11,10 @@ _LINK_SHARE = 0.8  # of the measured rate; the rest is for heartbeats, shards an
 _CORE_SHARE = 0.04  # of the training cores, so that inner steps keep 95 % and a little to spare
 _WINDOW_SECONDS = 60.0
 _SMALLEST_STEPS = 2
+
+# A cycle is one round of every fragment. After so many, the commits weigh about as much as a
+# snapshot (64 bits a parameter): snapshots cost no more than the exchange, and joining is near.
+SNAPSHOT_CYCLES = {"none": 4, "int8": 8, "int4": 16, "sparse": 64}
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,27 @@ heartbeat and ask for what a round waits for more often; nobody waits but for wh
 waits for.
 """
 
+import heapq
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from archipel.ledger.duty import grace_of, merge_order
-from archipel.ledger.tempo import LinkRates, sync_steps
+from archipel.ledger.tempo import SNAPSHOT_CYCLES, LinkRates, sync_steps
 from archipel.ledger.tempo import shortest_interval as bearable
 from archipel.plan.inputs import Plan
-from archipel.plan.wire import HEARTBEAT_BYTES, REQUEST_BYTES, Round, a_round, snapshot_bytes
+from archipel.plan.wire import (
+    HEARTBEAT_BYTES,
+    METRICS_BYTES,
+    REQUEST_BYTES,
+    REQUEST_CORE_SECONDS,
+    Round,
+    a_round,
+    snapshot_bytes,
+)
 
 Values = npt.NDArray[np.float64]  # one of each site
 
@@ -26,11 +37,13 @@ _TRIPS_OF_A_LOOK = 2  # a site's own heartbeat, then the others' side by side
 _ASKS_PER_SYNC = 16
 _ASKS_PER_HEARTBEAT = 8
 _NEWS_PER_ROUND = 2  # heartbeats at once: it is open, it is decided
+_REQUESTS_PER_ROUND = 5  # of a site: what it puts, fetches and asks for in vain
 
 
 @dataclass
 class Timeline:
-    """What happened in so many rounds; bytes and requests of each site since the beginning."""
+    """What happened in so many rounds; bytes and requests of each site since the beginning, without
+    snapshots."""
 
     seconds: float
     rounds: int
@@ -44,6 +57,9 @@ class Timeline:
     gets: float
     late: float  # share of the contributions that missed their round
     commit_seconds: float  # from a round's opening to its commit, a mean
+
+
+_Phase = Callable[[float, int], None]  # of a fragment's round: when, which fragment
 
 
 class _Links:
@@ -60,7 +76,7 @@ class _Links:
         self.up_free, self.down_free = self.up * 0, self.up * 0
         self.sent, self.received = self.up * 0, self.up * 0
 
-    def send(self, at: Values, size: float, who: slice | int) -> Values:
+    def send(self, at: Values | float, size: float, who: slice | int) -> Values:
         """When what these sites put at `at` is in the store."""
         start = np.maximum(at, self.up_free[who])
         end: Values = start + size / self.up[who]
@@ -68,7 +84,7 @@ class _Links:
         self.sent[who] += size
         return end + self.rtt[who]
 
-    def fetch(self, at: Values, size: float, who: slice | int) -> Values:
+    def fetch(self, at: Values | float, size: float, who: slice | int) -> Values:
         """When what these sites ask for at `at` is theirs."""
         start = np.maximum(at + self.rtt[who], self.down_free[who])
         end: Values = start + size / self.down[who]
@@ -88,22 +104,38 @@ def shortest_interval(plan: Plan) -> float:
     count = len(plan.sites)
     part = a_round(plan.codec, plan.parameters / plan.fragments, count)
     merges = plan.fragments / count  # that fall to a site in a cycle, on average
+    keeper = snapshot_keeper(plan)
+    snapshot = snapshot_bytes(plan.parameters) / snapshot_cycles(plan)
     return max(
         bearable(
-            up=plan.fragments * part.contribution + merges * part.commit,
+            up=plan.fragments * part.contribution
+            + merges * part.commit
+            + (snapshot if number == keeper else 0.0),
             down=plan.fragments * part.commit + merges * (count - 1) * part.contribution,
             cpu_seconds=_core_seconds(plan, part),
             link=LinkRates(125_000 * site.link.up, 125_000 * site.link.down),
             cores=site.cores or np.inf,
         )
-        for site in plan.sites
+        for number, site in enumerate(plan.sites)
     )
+
+
+def snapshot_cycles(plan: Plan) -> int:
+    """Cycles between two snapshots: the plan's own, or what `archipel run create` takes."""
+    return plan.snapshot_every_cycles or SNAPSHOT_CYCLES[plan.codec]
+
+
+def snapshot_keeper(plan: Plan) -> int:
+    """The site that puts snapshots: it is on merge duty for a cycle's last round."""
+    names = [site.name for site in plan.sites]
+    return names.index(merge_order(names, plan.fragments - 1)[0])
 
 
 def _core_seconds(plan: Plan, part: Round) -> float:
     """What the exchange of the whole model takes of one core of a site, on average."""
     merging = part.merge_seconds / len(plan.sites)
-    return plan.fragments * (part.encode_seconds + part.apply_seconds + merging)
+    requests = _REQUESTS_PER_ROUND * REQUEST_CORE_SECONDS
+    return plan.fragments * (part.encode_seconds + part.apply_seconds + merging + requests)
 
 
 def planned_steps(plan: Plan) -> int:
@@ -124,9 +156,9 @@ class _Play:
         self.part = a_round(plan.codec, plan.parameters / plan.fragments, count)
         self.links = _Links(plan)
         self.steps = planned_steps(plan)
+        self.look = plan.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
         self.step = step_seconds(plan) / self._busy()
         self.slower = np.array([2 / site.cores if site.cores else 1.0 for site in plan.sites])
-        self.look = plan.heartbeat_seconds / _LOOKS_PER_HEARTBEAT
         self.phase = np.random.default_rng(seed).random(count) * self.look
         self.orders = [
             [self._index()[name] for name in merge_order(self._index(), fragment)]
@@ -135,6 +167,11 @@ class _Play:
         self.captured = np.zeros((plan.fragments, count))
         self.applied = np.zeros((plan.fragments, count))
         self.exchange = np.zeros((plan.fragments, count))  # from capture until it is in the store
+        self.opened = np.zeros(plan.fragments)
+        self.put = np.zeros((plan.fragments, count))  # when contributions are in the store
+        self.others = np.zeros(plan.fragments)  # contributions that merge duty has to fetch
+        self.events: list[tuple[float, int, _Phase, int]] = []  # a heap
+        self.numbers = itertools.count()  # of the events: at the same time the first goes first
         self.intervals: list[float] = []
         self.opened_to_commit: list[float] = []
         self.late = 0
@@ -149,21 +186,22 @@ class _Play:
         step = step_seconds(self.plan)
         interval = np.maximum(planned_steps(self.plan) * step.min(), shortest_interval(self.plan))
         cores = np.array([site.cores or np.inf for site in self.plan.sites])
-        busy: Values = 1 / (1 + cpu / (interval * cores))
+        looking = self.count * REQUEST_CORE_SECONDS / self._look_period()
+        busy: Values = 1 / (1 + (cpu / interval + looking) / cores)
         return busy
 
     def play(self, rounds: int) -> Timeline:
-        """One round after the other, in the order in which they open."""
+        """What happens, in its order, until so many rounds were applied."""
         plan, links = self.plan, self.links
         for fragment in range(plan.fragments):  # at first after its share of H, so rounds spread
             first = self.steps * (fragment + 1) / plan.fragments - self.steps
             self.captured[fragment] = first * self.step
-        for _ in range(rounds):
-            opens = self._due().min(axis=1)
-            self._round(int(np.argmin(opens)))
+            self._then(float(self._due(fragment).min()), self._open, fragment)
+        while len(self.opened_to_commit) < rounds:
+            now, _, happen, fragment = heapq.heappop(self.events)
+            happen(now, fragment)
         seconds = float(self.applied.max())
         self._small_traffic(seconds, rounds)
-        self._snapshots(rounds)
         looks = seconds / self._look_period()
         return Timeline(
             seconds=seconds,
@@ -182,9 +220,14 @@ class _Play:
             commit_seconds=float(np.mean(self.opened_to_commit)),
         )
 
-    def _due(self) -> Values:
-        """When each site would contribute each fragment by itself."""
-        due: Values = np.maximum(self.captured + self.steps * self.step, self.applied)
+    def _then(self, at: float, phase: "_Phase", fragment: int) -> None:
+        """Let the next phase of a fragment's round happen at a time."""
+        heapq.heappush(self.events, (at, next(self.numbers), phase, fragment))
+
+    def _due(self, fragment: int) -> Values:
+        """When each site would contribute the fragment by itself."""
+        own = self.captured[fragment] + self.steps * self.step
+        due: Values = np.maximum(own, self.applied[fragment])
         return due
 
     def _look_period(self) -> Values:
@@ -209,17 +252,16 @@ class _Play:
         asks: Values = since + turns * period
         return asks
 
-    def _round(self, fragment: int) -> None:
+    def _open(self, opened: float, fragment: int) -> None:
+        """The first site that is due contributes, the others when they see it."""
         links, part = self.links, self.part
-        due = self._due()[fragment]
+        due = self._due(fragment)
         opener = int(np.argmin(due))
-        opened = float(due[opener])
         there = opened + part.contribution / links.up[opener] + 2 * links.rtt[opener]
         asked = np.maximum(self._sees(there), self.applied[fragment]) + 0.5 * self.step
         captured = np.minimum(np.maximum(asked, opened), np.maximum(due, opened))
         encoded = captured + part.encode_seconds * self.slower
         put = links.send(encoded, part.contribution, slice(None))
-        merger = self.orders[fragment][0]
         slowest = float(np.max(self.step + self.exchange.max(axis=0)))
         grace = grace_of(slowest, self.plan.heartbeat_seconds)
         self.exchange[fragment] = put - captured
@@ -227,19 +269,38 @@ class _Play:
         in_time = put <= begin
         others = max(0, int(in_time.sum()) - 1)
         ready = np.max(put[in_time], initial=begin if others < self.count - 1 else 0.0)
-        asked = self._asks(put[merger], ready, merger)
-        fetched = links.fetch(asked, others * part.contribution, merger)
-        merged = fetched + part.merge_seconds * self.slower[merger]
-        committed = float(links.send(merged, part.commit, merger))
-        asked = self._asks(put, committed, slice(None))
+        self.intervals.append(float(np.mean((captured - self.captured[fragment]) / self.step)))
+        self.captured[fragment] = np.where(in_time, captured, self.captured[fragment])
+        self.late += self.count - int(in_time.sum())
+        self.opened[fragment], self.put[fragment], self.others[fragment] = opened, put, others
+        merger = self.orders[fragment][0]
+        asks = float(self._asks(put[merger], ready, merger))
+        self._then(asks, self._merge, fragment)
+
+    def _merge(self, asked: float, fragment: int) -> None:
+        """The site on merge duty fetches the other contributions."""
+        merger = self.orders[fragment][0]
+        size = self.others[fragment] * self.part.contribution
+        fetched = self.links.fetch(asked, size, merger)
+        merged = fetched + self.part.merge_seconds * self.slower[merger]
+        self._then(float(merged), self._commit, fragment)
+
+    def _commit(self, merged: float, fragment: int) -> None:
+        """It puts what it made of them."""
+        merger = self.orders[fragment][0]
+        committed = self.links.send(merged, self.part.commit, merger)
+        self._then(float(committed), self._apply, fragment)
+
+    def _apply(self, committed: float, fragment: int) -> None:
+        """All the others fetch that; then the fragment's next round is due some time."""
+        links, part, merger = self.links, self.part, self.orders[fragment][0]
+        asked = self._asks(self.put[fragment], committed, slice(None))
         has = links.fetch(asked, part.commit, slice(None))
         has[merger] = committed  # it has what it made
         links.received[merger] -= part.commit
         self.applied[fragment] = has + part.apply_seconds * self.slower
-        self.intervals.append(float(np.mean((captured - self.captured[fragment]) / self.step)))
-        self.captured[fragment] = np.where(in_time, captured, self.captured[fragment])
-        self.opened_to_commit.append(committed - opened)
-        self.late += self.count - int(in_time.sum())
+        self.opened_to_commit.append(committed - self.opened[fragment])
+        self._then(float(self._due(fragment).min()), self._open, fragment)
 
     def _heartbeats(self, seconds: float, rounds: int) -> Values:
         """How many each site puts: in time, and at once when it has news."""
@@ -255,10 +316,6 @@ class _Play:
         asking = self.asks * REQUEST_BYTES / 2
         self.links.received += reading + asking
         self.links.sent += writing + looks * self.count * REQUEST_BYTES / 2 + asking
+        self.links.sent += METRICS_BYTES * seconds
         if self.plan.corpus_from_store:
             self.links.received += 2 * seconds * self.plan.batch_tokens / self.step
-
-    def _snapshots(self, rounds: int) -> None:
-        cycles = rounds / self.plan.fragments
-        size = snapshot_bytes(self.plan.parameters) * cycles / self.plan.snapshot_every_cycles
-        self.links.sent[self.orders[0][0]] += size

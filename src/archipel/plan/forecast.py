@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archipel.plan.engine import Timeline, simulate
+from archipel.plan.engine import Timeline, simulate, snapshot_cycles, snapshot_keeper
 from archipel.plan.gap import Gap, expected_gap
 from archipel.plan.inputs import Plan, Site
+from archipel.plan.wire import snapshot_bytes
 
 _ROUNDS = 400  # that are played; a run repeats them
 _DAY = 86_400.0
@@ -30,8 +31,10 @@ class SiteForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The whole run. `busy_share` weighs sites by their speed; `sync_steps` is H as it comes about
-    for the mean site, which is more than what was planned where links or the protocol are slower.
+    """The whole run, but for its beginning and its end, when all is fetched and put once.
+
+    `busy_share` weighs sites by their speed; `sync_steps` is H as it comes about for the mean
+    site, which is more than what was planned where links or the protocol are slower.
     """
 
     days: float
@@ -95,8 +98,12 @@ def _sites(
     times: float,
     seconds: float,
 ) -> Iterator[SiteForecast]:
+    keeper = snapshot_keeper(plan)
+    snapshots = round(line.rounds * times / plan.fragments / snapshot_cycles(plan))
+    kept = snapshots * snapshot_bytes(plan.parameters)
     for number, site in enumerate(plan.sites):
         up, down = line.bytes_up[number] * times, line.bytes_down[number] * times
+        up += kept if number == keeper else 0.0
         yield SiteForecast(
             name=site.name,
             busy_share=float(line.busy[number]),
@@ -104,8 +111,8 @@ def _sites(
             tokens=float(tokens[number]),
             bytes_up=float(up),
             bytes_down=float(down),
-            mean_up=float(8e-6 * line.bytes_up[number] / line.seconds),
-            mean_down=float(8e-6 * line.bytes_down[number] / line.seconds),
+            mean_up=float(8e-6 * up / (line.seconds * times)),
+            mean_down=float(8e-6 * down / (line.seconds * times)),
             compute_cost=site.price * site.available * (seconds - _away(site, seconds)) / 3600,
         )
 

@@ -95,7 +95,7 @@ class Plan(_Input):
     sync_steps: Annotated[int, Field(ge=1)] | None = None  # H; None: as few as links and cores bear
     fragments: Annotated[int, Field(ge=1, le=1024)] = 4
     heartbeat_seconds: Positive = 2.0
-    snapshot_every_cycles: Annotated[int, Field(ge=1)] = 16
+    snapshot_every_cycles: Annotated[int, Field(ge=1)] | None = None  # None: by the codec
     corpus_from_store: bool = True
     prices: Prices = Prices()
 

@@ -1,14 +1,17 @@
 """What the exchange puts on the links and on the cores: bytes, requests, seconds. Pure.
 
-Bits a parameter and speeds are those that `archipel bench codec` measures (docs/decisions/0004).
+Bits a parameter and speeds are those that `archipel bench codec` measures (docs/decisions/0004),
+what is small is of `archipel bench rounds` (docs/decisions/0012).
 """
 
 from dataclasses import dataclass
 
 _SEGMENT_OVERHEAD = 1.055  # TCP/IP and Ethernet headers beside 1,448 bytes, and acknowledgements
-REQUEST_BYTES = 1_300  # of a request and its reply beside the body: HTTP headers, both ways
-HEARTBEAT_BYTES = 1_500  # a signed heartbeat
-_HEADER_BYTES = 1_200  # of a contribution or commit: JSON and signature
+REQUEST_BYTES = 1_200  # of a request and its reply beside the body: HTTP headers, both ways
+REQUEST_CORE_SECONDS = 0.65e-3  # of one core, a small request with its signature
+HEARTBEAT_BYTES = 820  # a signed heartbeat
+METRICS_BYTES = 500  # a second, of what a site tells of itself
+_HEADER_BYTES = 380  # of a contribution: JSON and signature; a commit has those that it merged
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ def a_round(codec: str, values: float, sites: int) -> Round:
     encode = megabytes / coding.encode + decode
     merge = sites * (decode + _MERGE_PASSES * megabytes / _PASS_MB_PER_SECOND)
     return Round(
-        contribution=on_wire(payload),
-        commit=on_wire(payload * (sites if coding.is_union else 1)),
+        contribution=on_wire(payload + _HEADER_BYTES),
+        commit=on_wire(payload * (sites if coding.is_union else 1) + _HEADER_BYTES * sites),
         encode_seconds=encode,
         apply_seconds=decode + _APPLY_PASSES * megabytes / _PASS_MB_PER_SECOND,
         merge_seconds=merge + (0.0 if coding.is_union else encode),
@@ -63,7 +66,7 @@ def a_round(codec: str, values: float, sites: int) -> Round:
 
 def on_wire(payload: float) -> float:
     """Bytes of an object of ours with its request, as a network card counts them."""
-    return _SEGMENT_OVERHEAD * (payload + _HEADER_BYTES) + REQUEST_BYTES
+    return _SEGMENT_OVERHEAD * payload + REQUEST_BYTES
 
 
 def snapshot_bytes(parameters: float) -> float:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from archipel.serve.api_error import ApiError
 
-_LIMIT_BYTES = 4 << 20
+LIMIT_BYTES = 4 << 20
 
 
 async def read_body(request: Request, seconds: float) -> bytes:
@@ -18,14 +18,14 @@ async def read_body(request: Request, seconds: float) -> bytes:
     Raises:
         ApiError: it is too long, or not all of it came in time.
     """
-    if int(request.headers.get("content-length", 0)) > _LIMIT_BYTES:
+    if int(request.headers.get("content-length", 0)) > LIMIT_BYTES:
         raise _too_long()
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > _LIMIT_BYTES:
+                if len(body) > LIMIT_BYTES:
                     raise _too_long()
     except TimeoutError:
         message = f"The request did not come within {seconds:g} s. Send it again."
@@ -52,7 +52,7 @@ def read_fields(body: bytes) -> dict[str, Any]:
 
 
 def _too_long() -> ApiError:
-    return ApiError(413, f"The request is over {_LIMIT_BYTES >> 20} MiB. Shorten it.")
+    return ApiError(413, f"The request is over {LIMIT_BYTES >> 20} MiB. Shorten it.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -23,13 +23,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
 from archipel.hosts import LOCAL_HOSTS
 from archipel.serve import messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
+from archipel.serve.annex import NO_ANNEX, Annex, Ask, request_from_within
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
@@ -68,12 +69,13 @@ class Gateway:
     observer: Observer
     metrics: Metrics
     body_seconds: float
+    annex: Annex
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse(document())
+        return JSONResponse(document(self.annex))
 
     async def models(self, request: Request) -> Response:
         caller = await self.access.admit(request)
@@ -102,6 +104,22 @@ class Gateway:
             return ResponsesDialect(fields, int(time.time()))
 
         return await self._translated(request, ResponsesRequest, responses.to_chat_request, dialect)
+
+    def asking(self, dispatcher: Dispatcher) -> Ask:
+        """How the annex asks what clients may ask."""
+
+        async def ask(path: str, body: bytes, access: Access) -> bytes:
+            gateway = replace(self, access=access)
+            handlers = {
+                "/v1/chat/completions": gateway.chat,
+                "/v1/completions": gateway.completions,
+                "/v1/embeddings": gateway.embeddings,
+                "/v1/responses": gateway.responses,
+            }
+            response = await handlers[path](request_from_within(path, body, dispatcher))
+            return bytes(response.body)
+
+        return ask
 
     async def _translated(
         self,
@@ -195,19 +213,20 @@ def create_app(
     observer: Observer | None = None,
     metrics: Metrics | None = None,
     *,
-    pages: Sequence[BaseRoute] = (),
+    annex: Annex = NO_ANNEX,
     body_seconds: float = _BODY_SECONDS,
 ) -> Starlette:
-    """The service over its providers, and `pages` for people. Without keys it answers to this
-    machine's names only."""
+    """The service over its providers. Without keys it answers to this machine's names only."""
     metrics = metrics or Metrics()
-    gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds)
+    gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds, annex)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            yield {"dispatcher": Dispatcher(directory, session, draw=draw, metrics=metrics)}
+            dispatcher = Dispatcher(directory, session, draw=draw, metrics=metrics)
+            async with annex.working(gateway.asking(dispatcher)):
+                yield {"dispatcher": dispatcher}
             await gateway.observer.leave()  # before the session, whose end would look like failures
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
@@ -223,7 +242,7 @@ def create_app(
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
-            *pages,
+            *annex.routes,
         ],
         middleware=[local_only] if access.is_local else [],
         exception_handlers={

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from archipel import __version__
+from archipel.serve.annex import NO_ANNEX, Annex
 from archipel.serve.request_fields import (
     ChatRequest,
     CompletionRequest,
@@ -31,21 +32,24 @@ _WRONG = {
     "403": "A page of another site, or a key that is not for this.",
     "404": "There is no such model, or the key does not open it.",
     "408": "The body did not come in time.",
+    "409": "A batch reads the file, or the batch has ended.",
     "413": "The request is too long.",
     "429": "A limit has no room for the request.",
     "4XX": "The model's provider refused the request, with this status.",
+    "500": "The file was altered where it is kept.",
     "502": "The model's provider refused the request in words that are not OpenAI's.",
     "503": "Nothing that serves the model answers just now, or the accounts can't be written.",
 }
 _FOR_ALL = ("400",)  # a host that is not this machine, on a service without keys
 _FOR_CALLERS = (*_FOR_ALL, "401", "403", "503")
+_FOR_QUESTIONS = tuple(status for status in _WRONG if status not in ("409", "500"))
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
 _PROVIDER = {
     "X-Archipel-Provider": {"description": "Who answered.", "schema": {"type": "string"}},
 }
 
 
-def document() -> dict[str, Any]:
+def document(annex: Annex = NO_ANNEX) -> dict[str, Any]:
     """The document as JSON values."""
     _, found = models_json_schema(
         [(model, "validation") for model in _REQUESTS],
@@ -74,9 +78,10 @@ def document() -> dict[str, Any]:
                     "The next turn, as Anthropic's.", "MessagesRequest", "Message", "MessagesError"
                 )
             },
+            **annex.paths,
         },
         "components": {
-            "schemas": {**found["$defs"], **_ANSWERS},
+            "schemas": {**found["$defs"], **_ANSWERS, **annex.schemas},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"bearer": []}],
@@ -84,26 +89,32 @@ def document() -> dict[str, Any]:
 
 
 def _get(summary: str, answer: str, wrong: tuple[str, ...]) -> dict[str, Any]:
-    right = {"description": summary, "content": _json(answer)}
-    return {"summary": summary, "responses": {"200": right, **_errors(wrong)}}
+    right = answer_of(summary, json_of(answer))
+    return {"summary": summary, "responses": {"200": right, **errors_of(wrong)}}
+
+
+def answer_of(summary: str, content: dict[str, Any]) -> dict[str, Any]:
+    """A right answer."""
+    return {"description": summary, "content": content}
 
 
 def _post(summary: str, request: str, answer: str, error: str = "Error") -> dict[str, Any]:
-    content = _json(answer) | {"text/event-stream": {}}
+    content = json_of(answer) | {"text/event-stream": {}}
     right = {"description": summary, "headers": _PROVIDER, "content": content}
     return {
         "summary": summary,
-        "requestBody": {"required": True, "content": _json(request)},
-        "responses": {"200": right, **_errors(tuple(_WRONG), error)},
+        "requestBody": {"required": True, "content": json_of(request)},
+        "responses": {"200": right, **errors_of(_FOR_QUESTIONS, error)},
     }
 
 
-def _errors(statuses: tuple[str, ...], schema: str = "Error") -> dict[str, Any]:
+def errors_of(statuses: tuple[str, ...], schema: str = "Error") -> dict[str, Any]:
+    """Wrong answers, by status."""
     return {status: _error(status, schema) for status in statuses}
 
 
 def _error(status: str, schema: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": _WRONG[status], "content": _json(schema)}
+    found: dict[str, Any] = {"description": _WRONG[status], "content": json_of(schema)}
     if status == "400":  # what is not HTTP, or names another host, is refused before it is read
         found["content"] |= {"text/plain": {"schema": {"type": "string"}}}
     if status in ("429", "503"):
@@ -111,15 +122,18 @@ def _error(status: str, schema: str) -> dict[str, Any]:
     return found
 
 
-def _json(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": _ref(schema)}}
+def json_of(schema: str) -> dict[str, Any]:
+    """The content of a JSON body with a schema of the document."""
+    return {"application/json": {"schema": ref(schema)}}
 
 
-def _ref(schema: str) -> dict[str, Any]:
+def ref(schema: str) -> dict[str, Any]:
+    """A schema of the document."""
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
-def _object(fields: Mapping[str, Any], *optional: str) -> dict[str, Any]:
+def object_of(fields: Mapping[str, Any], *optional: str) -> dict[str, Any]:
+    """The schema of an object that has these fields."""
     required = [name for name in fields if name not in optional]
     return {"type": "object", "properties": dict(fields), "required": required}
 
@@ -132,46 +146,48 @@ _OPEN: dict[str, Any] = {"security": []}
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _WHOLE = {"type": "integer"}
-_MESSAGE = _object({"role": _TEXT, "content": _TEXT_OR_NULL}, "content")
-_MODEL = _object({"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT})
+_MESSAGE = object_of({"role": _TEXT, "content": _TEXT_OR_NULL}, "content")
+_MODEL = object_of(
+    {"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT}
+)
 _VECTOR = {"anyOf": [_list({"type": "number"}), {"type": "string", "contentEncoding": "base64"}]}
 _ERROR = {"message": _TEXT, "type": _TEXT, "param": _TEXT_OR_NULL, "code": _TEXT_OR_NULL}
 _ANSWERS = {
-    "Health": _object({"status": {"const": "ok"}}),
-    "Models": _object({"object": {"const": "list"}, "data": _list(_MODEL)}),
-    "ChatCompletion": _object(
+    "Health": object_of({"status": {"const": "ok"}}),
+    "Models": object_of({"object": {"const": "list"}, "data": _list(_MODEL)}),
+    "ChatCompletion": object_of(
         {
             "choices": _list(
-                _object({"index": _WHOLE, "message": _MESSAGE, "finish_reason": _TEXT_OR_NULL})
+                object_of({"index": _WHOLE, "message": _MESSAGE, "finish_reason": _TEXT_OR_NULL})
             ),
-            "usage": _ref("Usage"),
+            "usage": ref("Usage"),
         },
         "usage",
     ),
-    "Completion": _object(
+    "Completion": object_of(
         {
             "choices": _list(
-                _object({"index": _WHOLE, "text": _TEXT, "finish_reason": _TEXT_OR_NULL})
+                object_of({"index": _WHOLE, "text": _TEXT, "finish_reason": _TEXT_OR_NULL})
             ),
-            "usage": _ref("Usage"),
+            "usage": ref("Usage"),
         },
         "usage",
     ),
-    "Embeddings": _object(
+    "Embeddings": object_of(
         {
-            "data": _list(_object({"index": _WHOLE, "embedding": _VECTOR})),
-            "usage": _ref("Usage"),
+            "data": _list(object_of({"index": _WHOLE, "embedding": _VECTOR})),
+            "usage": ref("Usage"),
         },
         "usage",
     ),
-    "Response": _object(
+    "Response": object_of(
         {
             "object": {"const": "response"},
             "status": {"enum": ["completed", "incomplete"]},
             "output": _list({"type": "object"}),
         }
     ),
-    "Message": _object(
+    "Message": object_of(
         {
             "type": {"const": "message"},
             "role": {"const": "assistant"},
@@ -179,13 +195,13 @@ _ANSWERS = {
             "stop_reason": _TEXT_OR_NULL,
         }
     ),
-    "MessagesError": _object(
-        {"type": {"const": "error"}, "error": _object({"type": _TEXT, "message": _TEXT})}
+    "MessagesError": object_of(
+        {"type": {"const": "error"}, "error": object_of({"type": _TEXT, "message": _TEXT})}
     ),
-    "Usage": _object(
+    "Usage": object_of(
         {"prompt_tokens": _WHOLE, "completion_tokens": _WHOLE, "total_tokens": _WHOLE},
         "completion_tokens",
         "total_tokens",
     ),
-    "Error": _object({"error": _object(_ERROR)}),
+    "Error": object_of({"error": object_of(_ERROR)}),
 }

@@ -23,12 +23,12 @@ from archipel.serve.admin.app import admin_page
 from archipel.serve.admin.desk import Desk
 from archipel.serve.admin.health import Ward
 from archipel.serve.admin.recent import Recent
+from archipel.serve.annex import NO_ANNEX, Annex
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
-from archipel.serve.login.door import Door
 from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer
@@ -86,7 +86,8 @@ async def service(
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
-            provider's secret is lacking; the metrics' port is taken.
+            provider's secret is lacking; the metrics' port is taken; the files' store can't be
+            opened.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -100,11 +101,12 @@ async def service(
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
-        pages: Sequence[BaseRoute] = ()
+        annex = _annex(settings, access)
         if login:
             ward = Ward(directory, Recent(metrics.providers_gave), engines)
-            pages = [*login.pages, await _admin(settings, login.door, ward, stack)]
-        app = create_app(directory, access, observer, metrics, pages=pages)
+            pages = await _pages(settings, login, ward, stack)
+            annex = replace(annex, routes=[*annex.routes, *pages])
+        app = create_app(directory, access, observer, metrics, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
 
@@ -152,14 +154,25 @@ async def _access(
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
 
 
-async def _admin(
-    settings: Settings, door: Door, ward: Ward, stack: contextlib.AsyncExitStack
-) -> BaseRoute:
-    """The admin page; what it needs runs until the stack ends."""
+async def _pages(
+    settings: Settings, login: Login, ward: Ward, stack: contextlib.AsyncExitStack
+) -> Sequence[BaseRoute]:
+    """Of the login and of the administrators; what they need runs until the stack ends."""
     assert settings.accounts is not None
     await stack.enter_async_context(ward.recent.looking())
-    studies = replace(door, threads=stack.enter_context(ThreadPoolExecutor(_STUDIES)))
-    return admin_page(Desk(door, studies, ward, settings.accounts.currency))
+    studies = replace(login.door, threads=stack.enter_context(ThreadPoolExecutor(_STUDIES)))
+    return [*login.pages, admin_page(Desk(login.door, studies, ward, settings.accounts.currency))]
+
+
+def _annex(settings: Settings, access: Access) -> Annex:
+    """Files and batches, if the settings want them."""
+    if settings.files is None or settings.accounts is None:
+        return NO_ANNEX
+    from archipel.serve.batches.opened import files_and_batches  # 6 MB
+
+    assert isinstance(access, AccountAccess)
+    share, parallel = settings.accounts.batch_price_share, settings.batches.parallel
+    return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

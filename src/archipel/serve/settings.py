@@ -108,6 +108,7 @@ class AccountsTable(_Table):
     database: str | None = Field(default=None, description="URL without a password")
     answer_tokens: int = Field(default=2048, ge=1, le=1 << 20)
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    batch_price_share: float = Field(default=0.5, ge=0, le=1, description="of a batch's lines")
 
     @field_validator("database")
     @classmethod
@@ -115,6 +116,21 @@ class AccountsTable(_Table):
         if url and re.match(r"[^/]*//[^/@]*:[^/@]*@", url):
             raise ValueError("the URL has a password: put the whole URL into DATABASE_URL instead")
         return url
+
+
+class FilesTable(_Table):
+    """`[files]`: clients keep files here, and have batches of requests made from them."""
+
+    store: str | None = Field(default=None, description="URL; a folder in ARCHIPEL_HOME")
+    file_megabytes: int = Field(default=200, ge=1, le=512)
+    project_gigabytes: float = Field(default=20.0, gt=0, le=1e6)
+    keep_days: float = Field(default=30.0, gt=0, le=36_500)
+
+
+class BatchesTable(_Table):
+    """`[batches]`: how much batches take of what serves live requests too."""
+
+    parallel: int = Field(default=2, ge=1, le=1024, description="lines asked at once, a process")
 
 
 class MetricsTable(_Table):
@@ -159,13 +175,17 @@ class Settings(_Table):
     metrics: MetricsTable | None = None
     login: LoginTable = LoginTable()
     oidc: OidcTable | None = None
+    files: FilesTable | None = None
+    batches: BatchesTable = BatchesTable()
 
     @model_validator(mode="after")
-    def _login_has_accounts(self) -> "Settings":
+    def _accounts_are_there(self) -> "Settings":
         if self.accounts is None and (self.oidc or self.login != LoginTable()):
             raise ValueError(
                 "[login] and [oidc] are for people, who are in accounts: add [accounts]"
             )
+        if self.accounts is None and self.files:
+            raise ValueError("[files] without [accounts]: a file belongs to a key's project")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from archipel.serve.providers import Call, Provider, Question
 from archipel.serve.routing import Target
 
 _CONNECT_SECONDS = 10.0
+_STALE_SECONDS = 2.0  # in which a connection that a provider had closed already is found out
 _SILENCE_SECONDS = 300.0  # between two pieces of a stream that has begun
 _HEAD_LIMIT_BYTES = 1 << 20  # of a stream before its first token
 _ANSWER_LIMIT_BYTES = 64 << 20
@@ -92,12 +94,7 @@ async def ask(
 async def _answer(
     session: aiohttp.ClientSession, call: Call, question: Question, target: Target
 ) -> Answer:
-    response = await session.post(
-        call.url,
-        data=call.body,
-        headers={"Content-Type": "application/json", **call.headers},
-        allow_redirects=False,
-    )
+    response = await _sent(session, call)
     try:
         if response.status != 200:
             raise _refusal(response.status, await _whole(response))
@@ -117,6 +114,20 @@ async def _answer(
         call.done()
 
     return Answer(target, content_type, head, _rest(pieces), close)
+
+
+async def _sent(session: aiohttp.ClientSession, call: Call) -> aiohttp.ClientResponse:
+    """Send it; a second time if the connection ends at once, without a byte of an answer: providers
+    close connections that were idle, and now and then just when they are used again."""
+    headers = {"Content-Type": "application/json", **call.headers}
+    began = time.monotonic()
+    try:
+        return await session.post(call.url, data=call.body, headers=headers, allow_redirects=False)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        refused = isinstance(error, aiohttp.ClientConnectorError)
+        if refused or time.monotonic() - began > _STALE_SECONDS:
+            raise
+    return await session.post(call.url, data=call.body, headers=headers, allow_redirects=False)
 
 
 def _happened(error: Exception) -> str:

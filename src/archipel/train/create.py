@@ -13,6 +13,7 @@ from archipel.errors import ConfigError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
+from archipel.ledger.tempo import SNAPSHOT_CYCLES
 from archipel.models.checkpoint import load_model, new_model
 from archipel.models.sizes import has_weights, model_config
 from archipel.store import Store
@@ -20,9 +21,6 @@ from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.state import GlobalState, digest_of_all
 
-# A cycle is one round of every fragment. After so many, the commits weigh about as much as a
-# snapshot (64 bits a parameter): snapshots cost no more than the exchange, and joining is near.
-_SNAPSHOT_CYCLES = {"none": 4, "int8": 8, "int4": 16, "sparse": 64}
 _FEW_STEPS = 8
 _TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
 
@@ -147,7 +145,7 @@ def _spec(
         seed=options.seed,
         heartbeat_seconds=options.heartbeat_seconds,
         dead_after_seconds=options.dead_after_seconds,
-        snapshot_every_cycles=options.snapshot_every_cycles or _SNAPSHOT_CYCLES[options.codec],
+        snapshot_every_cycles=options.snapshot_every_cycles or SNAPSHOT_CYCLES[options.codec],
         keep_history=options.keep_history,
     )
 

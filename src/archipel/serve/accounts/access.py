@@ -1,11 +1,13 @@
 """Keys for many: who sends one, what it opens, and what each request takes of its limits."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 
 from archipel.database import Database
@@ -29,6 +31,21 @@ from archipel.serve.routing import Policy, Price, Target
 _REMEMBERED_SECONDS = 1.0  # that a key is still good for after it was revoked
 _REMEMBERED_KEYS = 10_000
 _FREE = Price(0, 0)
+_Of = TypeVar("_Of")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a key asks: where its requests are settled, and at what share of the price."""
+
+    settle: Callable[[Reservation, Took], None]
+    batch: str | None = None  # whose lines the requests are; None: they are live
+    batch_price_share: float = 1.0
+
+    def nanos(self, price: Price, prompt_tokens: int, completion_tokens: int) -> int:
+        """What a request costs; rounded up, so that no budget is overspent."""
+        full = price.nanos(prompt_tokens, completion_tokens)
+        return full if self.batch is None else math.ceil(full * self.batch_price_share)
 
 
 @dataclass(frozen=True)
@@ -45,54 +62,87 @@ class AccountAccess:
 
     async def admit(self, request: Request) -> Caller:
         """As `Access.admit`."""
-        key = await self._key(sent_key(request))
-        endpoint = request.scope["path"].removeprefix("/v1")
-        if key.endpoints is not None and endpoint not in key.endpoints:
-            raise ApiError(403, f"This key is not for {endpoint}.", "forbidden")
-        return _KeyCaller(key, self)
+        key = await self.key(request, request.scope["path"].removeprefix("/v1"))
+        return _KeyCaller(key, self, Terms(self.meter.settle))
 
-    async def _key(self, secret: str) -> Key:
+    async def key(self, request: Request, endpoint: str) -> Key:
+        """The key that a request has, for an endpoint below /v1.
+
+        Raises:
+            ApiError: it may not use it.
+        """
+        secret = sent_key(request)
         if not keys.looks_like_key(secret):
             raise unknown_key()
-        hashed, now = keys.digest(secret, self.pepper), self.clock()
-        until, key = self.known.get(hashed, (0.0, None))
+        hashed = keys.digest(secret, self.pepper)
+        return may_use(await self._known(hashed, keys.find, hashed), endpoint)
+
+    async def key_by_id(self, id: int, endpoint: str) -> Key:
+        """As `key`, without its secret."""
+        return may_use(await self._known(f"#{id}", keys.find_by_id, id), endpoint)
+
+    async def _known(
+        self, name: str, find: Callable[[Connection, _Of, float], Key | None], of: _Of
+    ) -> Key:
+        now = self.clock()
+        until, key = self.known.get(name, (0.0, None))
         if key is not None and now < until:
             return key
+
+        def look_up() -> Key | None:
+            with self.database.reading() as connection:
+                return find(connection, of, now)
+
         try:
-            found = await asyncio.to_thread(self._look_up, hashed, now)
+            found = await asyncio.to_thread(look_up)
         except DatabaseError as error:
-            raise _no_books() from error
+            raise no_books() from error
         if found is None:
-            self.known.pop(hashed, None)
+            self.known.pop(name, None)
             raise unknown_key()
         if len(self.known) >= _REMEMBERED_KEYS:
             self.known.clear()
-        self.known[hashed] = now + _REMEMBERED_SECONDS, found
+        self.known[name] = now + _REMEMBERED_SECONDS, found
         return found
 
-    def _look_up(self, hashed: str, now: float) -> Key | None:
-        with self.database.reading() as connection:
-            return keys.find(connection, hashed, now)
+
+@dataclass(frozen=True)
+class LineAccess:
+    """A batch's lines are asked by the key that made the batch, as long as it is good."""
+
+    accounts: AccountAccess
+    key: int
+    terms: Terms
+    is_local = False
+
+    async def admit(self, request: Request) -> Caller:
+        """As `Access.admit`."""
+        endpoint = request.scope["path"].removeprefix("/v1")
+        key = await self.accounts.key_by_id(self.key, endpoint)
+        return _KeyCaller(key, self.accounts, self.terms)
 
 
 @dataclass(frozen=True)
 class _KeyCaller:
     key: Key
     access: AccountAccess
+    terms: Terms
 
     def may_ask(self, model: str) -> bool:
         return self.key.models is None or model in self.key.models
 
     async def begin(self, question: Question, policy: Policy) -> Visit:
         question, need, hides_usage = self._bounded(question, policy)
-        asked = Asked(self.key, question.endpoint, policy.name, need)
+        asked = Asked(self.key, question.endpoint, policy.name, need, self.terms.batch)
         try:
             reservation = await self.access.meter.reserve(asked)
         except OverLimit as error:
             raise _over_limit(error, self.access.clock()) from error
         except DatabaseError as error:
-            raise _no_books() from error
-        return _Metered(question, _headers(reservation), hides_usage, reservation, self.access)
+            raise no_books() from error
+        return _Metered(
+            question, _headers(reservation), hides_usage, reservation, self.access.clock, self.terms
+        )
 
     def _bounded(self, question: Question, policy: Policy) -> tuple[Question, Need, bool]:
         """The question with a limit to its answer where the key has limits, and so that a stream
@@ -125,7 +175,7 @@ class _KeyCaller:
                 "kept. Ask the administrator to put prices into its route.",
                 "price_unknown",
             )
-        return max((price or _FREE).nanos(prompt, completion) for price in prices)
+        return max(self.terms.nanos(price or _FREE, prompt, completion) for price in prices)
 
     def _is_limited(self, what: What) -> bool:
         return any(limit.what == what for limit in self.key.limits)
@@ -137,7 +187,8 @@ class _Metered:
     headers: Mapping[str, str]
     hides_usage: bool
     reservation: Reservation
-    access: AccountAccess
+    clock: Callable[[], float]
+    terms: Terms
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         """Settle it."""
@@ -145,15 +196,15 @@ class _Metered:
         price = (target.price if target else None) or _FREE
         took = Took(
             outcome=outcome,
-            seconds=round(max(0.0, self.access.clock() - self.reservation.began), 3),
+            seconds=round(max(0.0, self.clock() - self.reservation.began), 3),
             provider=target.provider if target else None,
             provider_model=target.model if target else None,
             prompt_tokens=tokens.prompt,
             completion_tokens=tokens.completion,
             estimated=tokens.estimated,
-            nanos=price.nanos(tokens.prompt, tokens.completion),
+            nanos=self.terms.nanos(price, tokens.prompt, tokens.completion),
         )
-        self.access.meter.settle(self.reservation, took)
+        self.terms.settle(self.reservation, took)
 
 
 def _headers(reservation: Reservation) -> dict[str, str]:
@@ -174,8 +225,9 @@ def _over_limit(error: OverLimit, now: float) -> ApiError:
     if limit.what == "money":
         message = f"The {limit.scope}'s budget for this {limit.per} has no room for this request."
         return ApiError(429, message, "insufficient_quota")
-    wait = seconds_left(limit.per, now)
+    headers = retry_after(seconds_left(limit.per, now))
     if wanted > limit.amount:
+        headers = {}  # to come back later is of no use
         message = (
             f"This request may take {wanted:,} {limit.what}; the {limit.scope}'s limit is "
             f"{limit.amount:,} a {limit.per}. Shorten it, or ask for a shorter answer."
@@ -184,9 +236,21 @@ def _over_limit(error: OverLimit, now: float) -> ApiError:
         message = f"The {limit.scope} has {limit.amount:,} requests under way, its limit."
     else:
         message = f"The {limit.scope}'s limit is {limit.amount:,} {limit.what} a {limit.per}."
-    return ApiError(429, message, "rate_limit_exceeded", headers=retry_after(wait))
+    return ApiError(429, message, "rate_limit_exceeded", headers=headers)
 
 
-def _no_books() -> ApiError:
+def may_use(key: Key, endpoint: str) -> Key:
+    """The key, if it is for the endpoint below /v1.
+
+    Raises:
+        ApiError: it is not.
+    """
+    if key.endpoints is not None and endpoint not in key.endpoints:
+        raise ApiError(403, f"This key is not for {endpoint}.", "forbidden")
+    return key
+
+
+def no_books() -> ApiError:
+    """What clients are told while the database can't be used."""
     message = "The service can't reach its books, so it lets nobody ask. Send the request again."
     return ApiError(503, message, "accounts_unavailable", headers=retry_after(5))

@@ -29,6 +29,7 @@ from archipel.serve.accounts.limits import (
 from archipel.serve.accounts.tables import reservations, usage, workers
 
 _LOST_SECONDS = 60.0  # after which a process that is not heard of is dead
+_ASKED_AGAIN = ("left", "lost")
 _ROWS = 5_000  # in a statement: SQLite takes 32,766 values
 _Item = TypeVar("_Item")
 
@@ -50,6 +51,7 @@ class Asked:
     endpoint: str
     model: str  # the public name
     need: Need
+    batch: str | None = None  # whose line it is
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Reservation:
 class Took:
     """How a request ended."""
 
-    outcome: str  # answered, failed, left
+    outcome: str  # answered, failed, left; lost with its process
     seconds: float
     provider: str | None = None
     provider_model: str | None = None
@@ -111,17 +113,21 @@ def _admitted(
     return Reservation(str(uuid.uuid4()), asked, now, wanted, requests, tokens)
 
 
-def settle(connection: Connection, ended: Sequence[tuple[Reservation, Took]]) -> None:
-    """Write what requests took and give back the rest. What was settled before stays as it is."""
+def settle(connection: Connection, ended: Sequence[tuple[Reservation, Took]]) -> list[str]:
+    """Write what requests took and give back the rest. What was settled before stays as it is; the
+    ids of the others. A batch's line that was left or lost will be asked again: it has no row."""
     once = {reservation.id: (reservation, took) for reservation, took in ended}
     back: defaultdict[Counter, int] = defaultdict(int)
     rows = []
-    for reservation, took in map(once.__getitem__, _closed(connection, once)):
-        rows.append(_usage(reservation, took))
+    closed = _closed(connection, once)
+    for reservation, took in map(once.__getitem__, closed):
+        if reservation.asked.batch is None or took.outcome not in _ASKED_AGAIN:
+            rows.append(_usage(reservation, took))
         for charge in reservation.charges:
             back[charge.counter] -= given_back(charge, took.need)
     _add(connection, back)
     _insert(connection, usage, rows)
+    return closed
 
 
 def beat(connection: Connection, worker: str, now: float) -> None:
@@ -131,17 +137,18 @@ def beat(connection: Connection, worker: str, now: float) -> None:
 
 
 def settle_lost(connection: Connection, now: float) -> list[str]:
-    """Settle what dead processes left under way at what it reserved; the requests' ids."""
+    """Settle what dead processes left under way at what it reserved, and the lines of batches at
+    nothing; the ids of those that are billed."""
     dead = select(workers.c.id).where(workers.c.seen < now - _LOST_SECONDS)
     found = connection.execute(select(reservations).where(reservations.c.worker.in_(dead)))
     lost = [_reservation(row.id, row.began, row.asked) for row in found]
     settle(connection, [(one, _took_all(one, now)) for one in lost])
     connection.execute(workers.delete().where(workers.c.seen < now - _LOST_SECONDS))
-    return [one.id for one in lost]
+    return [one.id for one in lost if one.asked.batch is None]
 
 
 def _took_all(reservation: Reservation, now: float) -> Took:
-    need = reservation.asked.need
+    need = reservation.asked.need if reservation.asked.batch is None else Need(0, 0)
     return Took(
         outcome="lost",
         seconds=now - reservation.began,
@@ -156,16 +163,16 @@ def _row(reservation: Reservation, worker: str) -> tuple[Any, ...]:
     limits = [[one.id, one.scope, one.what, one.per, one.amount] for one in key.limits]
     who = [key.id, key.project, key.organisation]
     need = [asked.need.tokens, asked.need.nanos]
-    kept = json.dumps([who, asked.endpoint, asked.model, need, limits])
+    kept = json.dumps([who, asked.endpoint, asked.model, need, limits, asked.batch])
     return reservation.id, worker, reservation.began, kept
 
 
 def _reservation(id: str, began: float, kept: Sequence[Any]) -> Reservation:
     """As `_row` wrote it; of its key, what books need."""
-    who, endpoint, model, need, limits = kept
+    who, endpoint, model, need, limits, *batch = kept  # absent in rows from before migration 0003
     id_, project, organisation = who
     key = Key(id_, project, organisation, None, None, None, tuple(Limit(*one) for one in limits))
-    asked = Asked(key, endpoint, model, Need(*need))
+    asked = Asked(key, endpoint, model, Need(*need), *batch)
     return Reservation(id, asked, began, charges(key.limits, asked.need, began), None, None)
 
 
@@ -175,7 +182,7 @@ def _usage(reservation: Reservation, took: Took) -> tuple[Any, ...]:
     who = (key.organisation, key.project, key.id, asked.endpoint, asked.model)
     by = (took.provider, took.provider_model, took.outcome)
     what = (took.prompt_tokens, took.completion_tokens, took.estimated, took.nanos)
-    return (reservation.id, reservation.began, took.seconds, *who, *by, *what)
+    return (reservation.id, reservation.began, took.seconds, *who, *by, *what, asked.batch)
 
 
 def _closed(connection: Connection, ids: Collection[str]) -> list[str]:

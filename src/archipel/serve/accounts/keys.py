@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from archipel import config
 from archipel.errors import ConfigError
@@ -82,8 +82,18 @@ def _private(path: str, flags: int) -> int:
 
 
 def find(connection: Connection, hashed: str, now: float) -> Key | None:
-    """The key with this digest, if it is neither revoked nor expired, and if it is a person's,
-    they are in its project and not disabled."""
+    """The key with this digest, if it may be used."""
+    return _find(connection, keys.c.digest == hashed, now)
+
+
+def find_by_id(connection: Connection, id: int, now: float) -> Key | None:
+    """The key with this number, if it may be used."""
+    return _find(connection, keys.c.id == id, now)
+
+
+def _find(connection: Connection, which: ColumnElement[bool], now: float) -> Key | None:
+    """A key that is neither revoked nor expired; if it is a person's, they are in its project and
+    not disabled."""
     is_in = (memberships.c.person == keys.c.person) & (memberships.c.project == keys.c.project)
     may_use = people.c.disabled.is_(None) & or_(people.c.role == "admin", memberships.c.role != "")
     wanted = (
@@ -91,7 +101,7 @@ def find(connection: Connection, hashed: str, now: float) -> Key | None:
         .join(projects, keys.c.project == projects.c.id)
         .outerjoin(people, keys.c.person == people.c.id)
         .outerjoin(memberships, is_in)
-        .where(keys.c.digest == hashed, keys.c.revoked.is_(None))
+        .where(which, keys.c.revoked.is_(None))
         .where(or_(keys.c.expires.is_(None), keys.c.expires > now))
         .where(or_(keys.c.person.is_(None), may_use))
     )

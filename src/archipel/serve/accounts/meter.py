@@ -72,6 +72,11 @@ class Meter:
         self._queue: queue.SimpleQueue[_Entry | _Settlement | None] = queue.SimpleQueue()
         self._heard = float("-inf")
 
+    @property
+    def worker(self) -> str:
+        """This process, as it is in the table of those that are alive."""
+        return self._worker
+
     @contextlib.asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
         """Write for the time of the block; all that was settled in it is written in the end."""

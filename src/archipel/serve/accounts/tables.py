@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -136,6 +137,7 @@ usage = Table(
     Column("completion_tokens", BigInteger, nullable=False),
     Column("estimated", Boolean, nullable=False),  # the provider did not say how many tokens
     Column("nanos", BigInteger, nullable=False),
+    Column("batch", String(40)),  # whose line it was; null: a live request
 )
 drains = Table(
     "drains",
@@ -170,6 +172,50 @@ shadow_answers = Table(
     Column("words", Double),  # F1 of the answers' words
     Column("same", Boolean),
     Column("calls_agree", Boolean),  # null: neither calls a tool
+)
+files = Table(
+    "files",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("project", _Number, ForeignKey("projects.id"), nullable=False, index=True),
+    Column("name", String(255), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("digests", JSON, nullable=False),  # SHA-256 of each piece
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+)
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("project", _Number, ForeignKey("projects.id"), nullable=False, index=True),
+    Column("key", _Number, ForeignKey("keys.id"), nullable=False),  # that made it, and asks
+    Column("endpoint", String(64), nullable=False),
+    Column("input_file", String(40), nullable=False),
+    Column("metadata", JSON),
+    Column("output_seconds", Double),  # that its files are kept; null: as others
+    Column("status", String(16), nullable=False, index=True),
+    Column("worker", String(36)),  # the process that works on it; dead if not in workers
+    *(Column(name, Double) for name in ("created", "expires", "in_progress", "finalizing")),
+    *(Column(name, Double) for name in ("completed", "failed", "expired")),
+    *(Column(name, Double) for name in ("cancelling", "cancelled")),
+    Column("total_lines", Integer, nullable=False),
+    Column("right_lines", Integer, nullable=False),  # answered with 200
+    Column("wrong_lines", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("errors", JSON),  # of an input file that can't be used
+    Column("output_file", String(40)),
+    Column("error_file", String(40)),
+)
+batch_answers = Table(
+    "batch_answers",
+    metadata,
+    Column("batch", String(40), ForeignKey("batches.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # of the input's line
+    Column("is_right", Boolean, nullable=False),
+    Column("line", LargeBinary, nullable=False),  # as it will be in the output or error file
 )
 audit = Table(
     "audit",

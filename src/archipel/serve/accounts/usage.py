@@ -20,11 +20,12 @@ GROUPS: Mapping[str, Any] = {
     "model": usage.c.model,
     "provider": usage.c.provider,
     "outcome": usage.c.outcome,
+    "batch": usage.c.batch,
 }
 _COLUMNS = (
     *("id", "began", "seconds", "organisation", "project", "person", "key", "endpoint", "model"),
     *("provider", "provider_model", "outcome", "prompt_tokens", "completion_tokens"),
-    *("estimated", "cost"),
+    *("estimated", "cost", "batch"),
 )
 
 

@@ -1,0 +1,126 @@
+"""A real engine with and without the service before it, and beside a busy neighbour.
+
+llama.cpp with SmolLM2-135M, on all cores. The same engine process is asked straight and through
+`archipel serve` with keys, limits and metering, in turns; tokens are those that its usage says.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import aiohttp
+
+from archipel.models.pull import pull
+from archipel.serve.engine import Address, Engine, EngineSettings
+from archipel.serve.weights import find_gguf
+from benchmarks.serving.load import Door, session
+
+_MODEL = "smollm2-135m"
+_MODELS = Path("build/models")  # kept between measurements
+_STREAMS = 8
+_TOKENS = 128
+_QUESTION = "Tell a long story about a sailor, a storm and a lighthouse."
+
+
+def weights() -> Path:
+    """The model's file, pulled where it is not here yet.
+
+    Raises:
+        ModelError: it can't be had.
+    """
+    pulled = pull(_MODEL, home=_MODELS, progress=lambda done, total: None)
+    return find_gguf(pulled.path, _MODELS)
+
+
+@contextmanager
+def engine(file: Path) -> Iterator[Address]:
+    """The engine's process, for the time of the block."""
+    with asyncio.Runner() as runner:
+        running = Engine(_MODEL, file, EngineSettings(context_tokens=1024, parallel=_STREAMS))
+        try:
+            yield runner.run(running.address())
+        finally:
+            runner.run(running.stop())
+
+
+def against(direct: Door, door: Door, rounds: int) -> dict[str, float | int]:
+    """Tokens a second through the service over the engine's own, for one stream and for eight."""
+    found: dict[int, list[tuple[float, float]]] = {1: [], _STREAMS: []}
+    asyncio.run(_rate(direct, _STREAMS))  # warm
+    for _ in range(rounds):
+        for streams, pairs in found.items():
+            pairs.append((asyncio.run(_rate(direct, streams)), asyncio.run(_rate(door, streams))))
+    one, many = (median(own for own, _ in pairs) for pairs in found.values())
+    return {
+        "engine_tokens_per_second": round(one, 1),
+        "engine_ratio_1_stream": _ratio(found[1]),
+        "engine_ratio_8_streams": _ratio(found[_STREAMS]),
+        "engine_8_streams_to_1": round(many / one, 2),
+    }
+
+
+def neighbour(door: Door, rounds: int) -> dict[str, float | int]:
+    """What is left of a stream's speed while a program keeps one core busy."""
+    pairs = []
+    for _ in range(rounds):
+        idle = asyncio.run(_rate(door, 1))
+        with _busy_core():
+            pairs.append((idle, asyncio.run(_rate(door, 1))))
+    return {"busy_neighbour_share": _ratio(pairs)}
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float:
+    return round(median(second / first for first, second in pairs), 4)
+
+
+async def _rate(door: Door, streams: int) -> float:
+    """Tokens a second of so many streams at once."""
+    async with session() as client:
+        began = time.perf_counter()
+        tokens = await asyncio.gather(*(_tokens(client, door, n) for n in range(streams)))
+        return sum(tokens) / (time.perf_counter() - began)
+
+
+async def _tokens(client: aiohttp.ClientSession, door: Door, number: int) -> int:
+    """Stream one answer to its end; how many tokens it has."""
+    body = {
+        "model": door.model,
+        "messages": [{"role": "user", "content": f"{_QUESTION} It is story {number}."}],
+        "max_tokens": _TOKENS,
+        "temperature": 0,
+        "ignore_eos": True,  # llama.cpp's: all answers have the same length
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    headers = {"Authorization": f"Bearer {door.key}"}
+    url = f"{door.url}/chat/completions"
+    tokens = 0
+    async with client.post(url, json=body, headers=headers) as response:
+        response.raise_for_status()
+        async for line in response.content:
+            if b'"usage"' in line and line.startswith(b"data: {"):
+                usage = json.loads(line.removeprefix(b"data: ")).get("usage") or {}
+                tokens = usage.get("completion_tokens", tokens)
+    return tokens
+
+
+@contextmanager
+def _busy_core() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def straight(address: Address) -> Door:
+    """The way in without a service."""
+    return replace(Door("", _MODEL), url=f"{address.url}/v1", key=address.api_key)
