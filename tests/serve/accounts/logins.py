@@ -13,6 +13,7 @@ from archipel.serve.access import OneKeyAccess
 from archipel.serve.accounts.passwords import hashed
 from archipel.serve.accounts.people import Role
 from archipel.serve.accounts.people_office import PeopleOffice
+from archipel.serve.annex import Annex
 from archipel.serve.gateway import create_app
 from archipel.serve.login.opened import opened_login
 from archipel.serve.login.settings import LoginTable, OidcTable
@@ -64,7 +65,7 @@ async def logins(
 
     opened = opened_login(accounts, PEPPER, table or LoginTable(), oidc, clock=clock)
     async with opened as login:
-        app = create_app(Directory({}, {}), OneKeyAccess("k"), pages=login.pages)
+        app = create_app(Directory({}, {}), OneKeyAccess("k"), annex=Annex(routes=login.pages))
         made = Logins(accounts, app, time.time(), login.first_password)
         yield made
 
