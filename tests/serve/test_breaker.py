@@ -46,6 +46,15 @@ def test_pauses_double_up_to_a_minute() -> None:
     assert pauses == [5, 10, 20, 40, 60, 60]
 
 
+def test_it_says_how_it_stands() -> None:
+    breaker = Breaker(failures=3).failed(0.0)
+    assert breaker.state(0.0) == "closed"
+    breaker = breaker.failed(0.0)
+    assert (breaker.state(4.9), breaker.state(5.0)) == ("open", "half_open")
+    assert breaker.begun().state(5.0) == "half_open"
+    assert breaker.begun().succeeded().state(5.0) == "closed"
+
+
 def test_failures_of_what_was_under_way_do_not_lengthen_a_pause() -> None:
     breaker = Breaker(failures=4).failed(100.0)
     assert breaker.failed(101.0) == breaker

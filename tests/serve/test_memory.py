@@ -14,7 +14,7 @@ import pytest
 
 from archipel.errors import ModelError
 from archipel.serve.engine import Address, Engine
-from archipel.serve.engines import Engines, Stay
+from archipel.serve.engines import Engines, Seen, Stay
 from archipel.serve.memory import Held, idle, to_unload
 from tests.serve.test_start import failure
 
@@ -85,6 +85,22 @@ class _Slow(Engine):
     async def stop(self) -> None:
         self.runs = False
         await self.may_leave.wait()
+
+
+def test_it_is_seen_which_models_are_in_memory_and_answer() -> None:
+    async def look() -> list[Seen]:
+        engines = {
+            "asked": (_Slow("asked", 3), Stay(pinned=True)),
+            "other": (_Slow("other", 4), Stay()),
+        }
+        held = Engines(engines, None, lambda: 0.0)
+        await held.lend("asked")
+        return held.seen()
+
+    assert asyncio.run(look()) == [
+        Seen("asked", True, 1, 3, True, None),
+        Seen("other", False, 0, 4, False, None),
+    ]
 
 
 def test_a_model_that_is_asked_while_another_leaves_stays() -> None:

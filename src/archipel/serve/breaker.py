@@ -4,6 +4,7 @@ The circuit breaker is Nygard's ("Release It!", 2007), the retry budget Finagle'
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 _FAILURES = 5  # in a row
 _FIRST_PAUSE_SECONDS = 5.0
@@ -30,6 +31,12 @@ class Breaker:
     def admits(self, now: float) -> bool:
         """Whether a request may go there."""
         return not self.is_open or (now >= self.until and not self.probing)
+
+    def state(self, now: float) -> Literal["closed", "open", "half_open"]:
+        """Half open: one request may find out, or is just finding out, whether it is well again."""
+        if not self.is_open:
+            return "closed"
+        return "half_open" if now >= self.until else "open"
 
     def begun(self) -> "Breaker":
         """After a request has gone there; on an open breaker it is the probe."""

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -29,6 +30,15 @@ class NoAnswer(ArchipelError):
     def __init__(self, message: str, retry_seconds: float) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
+
+
+@dataclass(frozen=True)
+class TargetState:
+    """How a target's breaker stands."""
+
+    state: str  # closed, open, half_open
+    failures: int  # in a row
+    rests_seconds: float  # until it may be asked again
 
 
 class Dispatcher:
@@ -98,6 +108,12 @@ class Dispatcher:
             raise problems[-1]
         reasons = "; ".join(map(_said, problems)) or "every target rests"
         raise NoAnswer(reasons, self._rest_seconds(policy))
+
+    def state_of(self, target: Target) -> TargetState:
+        """How a target is, as this dispatcher knows it."""
+        breaker, now = self._breakers.get(target, Breaker()), self._clock()
+        rests = max(0.0, breaker.until - now)
+        return TargetState(breaker.state(now), breaker.failures, rests)
 
     def _candidates(self, policy: Policy, question: Question) -> list[Target]:
         now, breakers = self._clock(), self._breakers

@@ -26,6 +26,18 @@ class Stay:
     pinned: bool = False  # it never leaves for another
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A model that runs here, as it is now."""
+
+    name: str
+    in_memory: bool
+    answering: int  # requests under way
+    memory_bytes: int  # a guess before it has run
+    pinned: bool
+    idle_seconds: float | None  # without a question, after which it leaves
+
+
 @dataclass
 class Lease:
     """A running engine that stays until `end` is called."""
@@ -100,6 +112,20 @@ class Engines:
             self._give_back(name)
             raise
         return Lease(address, lambda: self._give_back(name))
+
+    def seen(self) -> list[Seen]:
+        """All models, in the order of the settings."""
+        return [
+            Seen(
+                name,
+                engine.is_running,
+                self._leases[name],
+                engine.memory_bytes,
+                stay.pinned,
+                stay.idle_seconds,
+            )
+            for name, (engine, stay) in self._engines.items()
+        ]
 
     def _give_back(self, name: str) -> None:
         self._leases[name] -= 1

@@ -93,7 +93,7 @@ class Metrics:
         # By label values: to look one up in the library takes several times as long.
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)
-        self._providers = cache(providers.labels)
+        self._providers, self._all_providers = cache(providers.labels), providers
 
     def asked(self, endpoint: str) -> "Course":
         """A request has come."""
@@ -102,6 +102,15 @@ class Metrics:
     def provider_gave(self, provider: str, result: str) -> None:
         """A request to a provider is over: answered, failed, refused or abandoned."""
         self._providers(provider, result).inc()
+
+    def providers_gave(self) -> dict[tuple[str, str], float]:
+        """How many requests each provider has answered, failed…, since the start."""
+        return {
+            (sample.labels["provider"], sample.labels["result"]): sample.value
+            for metric in self._all_providers.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
 
     def reserving(self) -> AbstractContextManager[object]:
         """For the time in which a request is entered in the books."""

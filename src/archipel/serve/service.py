@@ -3,9 +3,12 @@
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from starlette.routing import BaseRoute
 
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
@@ -16,6 +19,10 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
+from archipel.serve.admin.app import admin_page
+from archipel.serve.admin.desk import Desk
+from archipel.serve.admin.health import Ward
+from archipel.serve.admin.recent import Recent
 from archipel.serve.annex import NO_ANNEX, Annex
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
@@ -28,6 +35,7 @@ from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
 
+_STUDIES = 2  # of the admin page at once
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +102,10 @@ async def service(
         directory = Directory(settings.policies(), providers)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
         annex = _annex(settings, access)
-        annex = replace(annex, routes=[*annex.routes, *(login.pages if login else ())])
+        if login:
+            ward = Ward(directory, Recent(metrics.providers_gave), engines)
+            pages = await _pages(settings, login, ward, stack)
+            annex = replace(annex, routes=[*annex.routes, *pages])
         app = create_app(directory, access, observer, metrics, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
@@ -141,6 +152,16 @@ async def _access(
         opened_login(database, pepper, settings.login, settings.oidc)
     )
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
+
+
+async def _pages(
+    settings: Settings, login: Login, ward: Ward, stack: contextlib.AsyncExitStack
+) -> Sequence[BaseRoute]:
+    """Of the login and of the administrators; what they need runs until the stack ends."""
+    assert settings.accounts is not None
+    await stack.enter_async_context(ward.recent.looking())
+    studies = replace(login.door, threads=stack.enter_context(ThreadPoolExecutor(_STUDIES)))
+    return [*login.pages, admin_page(Desk(login.door, studies, ward, settings.accounts.currency))]
 
 
 def _annex(settings: Settings, access: Access) -> Annex:

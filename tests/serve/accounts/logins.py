@@ -65,7 +65,7 @@ async def logins(
 
     opened = opened_login(accounts, PEPPER, table or LoginTable(), oidc, clock=clock)
     async with opened as login:
-        app = create_app(Directory({}, {}), OneKeyAccess("k"), annex=Annex(login.pages))
+        app = create_app(Directory({}, {}), OneKeyAccess("k"), annex=Annex(routes=login.pages))
         made = Logins(accounts, app, time.time(), login.first_password)
         yield made
 

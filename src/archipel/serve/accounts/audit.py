@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, String, cast, or_, select
+from sqlalchemy import text as sql
 
 from archipel.errors import IntegrityError
 from archipel.serve.accounts.tables import audit
@@ -32,7 +33,7 @@ def record(
 ) -> None:
     """Append an act in the transaction that carries it out."""
     if connection.dialect.name == "postgresql":  # two at once would follow the same row
-        connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+        connection.execute(sql("LOCK TABLE audit IN EXCLUSIVE MODE"))
     newest = select(audit.c.number, audit.c.digest).order_by(audit.c.number.desc()).limit(1)
     number, before = connection.execute(newest).one_or_none() or (0, _BEGINNING)
     row = Act(number + 1, time, actor, act, details, "")
@@ -55,6 +56,16 @@ def acts(connection: Connection) -> Iterator[Act]:
             )
         number, before = row.number, row.digest
         yield row
+
+
+def newest(connection: Connection, *, before: int, text: str, most: int) -> list[Act]:
+    """Rows numbered less than `before` that have a text in actor, act or details; the newest
+    first. They are not checked."""
+    searched = (audit.c.actor, audit.c.act, cast(audit.c.details, String))
+    has_text = or_(*(column.icontains(text, autoescape=True) for column in searched))
+    wanted = select(audit).where(audit.c.number < before, has_text)
+    found = connection.execute(wanted.order_by(audit.c.number.desc()).limit(most))
+    return [Act(**row) for row in found.mappings()]
 
 
 def _digest(before: str, row: Act) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import NANOS
@@ -83,25 +83,29 @@ def sums(connection: Connection, month: Month, by: str) -> list[Sum]:
     return sorted(each, key=lambda one: (-one.cost, -one.requests, one.group))
 
 
-def write_csv(connection: Connection, month: Month, file: TextIO) -> int:
-    """Write every request of the month; their number."""
+def write_csv(
+    connection: Connection, month: Month, file: TextIO, only: ColumnElement[bool] | None = None
+) -> int:
+    """Write every request of the month, or those of which a condition on `usage` is true; their
+    number."""
     writer = csv.writer(file)
     writer.writerow(_COLUMNS)
     count = 0
-    for row in _rows(connection, month):
+    for row in _rows(connection, month, true() if only is None else only):
         writer.writerow(row)
         count += 1
     return count
 
 
-def _rows(connection: Connection, month: Month) -> Iterator[list[Any]]:
+def _rows(connection: Connection, month: Month, only: ColumnElement[bool]) -> Iterator[list[Any]]:
     names = (
         organisations.c.name.label("organisation_name"),
         projects.c.name.label("project_name"),
         keys.c.prefix.label("key_prefix"),
         people.c.name.label("person"),
     )
-    wanted = _joined(select(usage, *names), month).order_by(usage.c.began, usage.c.id)
+    wanted = _joined(select(usage, *names), month).where(only)
+    wanted = wanted.order_by(usage.c.began, usage.c.id)
     for row in connection.execute(wanted.execution_options(yield_per=1000)).mappings():
         shown = dict(row) | {
             "began": datetime.fromtimestamp(row["began"], UTC).isoformat(timespec="milliseconds"),

@@ -183,8 +183,9 @@ def _me(its: Mapping[str, str], person: Person, has_password: bool) -> str:
         <dt>{its["email"]}</dt><dd>{escape(person.email or "–")}</dd>
         <dt>{its["projects"]}</dt><dd>{"<br>".join(projects) or its["no_projects"]}</dd>
       </dl>
+      <a class="button" href="/admin/">{its["usage_and_keys"]}</a>
       {password if has_password else ""}
-      <form method="post" action="/logout"><button>{its["log_out"]}</button></form>"""
+      <form method="post" action="/logout"><button class="quiet">{its["log_out"]}</button></form>"""
 
 
 async def _read_form(request: Request) -> dict[str, str]:
