@@ -14,6 +14,7 @@ import aiohttp
 
 from archipel.errors import ArchipelError
 from archipel.serve.breaker import Breaker, RetryBudget
+from archipel.serve.counting import usual_prompt_tokens
 from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
@@ -91,9 +92,10 @@ class Dispatcher:
                 if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:
-            for task in running:
+            for task, target in running.items():
                 task.cancel()
                 task.add_done_callback(_close)
+                self._metrics.let_go(target.provider, usual_prompt_tokens(question.fields))
         if problems and isinstance(problems[-1], Unmappable):
             raise problems[-1]
         reasons = "; ".join(map(_said, problems)) or "every target rests"

@@ -39,6 +39,7 @@ from archipel.serve.metrics import Course, Metrics
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
+from archipel.serve.redaction import without
 from archipel.serve.request_fields import (
     ChatRequest,
     CommonFields,
@@ -344,9 +345,11 @@ def _refusal(refused: Refused, text: str) -> ApiError:
             return ApiError(400, message, "context_length_exceeded", text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
-    code = str(kind) if isinstance(kind, str | int) else None
+    clean = partial(without, refused.keys)
+    code = clean(str(kind)) if isinstance(kind, str | int) else None
     param = error.get("param")
-    return ApiError(refused.status, message, code, param if isinstance(param, str) else None)
+    place = clean(param) if isinstance(param, str) else None
+    return ApiError(refused.status, clean(message), code, place)
 
 
 async def _show_api_error(request: Request, error: Exception) -> Response:

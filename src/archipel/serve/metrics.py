@@ -79,6 +79,18 @@ class Metrics:
             ["provider", "result"],
             registry=registry,
         )
+        let_go = Counter(
+            "archipel_serve_let_go",
+            "Requests to a provider that were let go before they answered.",
+            ["provider"],
+            registry=registry,
+        )
+        let_go_tokens = Counter(
+            "archipel_serve_let_go_prompt_tokens",
+            "Prompt tokens of those, estimated: a provider may charge for them.",
+            ["provider"],
+            registry=registry,
+        )
         self._reservations = Histogram(
             "archipel_serve_reservation_seconds",
             "That entering a request in the books took.",
@@ -94,6 +106,7 @@ class Metrics:
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)
         self._providers = cache(providers.labels)
+        self._let_go, self._let_go_tokens = cache(let_go.labels), cache(let_go_tokens.labels)
 
     def asked(self, endpoint: str) -> "Course":
         """A request has come."""
@@ -102,6 +115,11 @@ class Metrics:
     def provider_gave(self, provider: str, result: str) -> None:
         """A request to a provider is over: answered, failed, refused or abandoned."""
         self._providers(provider, result).inc()
+
+    def let_go(self, provider: str, prompt_tokens: int) -> None:
+        """A request to a provider is ended from here: another was faster, or the client left."""
+        self._let_go(provider).inc()
+        self._let_go_tokens(provider).inc(prompt_tokens)
 
     def reserving(self) -> AbstractContextManager[object]:
         """For the time in which a request is entered in the books."""

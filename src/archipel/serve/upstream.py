@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from archipel.errors import ArchipelError, IntegrityError, ModelError
 from archipel.serve.providers import Call, Provider, Question
+from archipel.serve.redaction import credentials
 from archipel.serve.routing import Target
 
 _CONNECT_SECONDS = 10.0
@@ -26,12 +27,14 @@ class Unavailable(ArchipelError):
 
 
 class Refused(ArchipelError):
-    """A provider refused the request itself; so would any other."""
+    """A provider refused the request itself; so would any other. `keys`: ours, which its words
+    may quote."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, keys: Collection[str]) -> None:
         super().__init__(f"refused with {status}")
         self.status = status
         self.body = body
+        self.keys = keys
 
 
 class BrokenOff(ArchipelError):
@@ -100,7 +103,7 @@ async def _answer(
     )
     try:
         if response.status != 200:
-            raise _refusal(response.status, await _whole(response))
+            raise _refusal(response.status, await _whole(response), credentials(call.headers))
         content_type = response.headers.get("Content-Type", "application/json")
         if not question.streams:
             whole = call.dialect.whole(await _whole(response))
@@ -125,9 +128,9 @@ def _happened(error: Exception) -> str:
     return said or type(error).__name__
 
 
-def _refusal(status: int, body: bytes) -> ArchipelError:
+def _refusal(status: int, body: bytes, keys: Collection[str]) -> ArchipelError:
     if 400 <= status < 500 and status not in _ANOTHER_MAY_DO_BETTER:
-        return Refused(status, body)
+        return Refused(status, body, keys)
     return Unavailable(f"it answered {status}{_code(body)}")
 
 

@@ -152,6 +152,26 @@ def test_a_share_is_drawn_and_a_candidate_elsewhere_never_sees_what_stays_here(
     assert asyncio.run(wanted()) == (25, 0, False)
 
 
+def test_a_candidate_that_may_not_be_asked_is_named_in_the_log_once(
+    accounts: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = Target("here", "m", is_here=True)
+    usual = Policy("chat", (here,), data_stays_here=True)
+    other = Policy("new", (Target("there", "m", is_here=False),))
+    directory = Directory({"chat": usual, "new": other}, {})
+    directory.shadows = {"chat": Shadow("new", 1.0)}
+    shadows = Shadows(accounts, directory)
+    assert not any(shadows.wants("chat") for _ in range(100))
+    assert [record.getMessage()[:28] for record in caplog.records] == [
+        "chat may not be shadowed by "
+    ]
+    directory.policies = {"chat": usual, "new": Policy("new", (here,))}
+    assert shadows.wants("chat")  # put right, and then wrong again
+    directory.policies = {"chat": usual, "new": other}
+    assert not shadows.wants("chat")
+    assert len(caplog.records) == 2
+
+
 def test_a_service_that_ends_keeps_no_comparison_as_a_failure(accounts: Database) -> None:
     directory = Directory({}, {})
     directory.shadows = {"chat": Shadow("new", 1.0)}

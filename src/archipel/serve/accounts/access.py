@@ -49,7 +49,7 @@ class AccountAccess:
         endpoint = request.scope["path"].removeprefix("/v1")
         if key.endpoints is not None and endpoint not in key.endpoints:
             raise ApiError(403, f"This key is not for {endpoint}.", "forbidden")
-        return _KeyCaller(key, self)
+        return _KeyCaller(key, endpoint, self)
 
     async def _key(self, secret: str) -> Key:
         if not keys.looks_like_key(secret):
@@ -78,6 +78,7 @@ class AccountAccess:
 @dataclass(frozen=True)
 class _KeyCaller:
     key: Key
+    endpoint: str  # that it asked; another API's question goes to /chat/completions
     access: AccountAccess
 
     def may_ask(self, model: str) -> bool:
@@ -85,7 +86,7 @@ class _KeyCaller:
 
     async def begin(self, question: Question, policy: Policy) -> Visit:
         question, need, hides_usage = self._bounded(question, policy)
-        asked = Asked(self.key, question.endpoint, policy.name, need)
+        asked = Asked(self.key, self.endpoint, policy.name, need)
         try:
             reservation = await self.access.meter.reserve(asked)
         except OverLimit as error:

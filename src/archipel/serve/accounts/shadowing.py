@@ -35,17 +35,21 @@ class Shadows:
     draw: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _refused: set[tuple[str, str]] = field(default_factory=set)  # said in the log already
 
     def wants(self, route: str) -> bool:
         """As `Observer.wants`."""
         shadow = self.directory.shadows.get(route)
         if shadow is None or len(self._tasks) >= _AT_ONCE or self.draw() >= shadow.share:
             return False
-        policies = self.directory.policies
-        if not may_shadow(policies[route], policies.get(shadow.candidate)):
-            _log.error("%s may not be shadowed by %s: see the settings", route, shadow.candidate)
-            return False
-        return True
+        policies, pair = self.directory.policies, (route, shadow.candidate)
+        if may_shadow(policies[route], policies.get(shadow.candidate)):
+            self._refused.discard(pair)
+            return True
+        if pair not in self._refused:
+            self._refused.add(pair)
+            _log.error("%s may not be shadowed by %s: see the settings", *pair)
+        return False
 
     def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
         """As `Observer.seen`."""
