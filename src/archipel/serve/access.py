@@ -11,6 +11,7 @@ from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
 from archipel.serve.providers import Question
 from archipel.serve.routing import Policy, Target
+from archipel.serve.ruled import Watch
 
 
 class Visit(Protocol):
@@ -31,6 +32,11 @@ class Visit(Protocol):
         """Whether the client did not ask for what its stream says of tokens."""
         ...
 
+    @property
+    def watch(self) -> Watch | None:
+        """The content rules that its answer is to keep."""
+        ...
+
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         """Say how it ended: answered, failed or left."""
         ...
@@ -47,7 +53,7 @@ class Caller(Protocol):
         """Let it ask.
 
         Raises:
-            ApiError: a limit has no room for it.
+            ApiError: a limit has no room for it, or a content rule refuses it.
         """
         ...
 
@@ -86,6 +92,7 @@ class _Unmetered:
     question: Question
     headers: Mapping[str, str]
     hides_usage: bool = False
+    watch: Watch | None = None
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         pass

@@ -50,6 +50,7 @@ from archipel.serve.request_fields import (
 )
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
+from archipel.serve.ruled import RuledStream, answered
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
@@ -169,13 +170,15 @@ class Gateway:
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
             return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
-        tokens = tokens_of(visit.question.fields, answer.head)
+        tokens, head = tokens_of(visit.question.fields, answer.head), answer.head
         try:
-            told_whole = dialect.whole(answer.head)
+            if visit.watch:
+                head = await asyncio.to_thread(answered, head, visit.watch)
+            told_whole = dialect.whole(head)
         except IntegrityError as error:
             visit.ended("failed", answer.target, tokens)
             raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
-        ended("answered", "", tokens, answer.head)
+        ended("answered", "", tokens, head)
         return Response(told_whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
@@ -276,11 +279,15 @@ class _Relayed(StreamingResponse):
         *,
         keeps: bool,
     ) -> None:
-        super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
+        pieces = self._pieces()
+        if visit.watch:
+            pieces = RuledStream(visit.watch, self._end_early).pieces(pieces)
+        pieces = self._keeping(pieces) if keeps else pieces
+        super().__init__(dialect.pieces(pieces), 200, headers, answer.content_type)
         self._answer, self._fields, self._ended = answer, visit.question.fields, ended
         self._count = StreamCount(hides_usage=visit.hides_usage)
         self._outcome, self._code = "left", ""
-        self._keeps, self._kept = keeps, bytearray()
+        self._kept = bytearray()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -293,9 +300,9 @@ class _Relayed(StreamingResponse):
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._answer.rest is not None
         try:
-            yield self._taken(self._answer.head)
+            yield self._count.take(self._answer.head)
             async for piece in self._answer.rest:
-                yield self._taken(piece)
+                yield self._count.take(piece)
             yield self._count.rest()
             self._outcome = "answered"
         except BrokenOff as error:
@@ -306,10 +313,14 @@ class _Relayed(StreamingResponse):
             self._outcome, self._code = "failed", "provider_unavailable"
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
-    def _taken(self, piece: bytes) -> bytes:
-        if self._keeps and len(self._kept) < _KEPT_BYTES:
-            self._kept += piece
-        return self._count.take(piece)
+    def _end_early(self, outcome: str, code: str) -> None:
+        self._outcome, self._code = outcome, code
+
+    async def _keeping(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            if len(self._kept) < _KEPT_BYTES:
+                self._kept += piece
+            yield piece
 
 
 def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:

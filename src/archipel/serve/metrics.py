@@ -22,6 +22,7 @@ from starlette.routing import Route
 from archipel.hosts import LOCAL_HOSTS, is_loopback
 from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
+from archipel.serve.rules import Rule
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIRST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -31,7 +32,12 @@ _CODES = frozenset(
     {
         *("accounts_unavailable", "context_length_exceeded", "forbidden", "insufficient_quota"),
         *("invalid_api_key", "invalid_json", "invalid_value", "model_not_found", "price_unknown"),
-        *("provider_error", "provider_unavailable", "rate_limit_exceeded"),
+        *(
+            "content_policy_violation",
+            "provider_error",
+            "provider_unavailable",
+            "rate_limit_exceeded",
+        ),
         *("unsupported", "unsupported_by_provider"),
     }
 )
@@ -91,6 +97,12 @@ class Metrics:
             ["provider"],
             registry=registry,
         )
+        rules = Counter(
+            "archipel_serve_rule_matches",
+            "Matches of content rules.",
+            ["rule", "side", "act"],
+            registry=registry,
+        )
         self._reservations = Histogram(
             "archipel_serve_reservation_seconds",
             "That entering a request in the books took.",
@@ -106,6 +118,7 @@ class Metrics:
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)
         self._providers = cache(providers.labels)
+        self._rules = cache(rules.labels)
         self._let_go, self._let_go_tokens = cache(let_go.labels), cache(let_go_tokens.labels)
 
     def asked(self, endpoint: str) -> "Course":
@@ -120,6 +133,10 @@ class Metrics:
         """A request to a provider is ended from here: another was faster, or the client left."""
         self._let_go(provider).inc()
         self._let_go_tokens(provider).inc(prompt_tokens)
+
+    def matched(self, rule: Rule, side: str) -> None:
+        """A content rule matches, in a prompt (in) or in an answer (out)."""
+        self._rules(rule.name, side, rule.act).inc()
 
     def reserving(self) -> AbstractContextManager[object]:
         """For the time in which a request is entered in the books."""

@@ -131,7 +131,9 @@ async def _access(
     meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
-    return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
+    return AccountAccess(database, meter, pepper, most, {}, metrics=metrics), Shadows(
+        database, directory
+    )
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -23,8 +23,10 @@ from archipel.serve.counting import (
     most_completion_tokens,
     most_prompt_tokens,
 )
+from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Question
 from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.ruled import Watch, asked
 
 _REMEMBERED_SECONDS = 1.0  # that a key is still good for after it was revoked
 _REMEMBERED_KEYS = 10_000
@@ -41,6 +43,7 @@ class AccountAccess:
     answer_tokens: int  # that a limited key's answer may have where the client sets no limit
     known: dict[str, tuple[float, Key]]
     clock: Callable[[], float] = time.time
+    metrics: Metrics = field(default_factory=Metrics)
     is_local = False
 
     async def admit(self, request: Request) -> Caller:
@@ -85,15 +88,20 @@ class _KeyCaller:
         return self.key.models is None or model in self.key.models
 
     async def begin(self, question: Question, policy: Policy) -> Visit:
+        watch = Watch(self.key.rules, self.access.metrics.matched) if self.key.rules else None
+        if watch:
+            question = await _allowed(question, watch)
         question, need, hides_usage = self._bounded(question, policy)
-        asked = Asked(self.key, self.endpoint, policy.name, need)
+        entry = Asked(self.key, self.endpoint, policy.name, need)
         try:
-            reservation = await self.access.meter.reserve(asked)
+            reservation = await self.access.meter.reserve(entry)
         except OverLimit as error:
             raise _over_limit(error, self.access.clock()) from error
         except DatabaseError as error:
             raise _no_books() from error
-        return _Metered(question, _headers(reservation), hides_usage, reservation, self.access)
+        out = watch.of("out") if watch else None
+        headers = _headers(reservation)
+        return _Metered(question, headers, hides_usage, out, reservation, self.access)
 
     def _bounded(self, question: Question, policy: Policy) -> tuple[Question, Need, bool]:
         """The question with a limit to its answer where the key has limits, and so that a stream
@@ -137,6 +145,7 @@ class _Metered:
     question: Question
     headers: Mapping[str, str]
     hides_usage: bool
+    watch: Watch | None
     reservation: Reservation
     access: AccountAccess
 
@@ -155,6 +164,13 @@ class _Metered:
             nanos=price.nanos(tokens.prompt, tokens.completion),
         )
         self.access.meter.settle(self.reservation, took)
+
+
+async def _allowed(question: Question, watch: Watch) -> Question:
+    """The question as its key's rules have it; in a thread: it may be long."""
+    its = watch.of("in")
+    fields = await asyncio.to_thread(asked, question.fields, its) if its else None
+    return question if fields is None else replace(question, fields=fields, body=None)
 
 
 def _headers(reservation: Reservation) -> dict[str, str]:

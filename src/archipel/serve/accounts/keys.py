@@ -13,7 +13,9 @@ from sqlalchemy import Connection, and_, or_, select
 from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import Limit
+from archipel.serve.accounts.rulebook import rules_of
 from archipel.serve.accounts.tables import keys, limits, projects
+from archipel.serve.rules import Rule
 
 _SHAPE = re.compile(r"arch-[A-Za-z0-9_-]{43}")
 _SHOWN = 13  # characters of a secret that tell it from others
@@ -31,6 +33,7 @@ class Key:
     endpoints: Collection[str] | None
     expires: float | None
     limits: tuple[Limit, ...]
+    rules: tuple[Rule, ...] = ()
 
 
 def new_secret() -> str:
@@ -103,4 +106,5 @@ def find(connection: Connection, hashed: str, now: float) -> Key | None:
         row.endpoints,
         row.expires,
         tuple(Limit(one.id, one.scope, one.what, one.per, one.amount) for one in found),
+        rules_of(connection, scopes),
     )
