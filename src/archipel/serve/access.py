@@ -14,6 +14,17 @@ from archipel.serve.routing import Policy, Target
 from archipel.serve.ruled import Watch
 
 
+@dataclass(frozen=True)
+class Keep:
+    """That what is asked and answered is to be kept: whose, for how many days, which share."""
+
+    project: int
+    key: int
+    endpoint: str  # that was asked
+    days: float
+    share: float
+
+
 class Visit(Protocol):
     """A request that may be sent."""
 
@@ -35,6 +46,11 @@ class Visit(Protocol):
     @property
     def watch(self) -> Watch | None:
         """The content rules that its answer is to keep."""
+        ...
+
+    @property
+    def keep(self) -> Keep | None:
+        """Whether it is to be kept with its answer."""
         ...
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
@@ -93,6 +109,7 @@ class _Unmetered:
     headers: Mapping[str, str]
     hides_usage: bool = False
     watch: Watch | None = None
+    keep: Keep | None = None
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         pass

@@ -147,7 +147,7 @@ class Gateway:
         course.model = name
         visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
-        shown = self.observer.wants(name)
+        seen = self.observer.wants(name, visit)
         try:
             asking = dispatcher.answer(name, visit.question)
             answer = await _unless_client_leaves(request, asking)
@@ -162,14 +162,14 @@ class Gateway:
         def ended(outcome: str, code: str, tokens: Tokens, whole: bytes) -> None:
             visit.ended(outcome, answer.target, tokens)
             course.ended(outcome, code, tokens)
-            if shown and outcome == "answered":
+            if seen and outcome == "answered":
                 usual = Usual(answer.target, whole, time.monotonic() - began, tokens)
-                self.observer.seen(dispatcher, visit.question, usual)
+                seen(dispatcher, visit.question, usual)
 
         provider = quote(answer.target.provider, _HEADER_SAFE)
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
-            return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
+            return _Relayed(answer, visit, ended, headers, dialect, keeps=seen is not None)
         tokens, head = tokens_of(visit.question.fields, answer.head), answer.head
         try:
             if visit.watch:

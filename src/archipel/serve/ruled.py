@@ -193,8 +193,8 @@ class RuledStream:
         """The stream as its client may have it; it ends with an error where it can't be read."""
         try:
             async for data in event_data(pieces):
-                if data == b"[DONE]":
-                    break
+                if data == b"[DONE]":  # it ends when its provider ends it, and is settled so
+                    continue
                 for chunk in list(self._of(json.loads(data))):
                     yield _event(chunk)
                 if self._is_cut():

@@ -11,6 +11,8 @@ from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
+from archipel.serve.accounts.exchanges import Seal
+from archipel.serve.accounts.keeping import Keeper
 from archipel.serve.accounts.keys import read_pepper
 from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
@@ -22,7 +24,7 @@ from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
 from archipel.serve.metrics import Metrics, metrics_app
-from archipel.serve.observers import Nobody, Observer
+from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
 
@@ -131,9 +133,10 @@ async def _access(
     meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
-    return AccountAccess(database, meter, pepper, most, {}, metrics=metrics), Shadows(
-        database, directory
-    )
+    keeper = Keeper(database, Seal(pepper))
+    await stack.enter_async_context(keeper.purging())
+    observer = Several([Shadows(database, directory), keeper])
+    return AccountAccess(database, meter, pepper, most, {}, metrics=metrics), observer
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

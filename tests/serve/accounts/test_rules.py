@@ -18,11 +18,11 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts.administer import Office
 from archipel.serve.rules import Rule
 from tests.serve.accounts.conftest import add_key
-from tests.serve.accounts.test_access import NOW, Door, Supplier, door
-from tests.serve.accounts.test_commands import _serve, command
+from tests.serve.accounts.test_access import NOW, Door, Supplier, _billed, door
+from tests.serve.accounts.test_commands import _serve
 from tests.serve.scripted import hosted_in_thread
 
-__all__ = ["command", "door"]
+__all__ = ["door"]
 
 _ASKED = "I am jo@example.org"
 
@@ -59,6 +59,8 @@ def test_rules_hold_for_their_key_only(door: Door) -> None:
         with pytest.raises(openai.BadRequestError, match="zebras") as caught:
             client.chat.completions.create(model="chat", messages=_messages("A Zebra!"))
     assert caught.value.code == "content_policy_violation"
+    rows = _billed(door.accounts, 3)
+    assert [(row.outcome, row.completion_tokens) for row in rows] == [("answered", 5)] * 3
     told = [body["messages"][0]["content"] for body in door.supplier.bodies]
     assert told == ["I am [email]", "I am [email]", _ASKED]
 
@@ -99,7 +101,7 @@ def test_rules_that_make_no_sense_are_refused(door: Door) -> None:
 
 def test_an_administrator_adds_and_removes_a_rule(
     archipel: Callable[..., subprocess.Popen[str]],
-    command: Callable[..., str],
+    office_command: Callable[..., str],
     url: str,
     tmp_path: Path,
 ) -> None:
@@ -116,17 +118,17 @@ def test_an_administrator_adds_and_removes_a_rule(
             targets = [{{provider = "s", model = "m"}}]
             """
         )
-        command("keys", "project", "site", "--organisation", "ours")
-        secret = command("keys", "create", "k", "--project", "site").strip()
+        office_command("keys", "project", "site", "--organisation", "ours")
+        secret = office_command("keys", "create", "k", "--project", "site").strip()
         what = ["--pattern", "email", "--do", "mask"]
-        command("rules", "add", "addresses", "--project", "site", *what)
-        assert "give one of" in command(
+        office_command("rules", "add", "addresses", "--project", "site", *what)
+        assert "give one of" in office_command(
             "rules", "add", "b", "--project", "site", *what[2:], fails=True
         )
-        assert "RE2" in command(
+        assert "RE2" in office_command(
             *("rules", "add", "b", "--key", secret[:13], "--match", "(", "--do", "flag"), fails=True
         )
-        assert "project:site" in command("rules", "list")
+        assert "project:site" in office_command("rules", "list")
         process, service = _serve(archipel, url, file)
         with OpenAI(base_url=service, api_key=secret, max_retries=0, timeout=20) as client:
             client.chat.completions.create(model="chat", messages=_messages(_ASKED))
@@ -134,8 +136,8 @@ def test_an_administrator_adds_and_removes_a_rule(
         out, log = process.communicate(timeout=20)
         assert "jo@" not in out + log
     assert "jo@" not in json.dumps(supplier.bodies)
-    command("rules", "remove", "addresses")
-    assert "none yet" in command("rules", "remove", "addresses", fails=True)
-    audit = command("audit")
+    office_command("rules", "remove", "addresses")
+    assert "none yet" in office_command("rules", "remove", "addresses", fails=True)
+    audit = office_command("audit")
     assert "rule.add" in audit
     assert "rule.remove" in audit

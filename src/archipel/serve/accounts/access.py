@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from archipel.database import Database
 from archipel.errors import DatabaseError
-from archipel.serve.access import Caller, Visit, sent_key, unknown_key
+from archipel.serve.access import Caller, Keep, Visit, sent_key, unknown_key
 from archipel.serve.accounts import keys
 from archipel.serve.accounts.books import Asked, OverLimit, Reservation, Took
 from archipel.serve.accounts.keys import Key
@@ -101,7 +101,13 @@ class _KeyCaller:
             raise _no_books() from error
         out = watch.of("out") if watch else None
         headers = _headers(reservation)
-        return _Metered(question, headers, hides_usage, out, reservation, self.access)
+        return _Metered(question, headers, hides_usage, out, self._keep(), reservation, self.access)
+
+    def _keep(self) -> Keep | None:
+        key = self.key
+        if key.keep_days is None:
+            return None
+        return Keep(key.project, key.id, self.endpoint, key.keep_days, key.keep_share)
 
     def _bounded(self, question: Question, policy: Policy) -> tuple[Question, Need, bool]:
         """The question with a limit to its answer where the key has limits, and so that a stream
@@ -146,6 +152,7 @@ class _Metered:
     headers: Mapping[str, str]
     hides_usage: bool
     watch: Watch | None
+    keep: Keep | None
     reservation: Reservation
     access: AccountAccess
 

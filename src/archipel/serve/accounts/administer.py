@@ -179,6 +179,18 @@ class Office:
         rulebook.remove(self.connection, name)
         self._record("rule.remove", rule=name)
 
+    def project(self, name: str) -> int:
+        """The id of a project.
+
+        Raises:
+            ConfigError: there is no such project.
+        """
+        return int(_project(self.connection, name).id)
+
+    def record(self, act: str, **details: Any) -> None:
+        """Put an act that is carried out elsewhere in this transaction into the audit log."""
+        self._record(act, **details)
+
     def _scope(self, whom: str) -> tuple[str, int]:
         kind, _, name = whom.partition(":")
         if kind == "project":

@@ -14,7 +14,7 @@ from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import Limit
 from archipel.serve.accounts.rulebook import rules_of
-from archipel.serve.accounts.tables import keys, limits, projects
+from archipel.serve.accounts.tables import keeps, keys, limits, projects
 from archipel.serve.rules import Rule
 
 _SHAPE = re.compile(r"arch-[A-Za-z0-9_-]{43}")
@@ -34,6 +34,8 @@ class Key:
     expires: float | None
     limits: tuple[Limit, ...]
     rules: tuple[Rule, ...] = ()
+    keep_days: float | None = None  # that the project keeps what is asked and answered
+    keep_share: float = 1.0
 
 
 def new_secret() -> str:
@@ -87,8 +89,9 @@ def _private(path: str, flags: int) -> int:
 def find(connection: Connection, hashed: str, now: float) -> Key | None:
     """The key with this digest, if it is neither revoked nor expired."""
     wanted = (
-        select(keys, projects.c.organisation)
+        select(keys, projects.c.organisation, keeps.c.days, keeps.c.share)
         .join(projects, keys.c.project == projects.c.id)
+        .outerjoin(keeps, keeps.c.project == projects.c.id)
         .where(keys.c.digest == hashed, keys.c.revoked.is_(None))
         .where(or_(keys.c.expires.is_(None), keys.c.expires > now))
     )
@@ -107,4 +110,6 @@ def find(connection: Connection, hashed: str, now: float) -> Key | None:
         row.expires,
         tuple(Limit(one.id, one.scope, one.what, one.per, one.amount) for one in found),
         rules_of(connection, scopes),
+        row.days,
+        1.0 if row.share is None else row.share,
     )
