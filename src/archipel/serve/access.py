@@ -59,7 +59,10 @@ class Visit(Protocol):
 
 
 class Caller(Protocol):
-    """Who asks."""
+    """Who asks. `shown`: the part of its key that may be shown, or nothing."""
+
+    @property
+    def shown(self) -> str: ...
 
     def may_ask(self, model: str) -> bool:
         """Whether it may use a public name."""
@@ -116,6 +119,8 @@ class _Unmetered:
 
 
 class _Anyone:
+    shown = ""
+
     def may_ask(self, model: str) -> bool:
         return True
 

@@ -18,6 +18,7 @@ from archipel.serve.counting import usual_prompt_tokens
 from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
+from archipel.serve.telemetry import Tracer
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, Refused, Unavailable, ask
 
@@ -45,12 +46,14 @@ class Dispatcher:
         *,
         draw: Callable[[], bytes],
         metrics: Metrics,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._session = session
         self._draw = draw
         self._metrics = metrics
+        self._tracer = tracer
         self._clock = clock
         self._breakers: defaultdict[Target, Breaker] = defaultdict(Breaker)
         self._budgets: dict[Policy, RetryBudget] = {}
@@ -124,7 +127,10 @@ class Dispatcher:
     async def _ask(self, target: Target, question: Question) -> Answer:
         provider = self._directory.providers[target.provider]
         with self._counted(target):
-            return await ask(self._session, provider, question, target)
+            if self._tracer is None:
+                return await ask(self._session, provider, question, target)
+            with self._tracer.target(target) as headers:
+                return await ask(self._session, provider, question, target, headers)
 
     @contextmanager
     def _counted(self, target: Target) -> Iterator[None]:

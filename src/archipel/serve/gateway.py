@@ -51,12 +51,14 @@ from archipel.serve.request_fields import (
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
 from archipel.serve.ruled import RuledStream, answered
+from archipel.serve.telemetry import RequestIds, Telemetry
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
 _KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
 _MESSAGES = "/v1/messages"  # Anthropic's API
 _BODY_SECONDS = 60.0  # that a request may take to come
+_NO_TELEMETRY = Telemetry()
 _HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Gateway:
     access: Access
     observer: Observer
     metrics: Metrics
+    telemetry: Telemetry
     body_seconds: float
 
     async def health(self, request: Request) -> Response:
@@ -113,7 +116,7 @@ class Gateway:
         dialect: Callable[[Mapping[str, Any]], Dialect],
     ) -> Response:
         """Answer another API's request as the chat completion request that asks the same."""
-        with self.metrics.asked(request.scope["path"]) as course:
+        with self.telemetry.course(self.metrics, request.scope) as course:
             caller = await self.access.admit(request)
             body = await read_body(request, self.body_seconds)
             _parse(body, fields)
@@ -126,7 +129,7 @@ class Gateway:
 
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         path = request.scope["path"]  # url.path takes in the Host header
-        with self.metrics.asked(path) as course:
+        with self.telemetry.course(self.metrics, request.scope) as course:
             caller = await self.access.admit(request)
             body = await read_body(request, self.body_seconds)
             _parse(body, fields)
@@ -143,6 +146,7 @@ class Gateway:
     ) -> Response:
         """Have it answered, and pass the answer on in the client's dialect."""
         name, began = question.fields["model"], time.monotonic()
+        course.key = caller.shown
         policy = self._policy(name, caller)
         course.model = name
         visit = await caller.begin(question, policy)
@@ -157,6 +161,7 @@ class Gateway:
             if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
+        course.target = answer.target
         course.begun()
 
         def ended(outcome: str, code: str, tokens: Tokens, whole: bytes) -> None:
@@ -198,18 +203,22 @@ def create_app(
     access: Access,
     observer: Observer | None = None,
     metrics: Metrics | None = None,
+    telemetry: Telemetry = _NO_TELEMETRY,
     *,
     body_seconds: float = _BODY_SECONDS,
 ) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
     metrics = metrics or Metrics()
-    gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds)
+    gateway = Gateway(directory, access, observer or Nobody(), metrics, telemetry, body_seconds)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            yield {"dispatcher": Dispatcher(directory, session, draw=draw, metrics=metrics)}
+            dispatcher = Dispatcher(
+                directory, session, draw=draw, metrics=metrics, tracer=telemetry.tracer
+            )
+            yield {"dispatcher": dispatcher}
             await gateway.observer.leave()  # before the session, whose end would look like failures
 
     # A page of another site can point its own name at 127.0.0.1; it can't change the Host header.
@@ -226,7 +235,7 @@ def create_app(
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
         ],
-        middleware=[local_only] if access.is_local else [],
+        middleware=[Middleware(RequestIds), *([local_only] if access.is_local else [])],
         exception_handlers={
             ApiError: _show_api_error,
             HTTPException: _show_http_exception,

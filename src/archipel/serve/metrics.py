@@ -22,6 +22,7 @@ from starlette.routing import Route
 from archipel.hosts import LOCAL_HOSTS, is_loopback
 from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
+from archipel.serve.routing import Target
 from archipel.serve.rules import Rule
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -159,9 +160,13 @@ class Course:
     """A request from its arrival to its end. An error that leaves the block is its end."""
 
     def __init__(self, metrics: Metrics, endpoint: str) -> None:
+        self.id = ""
+        self.endpoint = endpoint
+        self.key = ""  # the part of it that may be shown
         self.model = ""  # until it is known to be one of ours
+        self.target: Target | None = None  # who answers
+        self.followers: list[Follower] = []  # hear of its end
         self._metrics = metrics
-        self._endpoint = endpoint
         self._arrived = time.perf_counter()
         self._has_begun = False
         metrics.under_way.inc()
@@ -182,12 +187,21 @@ class Course:
         """The end: answered, refused, failed or left."""
         metrics = self._metrics
         metrics.under_way.dec()
-        metrics.requests(self.model, self._endpoint, outcome, code).inc()
+        metrics.requests(self.model, self.endpoint, outcome, code).inc()
         if self._has_begun:
             metrics.whole(self.model).observe(time.perf_counter() - self._arrived)
         if tokens:
             metrics.tokens(self.model, "prompt").inc(tokens.prompt)
             metrics.tokens(self.model, "completion").inc(tokens.completion)
+        for follower in self.followers:
+            follower(self, outcome, code, tokens)
+
+    def seconds(self) -> float:
+        """Since it came."""
+        return time.perf_counter() - self._arrived
+
+
+Follower = Callable[[Course, str, str, Tokens | None], None]  # told the outcome, code and tokens
 
 
 class _OpenBreakers(Collector):

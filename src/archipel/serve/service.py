@@ -1,5 +1,6 @@
 """The service as a whole: an engine for each model that runs here, and the gateway before all."""
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -27,6 +28,7 @@ from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
+from archipel.serve.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ async def service(
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
-            the metrics' port is taken.
+            the metrics' port is taken; what traces need is not installed.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -91,7 +93,8 @@ async def service(
         providers |= {name: EngineProvider(engines, name) for name in settings.models}
         directory = Directory(settings.policies(), providers)
         access, observer = await _access(settings, api_key, directory, metrics, stack)
-        app = create_app(directory, access, observer, metrics)
+        telemetry = _telemetry(settings, stack)
+        app = create_app(directory, access, observer, metrics, telemetry)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory)
 
@@ -137,6 +140,21 @@ async def _access(
     await stack.enter_async_context(keeper.purging())
     observer = Several([Shadows(database, directory), keeper])
     return AccountAccess(database, meter, pepper, most, {}, metrics=metrics), observer
+
+
+def _telemetry(settings: Settings, stack: contextlib.AsyncExitStack) -> Telemetry:
+    """What is told of requests; what is left of it is sent when the stack ends."""
+    if settings.traces is None:
+        return Telemetry(settings.logs.requests)
+    try:
+        from archipel.serve.traces import Traces
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"[traces] needs OpenTelemetry ({error}). `pip install 'archipel[traces]'` has it."
+        ) from error
+    traces = Traces(settings.traces.otlp.rstrip("/"), settings.traces.share)
+    stack.push_async_callback(asyncio.to_thread, traces.close)
+    return Telemetry(settings.logs.requests, traces)
 
 
 def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:

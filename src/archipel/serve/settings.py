@@ -135,6 +135,19 @@ class MetricsTable(_Table):
         return host, int(port)
 
 
+class LogsTable(_Table):
+    """`[logs]`: what is logged beside what goes wrong."""
+
+    requests: bool = Field(default=False, description="a line for each request, without its text")
+
+
+class TracesTable(_Table):
+    """`[traces]`: spans go to an OpenTelemetry collector by OTLP over HTTP."""
+
+    otlp: str = Field(pattern="^https?://[^@]+$", description="the collector's URL, without path")
+    share: float = Field(default=1.0, ge=0, le=1, description="of the traces that begin here")
+
+
 class RouteTable(_Table):
     """`[routes.NAME]`: a public model name, answered by the first of its targets that can."""
 
@@ -156,6 +169,8 @@ class Settings(_Table):
     engines: EnginesTable = EnginesTable()
     accounts: AccountsTable | None = None
     metrics: MetricsTable | None = None
+    logs: LogsTable = LogsTable()
+    traces: TracesTable | None = None
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Settings":

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -68,9 +68,13 @@ def client_session() -> aiohttp.ClientSession:
 
 
 async def ask(
-    session: aiohttp.ClientSession, provider: Provider, question: Question, target: Target
+    session: aiohttp.ClientSession,
+    provider: Provider,
+    question: Question,
+    target: Target,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send a question to a target and wait until the answer has begun.
+    """Send a question to a target, with further `headers`, and wait until the answer has begun.
 
     Raises:
         Unavailable: no connection, no answer in time, or an error that is not the question's.
@@ -81,6 +85,8 @@ async def ask(
     try:
         async with asyncio.timeout(seconds):
             call = await provider.call(question, target.model)
+            if headers:
+                call = replace(call, headers={**call.headers, **headers})
             try:
                 return await _answer(session, call, question, target)
             except BaseException:

@@ -84,6 +84,10 @@ class _KeyCaller:
     endpoint: str  # that it asked; another API's question goes to /chat/completions
     access: AccountAccess
 
+    @property
+    def shown(self) -> str:
+        return self.key.prefix
+
     def may_ask(self, model: str) -> bool:
         return self.key.models is None or model in self.key.models
 

@@ -36,6 +36,7 @@ class Key:
     rules: tuple[Rule, ...] = ()
     keep_days: float | None = None  # that the project keeps what is asked and answered
     keep_share: float = 1.0
+    prefix: str = ""
 
 
 def new_secret() -> str:
@@ -112,4 +113,5 @@ def find(connection: Connection, hashed: str, now: float) -> Key | None:
         rules_of(connection, scopes),
         row.days,
         1.0 if row.share is None else row.share,
+        row.prefix,
     )
