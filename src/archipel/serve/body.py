@@ -12,21 +12,21 @@ from archipel.serve.api_error import ApiError
 _LIMIT_BYTES = 4 << 20
 
 
-async def read_body(request: Request, seconds: float) -> bytes:
+async def read_body(request: Request, seconds: float, most_bytes: int = _LIMIT_BYTES) -> bytes:
     """The whole body.
 
     Raises:
         ApiError: it is too long, or not all of it came in time.
     """
-    if int(request.headers.get("content-length", 0)) > _LIMIT_BYTES:
-        raise _too_long()
+    if int(request.headers.get("content-length", 0)) > most_bytes:
+        raise _too_long(most_bytes)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > _LIMIT_BYTES:
-                    raise _too_long()
+                if len(body) > most_bytes:
+                    raise _too_long(most_bytes)
     except TimeoutError:
         message = f"The request did not come within {seconds:g} s. Send it again."
         raise ApiError(408, message, headers={"Connection": "close"}) from None
@@ -51,8 +51,8 @@ def read_fields(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def _too_long() -> ApiError:
-    return ApiError(413, f"The request is over {_LIMIT_BYTES >> 20} MiB. Shorten it.")
+def _too_long(most_bytes: int) -> ApiError:
+    return ApiError(413, f"The request is over {most_bytes >> 20} MiB. Shorten it.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

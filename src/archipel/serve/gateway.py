@@ -9,7 +9,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,12 +28,13 @@ from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
 from archipel.hosts import LOCAL_HOSTS
-from archipel.serve import messages, responses
+from archipel.serve import media, messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
+from archipel.serve.media import MediaCount, media_tokens
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.metrics import Course, Metrics
 from archipel.serve.observers import Nobody, Observer, Usual
@@ -127,6 +128,14 @@ class Gateway:
                 raise ApiError(400, str(error), "unsupported", error.param) from error
             return await self._relay(request, caller, question, dialect(asked), course)
 
+    async def ask(
+        self, request: Request, read: Callable[[Request], Awaitable[Question]]
+    ) -> Response:
+        """Answer a question, which `read` makes of a request, as its provider does."""
+        with self.telemetry.course(self.metrics, request.scope) as course:
+            caller = await self.access.admit(request)
+            return await self._relay(request, caller, await read(request), OPENAI, course)
+
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         path = request.scope["path"]  # url.path takes in the Host header
         with self.telemetry.course(self.metrics, request.scope) as course:
@@ -175,7 +184,8 @@ class Gateway:
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
             return _Relayed(answer, visit, ended, headers, dialect, keeps=seen is not None)
-        tokens, head = tokens_of(visit.question.fields, answer.head), answer.head
+        head, count = answer.head, media_tokens if question.is_media else tokens_of
+        tokens = count(visit.question.fields, head)
         try:
             if visit.watch:
                 head = await asyncio.to_thread(answered, head, visit.watch)
@@ -234,6 +244,7 @@ def create_app(
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
+            *media.routes(gateway.ask, body_seconds),
         ],
         middleware=[Middleware(RequestIds), *([local_only] if access.is_local else [])],
         exception_handlers={
@@ -294,13 +305,15 @@ class _Relayed(StreamingResponse):
         pieces = self._keeping(pieces) if keeps else pieces
         super().__init__(dialect.pieces(pieces), 200, headers, answer.content_type)
         self._answer, self._fields, self._ended = answer, visit.question.fields, ended
-        self._count = StreamCount(hides_usage=visit.hides_usage)
+        self._is_media = visit.question.is_media
+        self._count = MediaCount() if self._is_media else StreamCount(hides_usage=visit.hides_usage)
         self._outcome, self._code = "left", ""
         self._kept = bytearray()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(BrokenOff):  # not ended, so that the connection ends
+                await super().__call__(scope, receive, send)
         finally:  # of the response, not of the pieces, of which the first may never be asked for
             self._answer.close()
             tokens = self._count.tokens(self._fields)
@@ -320,6 +333,8 @@ class _Relayed(StreamingResponse):
             message = f"The answer of {name!r} broke off. Send the request again."
             problem = ApiError(503, message, "provider_unavailable")
             self._outcome, self._code = "failed", "provider_unavailable"
+            if self._is_media:  # of which an error would seem to be a part
+                raise
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
     def _end_early(self, outcome: str, code: str) -> None:
@@ -339,7 +354,7 @@ def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:
     if isinstance(error, Unmappable):
         return ApiError(400, str(error), "unsupported_by_provider", error.param)
     if isinstance(error, Refused):
-        return _refusal(error, _TEXT_FIELDS[endpoint])
+        return _refusal(error, _TEXT_FIELDS.get(endpoint, "prompt"))
     return None
 
 

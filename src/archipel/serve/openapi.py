@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from archipel import __version__
+from archipel.serve.media import FormTexts, ImageRequest, SpeechRequest
 from archipel.serve.request_fields import (
     ChatRequest,
     CompletionRequest,
@@ -24,6 +25,9 @@ _REQUESTS: tuple[type[BaseModel], ...] = (
     EmbeddingRequest,
     MessagesRequest,
     ResponsesRequest,
+    ImageRequest,
+    SpeechRequest,
+    FormTexts,
 )
 _WRONG = {
     "400": "The request is wrong, or the model's provider can't do what it asks.",
@@ -74,6 +78,12 @@ def document() -> dict[str, Any]:
                     "The next turn, as Anthropic's.", "MessagesRequest", "Message", "MessagesError"
                 )
             },
+            "/v1/images/generations": {"post": _post("Pictures.", "ImageRequest", "Pictures")},
+            "/v1/images/edits": {"post": _form("Changed pictures.", "image", "Pictures")},
+            "/v1/images/variations": {"post": _form("Pictures like one.", "image", "Pictures")},
+            "/v1/audio/speech": {"post": _speech()},
+            "/v1/audio/transcriptions": {"post": _form("What is said.", "file", "Transcript")},
+            "/v1/audio/translations": {"post": _form("That in English.", "file", "Transcript")},
         },
         "components": {
             "schemas": {**found["$defs"], **_ANSWERS},
@@ -96,6 +106,23 @@ def _post(summary: str, request: str, answer: str, error: str = "Error") -> dict
         "requestBody": {"required": True, "content": _json(request)},
         "responses": {"200": right, **_errors(tuple(_WRONG), error)},
     }
+
+
+def _form(summary: str, file: str, answer: str) -> dict[str, Any]:
+    """A post of a form with the texts of `FormTexts` and a file."""
+    bytes_ = {"type": "string", "format": "binary"}
+    has_file = {"type": "object", "properties": {file: bytes_}, "required": [file]}
+    form = {"schema": {"allOf": [_ref("FormTexts"), has_file]}}
+    found = _post(summary, "FormTexts", answer)
+    found["requestBody"]["content"] = {"multipart/form-data": form}
+    found["responses"]["200"]["content"] |= {"text/plain": {}}
+    return found
+
+
+def _speech() -> dict[str, Any]:
+    found = _post("A text, spoken.", "SpeechRequest", "Transcript")
+    found["responses"]["200"]["content"] = {"audio/*": {}, "text/event-stream": {}}
+    return found
 
 
 def _errors(statuses: tuple[str, ...], schema: str = "Error") -> dict[str, Any]:
@@ -179,6 +206,8 @@ _ANSWERS = {
             "stop_reason": _TEXT_OR_NULL,
         }
     ),
+    "Pictures": _object({"data": _list({"type": "object"})}),
+    "Transcript": _object({"text": _TEXT}),
     "MessagesError": _object(
         {"type": {"const": "error"}, "error": _object({"type": _TEXT, "message": _TEXT})}
     ),

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from archipel.errors import ConfigError
-from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.routing import PiecePrice, Policy, Price, Target
 from archipel.serve.weights import resolve_models
 
 _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
@@ -87,6 +87,8 @@ class TargetTable(_Table):
     answer_seconds: _Seconds = 600.0
     prompt_price: float | None = Field(default=None, ge=0, le=1e6, description="a million tokens")
     completion_price: float | None = Field(default=None, ge=0, le=1e6)
+    picture_price: float | None = Field(default=None, ge=0, le=1e6, description="one")
+    sound_price: float | None = Field(default=None, ge=0, le=1e6, description="one request")
 
     @model_validator(mode="after")
     def _has_both_prices(self) -> "TargetTable":
@@ -220,6 +222,7 @@ class Settings(_Table):
             first_token_seconds=table.first_token_seconds,
             answer_seconds=table.answer_seconds,
             price=table.price(),
+            pieces=PiecePrice(_nanos(table.picture_price), _nanos(table.sound_price)),
         )
 
 
@@ -265,6 +268,10 @@ def with_models(
 def _host_and_port(listen: str) -> tuple[str, str]:
     host, _, port = listen.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), port
+
+
+def _nanos(price: float | None) -> int | None:
+    return None if price is None else math.ceil(round(price * 1e9, 6))
 
 
 def _nanos_a_token(price: float) -> int:

@@ -104,7 +104,7 @@ async def _answer(
     response = await session.post(
         call.url,
         data=call.body,
-        headers={"Content-Type": "application/json", **call.headers},
+        headers={"Content-Type": question.media_type, **call.headers},
         allow_redirects=False,
     )
     try:
@@ -116,7 +116,7 @@ async def _answer(
             call.done()
             return Answer(target, content_type, whole, None, response.close)
         pieces = call.dialect.pieces(response.content.iter_any())
-        head = await _first_token(pieces)
+        head = await (_first_bytes(pieces) if question.is_media else _first_token(pieces))
     except BaseException:  # cancelled too: the provider stops when its connection closes
         response.close()
         raise
@@ -157,6 +157,13 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _ANSWER_LIMIT_BYTES:
             raise BrokenOff(f"its answer is over {_ANSWER_LIMIT_BYTES >> 20} MiB")
     return bytes(body)
+
+
+async def _first_bytes(pieces: AsyncIterator[bytes]) -> bytes:
+    async for piece in pieces:
+        if piece:
+            return piece
+    raise BrokenOff("its answer is empty")
 
 
 async def _first_token(pieces: AsyncIterator[bytes]) -> bytes:

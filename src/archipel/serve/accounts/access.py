@@ -23,6 +23,7 @@ from archipel.serve.counting import (
     most_completion_tokens,
     most_prompt_tokens,
 )
+from archipel.serve.media import Media
 from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Question
 from archipel.serve.routing import Policy, Price, Target
@@ -95,7 +96,10 @@ class _KeyCaller:
         watch = Watch(self.key.rules, self.access.metrics.matched) if self.key.rules else None
         if watch:
             question = await _allowed(question, watch)
-        question, need, hides_usage = self._bounded(question, policy)
+        if isinstance(question, Media):
+            need, hides_usage = self._media_need(question, policy), False
+        else:
+            question, need, hides_usage = self._bounded(question, policy)
         entry = Asked(self.key, self.endpoint, policy.name, need)
         try:
             reservation = await self.access.meter.reserve(entry)
@@ -103,13 +107,13 @@ class _KeyCaller:
             raise _over_limit(error, self.access.clock()) from error
         except DatabaseError as error:
             raise _no_books() from error
-        out = watch.of("out") if watch else None
-        headers = _headers(reservation)
-        return _Metered(question, headers, hides_usage, out, self._keep(), reservation, self.access)
+        out = watch.of("out") if watch and not question.is_media else None
+        headers, keep = _headers(reservation), self._keep(question)
+        return _Metered(question, headers, hides_usage, out, keep, reservation, self.access)
 
-    def _keep(self) -> Keep | None:
+    def _keep(self, question: Question) -> Keep | None:
         key = self.key
-        if key.keep_days is None:
+        if key.keep_days is None or question.is_media:
             return None
         return Keep(key.project, key.id, self.endpoint, key.keep_days, key.keep_share)
 
@@ -135,15 +139,18 @@ class _KeyCaller:
         need = Need(prompt + completion, self._most_nanos(policy, prompt, completion))
         return question, need, hides_usage
 
+    def _media_need(self, question: Media, policy: Policy) -> Need:
+        """The most that pictures or a sound can take: tokens of the prompt, and their price."""
+        prices = [_piece_price(target, question) for target in policy.targets]
+        if None in prices and self._is_limited("money"):
+            raise _no_price(policy)
+        nanos = max(price or 0 for price in prices) * question.pieces
+        return Need(most_prompt_tokens(question.fields), nanos)
+
     def _most_nanos(self, policy: Policy, prompt: int, completion: int) -> int:
         prices = [target.price for target in policy.targets]
         if None in prices and self._is_limited("money"):
-            raise ApiError(
-                403,
-                f"A provider of {policy.name!r} has no price, so that a limit of money can't be "
-                "kept. Ask the administrator to put prices into its route.",
-                "price_unknown",
-            )
+            raise _no_price(policy)
         return max((price or _FREE).nanos(prompt, completion) for price in prices)
 
     def _is_limited(self, what: What) -> bool:
@@ -163,7 +170,12 @@ class _Metered:
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         """Settle it."""
         tokens = tokens or Tokens(0, 0)
-        price = (target.price if target else None) or _FREE
+        nanos = 0
+        if target and isinstance(self.question, Media):
+            price = _piece_price(target, self.question) or 0
+            nanos = price * self.question.pieces if outcome != "failed" else 0
+        elif target:
+            nanos = (target.price or _FREE).nanos(tokens.prompt, tokens.completion)
         took = Took(
             outcome=outcome,
             seconds=round(max(0.0, self.access.clock() - self.reservation.began), 3),
@@ -172,13 +184,29 @@ class _Metered:
             prompt_tokens=tokens.prompt,
             completion_tokens=tokens.completion,
             estimated=tokens.estimated,
-            nanos=price.nanos(tokens.prompt, tokens.completion),
+            nanos=nanos,
         )
         self.access.meter.settle(self.reservation, took)
 
 
+def _piece_price(target: Target, question: Media) -> int | None:
+    return target.pieces.picture if question.makes_pictures else target.pieces.sound
+
+
+def _no_price(policy: Policy) -> ApiError:
+    return ApiError(
+        403,
+        f"A provider of {policy.name!r} has no price for this, so that a limit of money can't be "
+        "kept. Ask the administrator to put prices into its route.",
+        "price_unknown",
+    )
+
+
 async def _allowed(question: Question, watch: Watch) -> Question:
     """The question as its key's rules have it; in a thread: it may be long."""
+    if isinstance(question, Media) and question.reads_speech and watch.of("out"):
+        message = "This key has content rules for answers, and they can't read transcripts."
+        raise ApiError(400, message, "content_policy_violation", "model")
     its = watch.of("in")
     fields = await asyncio.to_thread(asked, question.fields, its) if its else None
     return question if fields is None else replace(question, fields=fields, body=None)
