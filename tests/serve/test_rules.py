@@ -115,13 +115,15 @@ def test_all_of_a_request_that_says_something_is_looked_at() -> None:
             {"role": "user", "content": [{"type": "text", "text": "a@b.io \ud800"}]},
             {"role": "assistant", "content": None, "tool_calls": [call]},
         ],
+        "documents": [{"text": "a@b.io", "format": "email"}],  # of a supplier's own
+        "stop_token_ids": [1, 2],
         "tools": [{"type": "function", "function": {"name": "f", "description": "to a@b.io"}}],
     }
     told = asked(fields, watch)
-    assert json.dumps(told).count("[email]") == 4
+    assert json.dumps(told).count("[email]") == 5
     assert told is not None
     assert told["model"] == "a@b.io"
-    assert counted == {"a rule in": 4}
+    assert counted == {"a rule in": 5}
     assert asked({"model": "m", "prompt": "nothing"}, watch) is None
 
 

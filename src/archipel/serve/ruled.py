@@ -12,10 +12,12 @@ from archipel.serve.events import event_data
 from archipel.serve.rules import Found, Rule, Side, TooMany, finder, found, masked
 from archipel.serve.translation import NOT_ITS
 
-_PROMPTS = ("messages", "prompt", "input", "suffix", "prediction", "tools", "functions")
 # What is no text, or what names things: a rule that changed it would change what the request does.
 _NO_TEXT = frozenset(
-    {"role", "type", "id", "tool_call_id", "name", "image_url", "input_audio", "file", "format"}
+    {
+        *("model", "role", "type", "id", "tool_call_id", "name", "format"),
+        *("image_url", "input_audio", "file"),
+    }
 )
 _SAID = ("content", "refusal", "reasoning_content", "reasoning")  # of a message, by suppliers
 _UNREADABLE = "The model's provider does not answer as it should. Ask another model."
@@ -44,22 +46,28 @@ def asked(fields: Mapping[str, Any], watch: Watch) -> dict[str, Any] | None:
     Raises:
         ApiError: a rule refuses it.
     """
-    changed: dict[str, Any] = {}
-    for name in _PROMPTS:
-        if fields.get(name) is not None:
-            after = _prompt(fields[name], name, watch)
-            if after != fields[name]:
-                changed[name] = after
-    return {**fields, **changed} if changed else None
+    for name in ("prompt", "input"):
+        if _has_tokens(fields.get(name)):
+            message = f"{name}: this key has content rules, which read texts. Send text."
+            raise ApiError(400, message, "invalid_value", name)
+    after = {
+        name: value if name in _NO_TEXT else _prompt(value, name, watch)
+        for name, value in fields.items()
+    }
+    return after if after != fields else None
+
+
+def _has_tokens(prompt: Any) -> bool:
+    """Whether a prompt is numbers instead of texts."""
+    if isinstance(prompt, list):
+        return any(map(_has_tokens, prompt))
+    return isinstance(prompt, int)
 
 
 def _prompt(value: Any, place: str, watch: Watch) -> Any:
     if isinstance(value, str):
         return _text(value, place, watch)
     if isinstance(value, list):
-        if value and isinstance(value[0], int):
-            message = f"{place}: this key has content rules, which read texts. Send text."
-            raise ApiError(400, message, "invalid_value", place)
         return [_prompt(one, f"{place}.{number}", watch) for number, one in enumerate(value)]
     if isinstance(value, dict):
         return {
