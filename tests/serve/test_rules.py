@@ -159,6 +159,12 @@ def test_only_a_word_is_held_back_for_what_has_no_spaces() -> None:
     assert tail.take(", my name") == "Jo, my "
 
 
+def test_each_rule_holds_back_as_much_as_its_own_matches_have() -> None:
+    tail = Tail(_watch(_rule("pattern", "email"), _rule("pattern", "card"))[0])
+    text = "word " * 20
+    assert len(text) - len(tail.take(text)) == 38
+
+
 def _stream(watch: Watch, *chunks: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     ended: list[str] = []
 

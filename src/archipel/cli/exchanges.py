@@ -16,6 +16,8 @@ from archipel.errors import ConfigError
 if TYPE_CHECKING:
     from archipel.serve.accounts.exchanges import Exchange, Seal
 
+_SHOWN = 13  # characters of an id that tell it from others
+
 app = typer.Typer(
     help="What is asked and answered, of projects that keep it. Reading it is audited.",
     no_args_is_help=True,
@@ -73,7 +75,7 @@ def list_(
     for kept in found:
         tokens = f"{kept.prompt_tokens} + {kept.completion_tokens}"
         names = kept.project, kept.key, kept.model, kept.provider
-        table.add_row(kept.id, _when(kept.time), *names, tokens)
+        table.add_row(kept.id[:_SHOWN], _when(kept.time)[:16], *names, tokens)
     Console(highlight=False, markup=False).print(table)
 
 

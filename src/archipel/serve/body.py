@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any, Never
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from archipel.serve.api_error import ApiError
@@ -33,15 +34,19 @@ async def read_body(request: Request, seconds: float, most_bytes: int = _LIMIT_B
     return bytes(body)
 
 
-def read_fields(body: bytes) -> dict[str, Any]:
-    """The fields of a JSON object that is known to be one.
+def read_fields(body: bytes, known: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a JSON object, of which those that are `known` are checked.
 
     What other readers may take otherwise is refused: what is counted and allowed here must be
     what a provider answers.
 
     Raises:
-        ApiError: a name is there twice, or a number is none.
+        ApiError: it is none, a field is wrong, a name is there twice, or a number is none.
     """
+    try:
+        known.model_validate_json(body)
+    except ValidationError as error:
+        raise wrong(error) from None
     try:
         fields: dict[str, Any] = json.loads(
             body, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
@@ -49,6 +54,14 @@ def read_fields(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ApiError(400, f"body: {error}", "invalid_json") from None
     return fields
+
+
+def wrong(error: ValidationError) -> ApiError:
+    """What is told of the first field that is wrong."""
+    first = error.errors(include_url=False)[0]
+    param = ".".join(str(part) for part in first["loc"]) or None
+    message = f"{param or 'body'}: {first['msg']}"
+    return ApiError(400, message, "invalid_value" if param else "invalid_json", param)
 
 
 def _too_long(most_bytes: int) -> ApiError:

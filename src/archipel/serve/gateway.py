@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -120,8 +120,7 @@ class Gateway:
         with self.telemetry.course(self.metrics, request.scope) as course:
             caller = await self.access.admit(request)
             body = await read_body(request, self.body_seconds)
-            _parse(body, fields)
-            asked = read_fields(body)
+            asked = read_fields(body, fields)
             try:
                 question = Question("/chat/completions", to_chat(asked), None)
             except Unmappable as error:
@@ -137,13 +136,12 @@ class Gateway:
             return await self._relay(request, caller, await read(request), OPENAI, course)
 
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
-        path = request.scope["path"]  # url.path takes in the Host header
-        with self.telemetry.course(self.metrics, request.scope) as course:
-            caller = await self.access.admit(request)
+        async def read(request: Request) -> Question:
             body = await read_body(request, self.body_seconds)
-            _parse(body, fields)
-            question = Question(path.removeprefix("/v1"), read_fields(body), body)
-            return await self._relay(request, caller, question, OPENAI, course)
+            path = request.scope["path"]  # url.path takes in the Host header
+            return Question(path.removeprefix("/v1"), read_fields(body, fields), body)
+
+        return await self.ask(request, read)
 
     async def _relay(
         self,
@@ -253,16 +251,6 @@ def create_app(
             ClientDisconnect: _show_nothing,
         },
     )
-
-
-def _parse(body: bytes, fields: type[BaseModel]) -> None:
-    try:
-        fields.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        param = ".".join(str(part) for part in first["loc"]) or None
-        message = f"{param or 'body'}: {first['msg']}"
-        raise ApiError(400, message, "invalid_value" if param else "invalid_json", param) from None
 
 
 async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from archipel.serve.api_error import ApiError
-from archipel.serve.body import read_body, read_fields
+from archipel.serve.body import read_body, read_fields, wrong
 from archipel.serve.counting import Tokens, usual_prompt_tokens
 from archipel.serve.providers import Question
 
@@ -182,11 +182,7 @@ def routes(ask: Ask, seconds: float) -> list[Route]:
 
 async def _json(request: Request, fields: type[BaseModel], seconds: float) -> Question:
     body = await read_body(request, seconds)
-    try:
-        fields.model_validate_json(body)
-    except ValidationError as error:
-        raise _wrong(error) from None
-    return Media(_endpoint(request), read_fields(body), body)
+    return Media(_endpoint(request), read_fields(body, fields), body)
 
 
 async def _form(request: Request, seconds: float) -> Question:
@@ -224,7 +220,7 @@ async def _form(request: Request, seconds: float) -> Question:
     try:
         FormTexts.model_validate(texts)
     except ValidationError as error:
-        raise _wrong(error) from None
+        raise wrong(error) from None
     if not files:
         raise ApiError(400, "file: the form has no file. Send one.", "invalid_value", "file")
     return Upload(_endpoint(request), texts, None, tuple(files))
@@ -237,13 +233,6 @@ def _listed(value: Any) -> list[Any]:
 def _endpoint(request: Request) -> str:
     path: str = request.scope["path"]
     return path.removeprefix("/v1")
-
-
-def _wrong(error: ValidationError) -> ApiError:
-    first = error.errors(include_url=False)[0]
-    param = ".".join(str(part) for part in first["loc"]) or None
-    message = f"{param or 'body'}: {first['msg']}"
-    return ApiError(400, message, "invalid_value" if param else "invalid_json", param)
 
 
 def _quoted(name: str) -> str:

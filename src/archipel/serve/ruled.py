@@ -149,11 +149,13 @@ class Tail:
 
     def _safe(self) -> int:
         """Where the part begins in which a match may not be whole yet."""
-        finders = [finder(rule.kind, rule.match) for rule in self.watch.rules]
-        held = len(self._text) - max(one.hold for one in finders)
-        if any(one.has_spaces for one in finders):
-            return held
-        return max(held, self._text.rfind(" ") + 1, self._text.rfind("\n") + 1)
+        word = max(self._text.rfind(" "), self._text.rfind("\n")) + 1
+        places = []
+        for rule in self.watch.rules:
+            its = finder(rule.kind, rule.match)
+            held = len(self._text) - its.hold
+            places.append(held if its.has_spaces else max(held, word))
+        return min(places)
 
     def _give(self, until: int) -> str:
         if self.is_cut or until <= self._given:
