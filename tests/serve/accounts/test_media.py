@@ -30,6 +30,9 @@ from tests.serve.accounts.conftest import PEPPER, add_key
 from tests.serve.accounts.test_access import NOW, Clock, _billed
 from tests.serve.scripted import hosted_in_thread
 
+# Nothing here is another database's matter.
+pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
 _PICTURE = b"\x89PNG\r\n\x1a\n--not-a-boundary\r\n\x00\xff"
 _SOUND = bytes(range(256)) * 1024  # with everything that could end an event
 _NANOS = 1_000_000_000
