@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,10 @@ from starlette.routing import Route
 
 from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
+from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, OpenAIProvider, Provider
 from archipel.serve.routing import Policy, Target
+from archipel.serve.telemetry import Telemetry
 from tests.serve.scripted import hosted_in_thread
 
 _ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}
@@ -94,15 +97,20 @@ def _suppliers(*names: str) -> Iterator[list[Supplier]]:
 
 
 @contextlib.contextmanager
-def _gateway(suppliers: list[Supplier], **policy: object) -> Iterator[OpenAI]:
+def _gateway(
+    suppliers: list[Supplier], metrics: Metrics | None = None, **policy: object
+) -> Iterator[OpenAI]:
     providers: dict[str, Provider] = {s.name: OpenAIProvider(s.url, None) for s in suppliers}
     targets = tuple(
         Target(s.name, f"{s.name}-large", is_here=False, first_token_seconds=0.5, answer_seconds=1)
         for s in suppliers
     )
     chat = Policy("chat", targets, **policy)  # type: ignore[arg-type]
+    app = create_app(
+        Directory({"chat": chat}, providers), LocalAccess(), telemetry=Telemetry(metrics)
+    )
     with (
-        hosted_in_thread(create_app(Directory({"chat": chat}, providers), LocalAccess())) as url,
+        hosted_in_thread(app) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
     ):
         yield client
@@ -196,6 +204,23 @@ def test_a_slow_first_is_overtaken_by_a_hedge_and_let_go() -> None:
         assert ebb.left.wait(20)
         ebb.mood = "well"
         assert _ask(client, stream=True) == "ebb"  # to be overtaken is no failure
+
+
+def test_what_a_hedges_loser_may_cost_is_counted() -> None:
+    metrics = Metrics()
+    with (
+        _suppliers("ebb", "flow") as (ebb, flow),
+        _gateway([ebb, flow], metrics, hedge_seconds=0.1) as client,
+    ):
+        ebb.mood = "silent after its role"
+        assert _ask(client, stream=True) == "flow"
+        assert ebb.left.wait(20)
+    said = metrics.text().decode()
+    assert 'archipel_serve_let_go_total{provider="ebb"} 1.0' in said
+    tokens = re.search(r'let_go_prompt_tokens_total{provider="ebb"} (.*)', said)
+    assert tokens is not None
+    assert 1 <= float(tokens[1]) < 30
+    assert 'provider="flow"} 1.0' not in said.partition("let_go_total")[2].partition("#")[0]
 
 
 def test_a_killed_supplier_costs_none_of_many_streams_that_had_not_begun() -> None:

@@ -336,6 +336,29 @@ def test_arguments_of_a_call_are_as_untrusted_as_the_body(hostile: Hostile, argu
 
 @pytest.mark.parametrize("model", ["chat", "claude"])
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Incorrect API key provided: sk-supplier.",
+        "Incorrect API key provided: sk-suppl***wxyz. See https://example.com",
+        '{"key": "sk-supplier-and-more"}',
+    ],
+)
+def test_a_supplier_that_quotes_our_key_tells_it_to_nobody(
+    hostile: Hostile, model: str, stream: bool, said: str
+) -> None:
+    error = {"message": said, "code": "sk-supplier", "param": "sk-supplier"}
+    hostile.supplier.answer, hostile.supplier.status = json.dumps({"error": error}).encode(), 400
+    response = hostile.ask(model=model, stream=stream)
+    told = _error(response)
+    assert "sk-suppl" not in response.text
+    assert "wxyz" not in response.text
+    assert "[redacted]" in told["message"]
+    assert told["code"] == told["param"] == "[redacted]"
+
+
+@pytest.mark.parametrize("model", ["chat", "claude"])
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
 @pytest.mark.parametrize(
     "answer",

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from archipel import __version__
-from archipel.cli import corpus, keys, people, route, run, site
+from archipel.cli import corpus, exchanges, keys, people, route, rules, run, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
@@ -51,6 +51,8 @@ app.add_typer(site.app, name="site")
 app.add_typer(keys.app, name="keys")
 app.add_typer(people.app, name="people")
 app.add_typer(route.app, name="route")
+app.add_typer(rules.app, name="rules")
+app.add_typer(exchanges.app, name="exchanges")
 app.command()(demo)
 app.command()(serve)
 app.command()(chat)

@@ -11,6 +11,18 @@ from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
 from archipel.serve.providers import Question
 from archipel.serve.routing import Policy, Target
+from archipel.serve.ruled import Watch
+
+
+@dataclass(frozen=True)
+class Keep:
+    """That what is asked and answered is to be kept: whose, for how many days, which share."""
+
+    project: int
+    key: int
+    endpoint: str  # that was asked
+    days: float
+    share: float
 
 
 class Visit(Protocol):
@@ -31,13 +43,26 @@ class Visit(Protocol):
         """Whether the client did not ask for what its stream says of tokens."""
         ...
 
+    @property
+    def watch(self) -> Watch | None:
+        """The content rules that its answer is to keep."""
+        ...
+
+    @property
+    def keep(self) -> Keep | None:
+        """Whether it is to be kept with its answer."""
+        ...
+
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         """Say how it ended: answered, failed or left."""
         ...
 
 
 class Caller(Protocol):
-    """Who asks."""
+    """Who asks. `shown`: the part of its key that may be shown, or nothing."""
+
+    @property
+    def shown(self) -> str: ...
 
     def may_ask(self, model: str) -> bool:
         """Whether it may use a public name."""
@@ -47,7 +72,7 @@ class Caller(Protocol):
         """Let it ask.
 
         Raises:
-            ApiError: a limit has no room for it.
+            ApiError: a limit has no room for it, or a content rule refuses it.
         """
         ...
 
@@ -86,12 +111,16 @@ class _Unmetered:
     question: Question
     headers: Mapping[str, str]
     hides_usage: bool = False
+    watch: Watch | None = None
+    keep: Keep | None = None
 
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         pass
 
 
 class _Anyone:
+    shown = ""
+
     def may_ask(self, model: str) -> bool:
         return True
 

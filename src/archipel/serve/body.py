@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any, Never
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from archipel.serve.api_error import ApiError
@@ -12,47 +13,68 @@ from archipel.serve.api_error import ApiError
 LIMIT_BYTES = 4 << 20
 
 
-async def read_body(request: Request, seconds: float) -> bytes:
+async def read_body(request: Request, seconds: float, most_bytes: int = LIMIT_BYTES) -> bytes:
     """The whole body.
 
     Raises:
         ApiError: it is too long, or not all of it came in time.
     """
-    if int(request.headers.get("content-length", 0)) > LIMIT_BYTES:
-        raise _too_long()
+    if int(request.headers.get("content-length", 0)) > most_bytes:
+        raise _too_long(most_bytes)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LIMIT_BYTES:
-                    raise _too_long()
+                if len(body) > most_bytes:
+                    raise _too_long(most_bytes)
     except TimeoutError:
         message = f"The request did not come within {seconds:g} s. Send it again."
         raise ApiError(408, message, headers={"Connection": "close"}) from None
     return bytes(body)
 
 
-def read_fields(body: bytes) -> dict[str, Any]:
-    """The fields of a JSON object that is known to be one.
+def read_fields(body: bytes, known: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a JSON object, of which those that are `known` are checked.
 
     What other readers may take otherwise is refused: what is counted and allowed here must be
     what a provider answers.
 
     Raises:
-        ApiError: a name is there twice, or a number is none.
+        ApiError: it is none, a field is wrong, a name is there twice, or a number is none.
     """
     try:
-        fields: dict[str, Any] = json.loads(
+        known.model_validate_json(body)
+    except ValidationError as error:
+        raise wrong(error) from None
+    fields: dict[str, Any] = read_json(body)
+    return fields
+
+
+def read_json(body: bytes) -> Any:
+    """What JSON says, if it can be understood in one way only.
+
+    Raises:
+        ApiError: it is none, a name is there twice, or a number is none.
+    """
+    try:
+        return json.loads(
             body, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite
         )
     except ValueError as error:
         raise ApiError(400, f"body: {error}", "invalid_json") from None
-    return fields
 
 
-def _too_long() -> ApiError:
-    return ApiError(413, f"The request is over {LIMIT_BYTES >> 20} MiB. Shorten it.")
+def wrong(error: ValidationError) -> ApiError:
+    """What is told of the first field that is wrong."""
+    first = error.errors(include_url=False)[0]
+    param = ".".join(str(part) for part in first["loc"]) or None
+    message = f"{param or 'body'}: {first['msg']}"
+    return ApiError(400, message, "invalid_value" if param else "invalid_json", param)
+
+
+def _too_long(most_bytes: int) -> ApiError:
+    return ApiError(413, f"The request is over {most_bytes >> 20} MiB. Shorten it.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

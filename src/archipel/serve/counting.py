@@ -101,8 +101,13 @@ class StreamCount:
         return self._hides_usage and not said.get("choices")
 
 
+def usual_prompt_tokens(fields: Mapping[str, Any]) -> int:
+    """About how many tokens a prompt has."""
+    return most_prompt_tokens(fields) // _BYTES_A_TOKEN + 1
+
+
 def _estimate(fields: Mapping[str, Any], completion: int) -> Tokens:
-    return Tokens(most_prompt_tokens(fields) // _BYTES_A_TOKEN + 1, completion, estimated=True)
+    return Tokens(usual_prompt_tokens(fields), completion, estimated=True)
 
 
 def _tokens(answer: Any) -> Tokens | None:

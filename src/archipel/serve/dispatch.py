@@ -15,9 +15,11 @@ import aiohttp
 
 from archipel.errors import ArchipelError
 from archipel.serve.breaker import Breaker, RetryBudget
+from archipel.serve.counting import usual_prompt_tokens
 from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
+from archipel.serve.telemetry import Tracer
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, Refused, Unavailable, ask
 
@@ -54,12 +56,14 @@ class Dispatcher:
         *,
         draw: Callable[[], bytes],
         metrics: Metrics,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._session = session
         self._draw = draw
         self._metrics = metrics
+        self._tracer = tracer
         self._clock = clock
         self._breakers: defaultdict[Target, Breaker] = defaultdict(Breaker)
         self._budgets: dict[Policy, RetryBudget] = {}
@@ -101,9 +105,10 @@ class Dispatcher:
                 if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:
-            for task in running:
+            for task, target in running.items():
                 task.cancel()
                 task.add_done_callback(_close)
+                self._metrics.let_go(target.provider, usual_prompt_tokens(question.fields))
         if problems and isinstance(problems[-1], Unmappable):
             raise problems[-1]
         reasons = "; ".join(map(_said, problems)) or "every target rests"
@@ -138,7 +143,10 @@ class Dispatcher:
     async def _ask(self, target: Target, question: Question) -> Answer:
         provider = self._directory.providers[target.provider]
         with self._counted(target):
-            return await ask(self._session, provider, question, target)
+            if self._tracer is None:
+                return await ask(self._session, provider, question, target)
+            with self._tracer.target(target) as headers:
+                return await ask(self._session, provider, question, target, headers)
 
     @contextmanager
     def _counted(self, target: Target) -> Iterator[None]:

@@ -9,13 +9,13 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -28,18 +28,20 @@ from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
 from archipel.hosts import LOCAL_HOSTS
-from archipel.serve import messages, responses
+from archipel.serve import media, messages, responses
 from archipel.serve.access import Access, Caller, Visit, visible
 from archipel.serve.annex import NO_ANNEX, Annex, Ask, request_from_within
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import StreamCount, Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
+from archipel.serve.media import MediaCount, media_tokens
 from archipel.serve.messages_stream import MessagesDialect
-from archipel.serve.metrics import Course, Metrics
+from archipel.serve.metrics import Course
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
+from archipel.serve.redaction import without
 from archipel.serve.request_fields import (
     ChatRequest,
     CommonFields,
@@ -50,6 +52,8 @@ from archipel.serve.request_fields import (
 )
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
+from archipel.serve.ruled import RuledStream, answered
+from archipel.serve.telemetry import RequestIds, Telemetry
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
 
@@ -67,7 +71,7 @@ class Gateway:
     directory: Directory
     access: Access
     observer: Observer
-    metrics: Metrics
+    telemetry: Telemetry
     body_seconds: float
     annex: Annex
 
@@ -129,25 +133,31 @@ class Gateway:
         dialect: Callable[[Mapping[str, Any]], Dialect],
     ) -> Response:
         """Answer another API's request as the chat completion request that asks the same."""
-        with self.metrics.asked(request.scope["path"]) as course:
+        with self.telemetry.course(request.scope) as course:
             caller = await self.access.admit(request)
             body = await read_body(request, self.body_seconds)
-            _parse(body, fields)
-            asked = read_fields(body)
+            asked = read_fields(body, fields)
             try:
                 question = Question("/chat/completions", to_chat(asked), None)
             except Unmappable as error:
                 raise ApiError(400, str(error), "unsupported", error.param) from error
             return await self._relay(request, caller, question, dialect(asked), course)
 
-    async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
-        path = request.scope["path"]  # url.path takes in the Host header
-        with self.metrics.asked(path) as course:
+    async def ask(
+        self, request: Request, read: Callable[[Request], Awaitable[Question]]
+    ) -> Response:
+        """Answer a question, which `read` makes of a request, as its provider does."""
+        with self.telemetry.course(request.scope) as course:
             caller = await self.access.admit(request)
+            return await self._relay(request, caller, await read(request), OPENAI, course)
+
+    async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
+        async def read(request: Request) -> Question:
             body = await read_body(request, self.body_seconds)
-            _parse(body, fields)
-            question = Question(path.removeprefix("/v1"), read_fields(body), body)
-            return await self._relay(request, caller, question, OPENAI, course)
+            path = request.scope["path"]  # url.path takes in the Host header
+            return Question(path.removeprefix("/v1"), read_fields(body, fields), body)
+
+        return await self.ask(request, read)
 
     async def _relay(
         self,
@@ -159,11 +169,12 @@ class Gateway:
     ) -> Response:
         """Have it answered, and pass the answer on in the client's dialect."""
         name, began = question.fields["model"], time.monotonic()
+        course.key = caller.shown
         policy = self._policy(name, caller)
         course.model = name
         visit = await caller.begin(question, policy)
         dispatcher: Dispatcher = request.state.dispatcher
-        shown = self.observer.wants(name)
+        seen = self.observer.wants(name, visit)
         try:
             asking = dispatcher.answer(name, visit.question)
             answer = await _unless_client_leaves(request, asking)
@@ -173,26 +184,30 @@ class Gateway:
             if told := _told(name, error, question.endpoint):
                 raise told from error
             raise
+        course.target = answer.target
         course.begun()
 
         def ended(outcome: str, code: str, tokens: Tokens, whole: bytes) -> None:
             visit.ended(outcome, answer.target, tokens)
             course.ended(outcome, code, tokens)
-            if shown and outcome == "answered":
+            if seen and outcome == "answered":
                 usual = Usual(answer.target, whole, time.monotonic() - began, tokens)
-                self.observer.seen(dispatcher, visit.question, usual)
+                seen(dispatcher, visit.question, usual)
 
         provider = quote(answer.target.provider, _HEADER_SAFE)
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
-            return _Relayed(answer, visit, ended, headers, dialect, keeps=shown)
-        tokens = tokens_of(visit.question.fields, answer.head)
+            return _Relayed(answer, visit, ended, headers, dialect, keeps=seen is not None)
+        head, count = answer.head, media_tokens if question.is_media else tokens_of
+        tokens = count(visit.question.fields, head)
         try:
-            told_whole = dialect.whole(answer.head)
+            if visit.watch:
+                head = await asyncio.to_thread(answered, head, visit.watch)
+            told_whole = dialect.whole(head)
         except IntegrityError as error:
             visit.ended("failed", answer.target, tokens)
             raise ApiError(502, f"{name!r}: {error}", "provider_error") from error
-        ended("answered", "", tokens, answer.head)
+        ended("answered", "", tokens, head)
         return Response(told_whole, 200, headers, answer.content_type)
 
     def _policy(self, model: str, caller: Caller) -> Policy:
@@ -211,20 +226,21 @@ def create_app(
     directory: Directory,
     access: Access,
     observer: Observer | None = None,
-    metrics: Metrics | None = None,
+    telemetry: Telemetry | None = None,
     *,
     annex: Annex = NO_ANNEX,
     body_seconds: float = _BODY_SECONDS,
 ) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
-    metrics = metrics or Metrics()
-    gateway = Gateway(directory, access, observer or Nobody(), metrics, body_seconds, annex)
+    telemetry = telemetry or Telemetry()
+    gateway = Gateway(directory, access, observer or Nobody(), telemetry, body_seconds, annex)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
         async with client_session() as session:
             draw = partial(secrets.token_bytes, 16)
-            dispatcher = Dispatcher(directory, session, draw=draw, metrics=metrics)
+            metrics, tracer = telemetry.metrics, telemetry.tracer
+            dispatcher = Dispatcher(directory, session, draw=draw, metrics=metrics, tracer=tracer)
             async with annex.working(gateway.asking(dispatcher)):
                 yield {"dispatcher": dispatcher}
             await gateway.observer.leave()  # before the session, whose end would look like failures
@@ -242,25 +258,16 @@ def create_app(
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route(_MESSAGES, gateway.messages, methods=["POST"]),
+            *media.routes(gateway.ask, body_seconds),
             *annex.routes,
         ],
-        middleware=[local_only] if access.is_local else [],
+        middleware=[Middleware(RequestIds), *([local_only] if access.is_local else [])],
         exception_handlers={
             ApiError: _show_api_error,
             HTTPException: _show_http_exception,
             ClientDisconnect: _show_nothing,
         },
     )
-
-
-def _parse(body: bytes, fields: type[BaseModel]) -> None:
-    try:
-        fields.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        param = ".".join(str(part) for part in first["loc"]) or None
-        message = f"{param or 'body'}: {first['msg']}"
-        raise ApiError(400, message, "invalid_value" if param else "invalid_json", param) from None
 
 
 async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
@@ -297,15 +304,21 @@ class _Relayed(StreamingResponse):
         *,
         keeps: bool,
     ) -> None:
-        super().__init__(dialect.pieces(self._pieces()), 200, headers, answer.content_type)
+        pieces = self._pieces()
+        if visit.watch:
+            pieces = RuledStream(visit.watch, self._end_early).pieces(pieces)
+        pieces = self._keeping(pieces) if keeps else pieces
+        super().__init__(dialect.pieces(pieces), 200, headers, answer.content_type)
         self._answer, self._fields, self._ended = answer, visit.question.fields, ended
-        self._count = StreamCount(hides_usage=visit.hides_usage)
+        self._is_media = visit.question.is_media
+        self._count = MediaCount() if self._is_media else StreamCount(hides_usage=visit.hides_usage)
         self._outcome, self._code = "left", ""
-        self._keeps, self._kept = keeps, bytearray()
+        self._kept = bytearray()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(BrokenOff):  # not ended, so that the connection ends
+                await super().__call__(scope, receive, send)
         finally:  # of the response, not of the pieces, of which the first may never be asked for
             self._answer.close()
             tokens = self._count.tokens(self._fields)
@@ -314,9 +327,9 @@ class _Relayed(StreamingResponse):
     async def _pieces(self) -> AsyncIterator[bytes]:
         assert self._answer.rest is not None
         try:
-            yield self._taken(self._answer.head)
+            yield self._count.take(self._answer.head)
             async for piece in self._answer.rest:
-                yield self._taken(piece)
+                yield self._count.take(piece)
             yield self._count.rest()
             self._outcome = "answered"
         except BrokenOff as error:
@@ -325,12 +338,18 @@ class _Relayed(StreamingResponse):
             message = f"The answer of {name!r} broke off. Send the request again."
             problem = ApiError(503, message, "provider_unavailable")
             self._outcome, self._code = "failed", "provider_unavailable"
+            if self._is_media:  # of which an error would seem to be a part
+                raise
             yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
 
-    def _taken(self, piece: bytes) -> bytes:
-        if self._keeps and len(self._kept) < _KEPT_BYTES:
-            self._kept += piece
-        return self._count.take(piece)
+    def _end_early(self, outcome: str, code: str) -> None:
+        self._outcome, self._code = outcome, code
+
+    async def _keeping(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            if len(self._kept) < _KEPT_BYTES:
+                self._kept += piece
+            yield piece
 
 
 def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:
@@ -340,7 +359,7 @@ def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:
     if isinstance(error, Unmappable):
         return ApiError(400, str(error), "unsupported_by_provider", error.param)
     if isinstance(error, Refused):
-        return _refusal(error, _TEXT_FIELDS[endpoint])
+        return _refusal(error, _TEXT_FIELDS.get(endpoint, "prompt"))
     return None
 
 
@@ -366,9 +385,11 @@ def _refusal(refused: Refused, text: str) -> ApiError:
             return ApiError(400, message, "context_length_exceeded", text)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ApiError(502, f"The provider answered {refused.status}.", "provider_error")
-    code = str(kind) if isinstance(kind, str | int) else None
+    clean = partial(without, refused.keys)
+    code = clean(str(kind)) if isinstance(kind, str | int) else None
     param = error.get("param")
-    return ApiError(refused.status, message, code, param if isinstance(param, str) else None)
+    place = clean(param) if isinstance(param, str) else None
+    return ApiError(refused.status, clean(message), code, place)
 
 
 async def _show_api_error(request: Request, error: Exception) -> Response:

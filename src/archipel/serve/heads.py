@@ -1,4 +1,5 @@
-"""HTTP requests whose head comes in time and is not too long: uvicorn itself waits for ever."""
+"""HTTP connections whose other end keeps up: a head comes in time and is not too long, and what
+is answered is read. uvicorn itself waits for ever."""
 
 import asyncio
 from typing import ClassVar
@@ -13,10 +14,14 @@ _TOO_LONG = (
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """One connection; closed if nothing is under way and no whole head comes within the time."""
+    """One connection; closed if nothing is under way and no whole head comes within the time, or if
+    the client takes nothing of its answer for `unread_seconds`: until then 64 KiB wait here, and
+    the provider of a stream is not read on."""
 
     head_seconds: ClassVar[float] = 60.0
+    unread_seconds: ClassVar[float] = 60.0
     _waiting: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_body = False
 
@@ -44,9 +49,33 @@ class BoundedHeads(HttpToolsProtocol):
         self._in_body = False
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_again()
+
+    def resume_writing(self) -> None:
+        self._stop_looking()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def _look_again(self) -> None:
+        held = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self.unread_seconds, self._end_unread, held)
+
+    def _end_unread(self, held: int) -> None:
+        if self.transport.get_write_buffer_size() >= held:
+            self.transport.abort()  # to close would wait until all is read
+        else:
+            self._look_again()
+
+    def _stop_looking(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _wait(self) -> None:
         if self._waiting is None:

@@ -22,6 +22,8 @@ from starlette.routing import Route
 from archipel.hosts import LOCAL_HOSTS, is_loopback
 from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
+from archipel.serve.routing import Target
+from archipel.serve.rules import Rule
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIRST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -31,7 +33,12 @@ _CODES = frozenset(
     {
         *("accounts_unavailable", "context_length_exceeded", "forbidden", "insufficient_quota"),
         *("invalid_api_key", "invalid_json", "invalid_value", "model_not_found", "price_unknown"),
-        *("provider_error", "provider_unavailable", "rate_limit_exceeded"),
+        *(
+            "content_policy_violation",
+            "provider_error",
+            "provider_unavailable",
+            "rate_limit_exceeded",
+        ),
         *("unsupported", "unsupported_by_provider"),
     }
 )
@@ -79,6 +86,24 @@ class Metrics:
             ["provider", "result"],
             registry=registry,
         )
+        let_go = Counter(
+            "archipel_serve_let_go",
+            "Requests to a provider that were let go before they answered.",
+            ["provider"],
+            registry=registry,
+        )
+        let_go_tokens = Counter(
+            "archipel_serve_let_go_prompt_tokens",
+            "Prompt tokens of those, estimated: a provider may charge for them.",
+            ["provider"],
+            registry=registry,
+        )
+        rules = Counter(
+            "archipel_serve_rule_matches",
+            "Matches of content rules.",
+            ["rule", "side", "act"],
+            registry=registry,
+        )
         self._reservations = Histogram(
             "archipel_serve_reservation_seconds",
             "That entering a request in the books took.",
@@ -94,6 +119,8 @@ class Metrics:
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)
         self._providers, self._all_providers = cache(providers.labels), providers
+        self._rules = cache(rules.labels)
+        self._let_go, self._let_go_tokens = cache(let_go.labels), cache(let_go_tokens.labels)
 
     def asked(self, endpoint: str) -> "Course":
         """A request has come."""
@@ -111,6 +138,15 @@ class Metrics:
             for sample in metric.samples
             if sample.name.endswith("_total")
         }
+
+    def let_go(self, provider: str, prompt_tokens: int) -> None:
+        """A request to a provider is ended from here: another was faster, or the client left."""
+        self._let_go(provider).inc()
+        self._let_go_tokens(provider).inc(prompt_tokens)
+
+    def matched(self, rule: Rule, side: str) -> None:
+        """A content rule matches, in a prompt (in) or in an answer (out)."""
+        self._rules(rule.name, side, rule.act).inc()
 
     def reserving(self) -> AbstractContextManager[object]:
         """For the time in which a request is entered in the books."""
@@ -133,9 +169,13 @@ class Course:
     """A request from its arrival to its end. An error that leaves the block is its end."""
 
     def __init__(self, metrics: Metrics, endpoint: str) -> None:
+        self.id = ""
+        self.endpoint = endpoint
+        self.key = ""  # the part of it that may be shown
         self.model = ""  # until it is known to be one of ours
+        self.target: Target | None = None  # who answers
+        self.followers: list[Follower] = []  # hear of its end
         self._metrics = metrics
-        self._endpoint = endpoint
         self._arrived = time.perf_counter()
         self._has_begun = False
         metrics.under_way.inc()
@@ -156,12 +196,21 @@ class Course:
         """The end: answered, refused, failed or left."""
         metrics = self._metrics
         metrics.under_way.dec()
-        metrics.requests(self.model, self._endpoint, outcome, code).inc()
+        metrics.requests(self.model, self.endpoint, outcome, code).inc()
         if self._has_begun:
             metrics.whole(self.model).observe(time.perf_counter() - self._arrived)
         if tokens:
             metrics.tokens(self.model, "prompt").inc(tokens.prompt)
             metrics.tokens(self.model, "completion").inc(tokens.completion)
+        for follower in self.followers:
+            follower(self, outcome, code, tokens)
+
+    def seconds(self) -> float:
+        """Since it came."""
+        return time.perf_counter() - self._arrived
+
+
+Follower = Callable[[Course, str, str, Tokens | None], None]  # told the outcome, code and tokens
 
 
 class _OpenBreakers(Collector):

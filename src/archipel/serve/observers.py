@@ -1,8 +1,11 @@
 """Who may look at answers that clients have had."""
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from archipel.serve.access import Visit
 from archipel.serve.counting import Tokens
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.providers import Question
@@ -19,15 +22,15 @@ class Usual:
     tokens: Tokens
 
 
+Seen = Callable[[Dispatcher, Question, Usual], None]
+
+
 class Observer(Protocol):
     """Is shown some answers after their clients have had them."""
 
-    def wants(self, route: str) -> bool:
-        """Whether it is to be shown the answer to the question that has just come."""
-        ...
-
-    def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
-        """Be shown one; returns at once."""
+    def wants(self, route: str, visit: Visit) -> Seen | None:
+        """What is to be called with the answer to the question that has just come, and returns at
+        once; None if it is not to be shown."""
         ...
 
     async def leave(self) -> None:
@@ -38,12 +41,32 @@ class Observer(Protocol):
 class Nobody:
     """Looks at nothing."""
 
-    def wants(self, route: str) -> bool:
+    def wants(self, route: str, visit: Visit) -> Seen | None:
         """As `Observer.wants`."""
-        return False
-
-    def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
-        """As `Observer.seen`."""
+        return None
 
     async def leave(self) -> None:
         """As `Observer.leave`."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """All of these."""
+
+    observers: Sequence[Observer]
+
+    def wants(self, route: str, visit: Visit) -> Seen | None:
+        """As `Observer.wants`."""
+        wanting = [seen for one in self.observers if (seen := one.wants(route, visit))]
+        if not wanting:
+            return None
+
+        def show(dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
+            for seen in wanting:
+                seen(dispatcher, question, usual)
+
+        return show
+
+    async def leave(self) -> None:
+        """As `Observer.leave`."""
+        await asyncio.gather(*(one.leave() for one in self.observers))

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from archipel import __version__
 from archipel.serve.annex import NO_ANNEX, Annex
+from archipel.serve.media import FormTexts, ImageRequest, SpeechRequest
 from archipel.serve.request_fields import (
     ChatRequest,
     CompletionRequest,
@@ -25,6 +26,9 @@ _REQUESTS: tuple[type[BaseModel], ...] = (
     EmbeddingRequest,
     MessagesRequest,
     ResponsesRequest,
+    ImageRequest,
+    SpeechRequest,
+    FormTexts,
 )
 _WRONG = {
     "400": "The request is wrong, or the model's provider can't do what it asks.",
@@ -78,6 +82,12 @@ def document(annex: Annex = NO_ANNEX) -> dict[str, Any]:
                     "The next turn, as Anthropic's.", "MessagesRequest", "Message", "MessagesError"
                 )
             },
+            "/v1/images/generations": {"post": _post("Pictures.", "ImageRequest", "Pictures")},
+            "/v1/images/edits": {"post": _form("Changed pictures.", "image", "Pictures")},
+            "/v1/images/variations": {"post": _form("Pictures like one.", "image", "Pictures")},
+            "/v1/audio/speech": {"post": _speech()},
+            "/v1/audio/transcriptions": {"post": _form("What is said.", "file", "Transcript")},
+            "/v1/audio/translations": {"post": _form("That in English.", "file", "Transcript")},
             **annex.paths,
         },
         "components": {
@@ -106,6 +116,23 @@ def _post(summary: str, request: str, answer: str, error: str = "Error") -> dict
         "requestBody": {"required": True, "content": json_of(request)},
         "responses": {"200": right, **errors_of(_FOR_QUESTIONS, error)},
     }
+
+
+def _form(summary: str, file: str, answer: str) -> dict[str, Any]:
+    """A post of a form with the texts of `FormTexts` and a file."""
+    bytes_ = {"type": "string", "format": "binary"}
+    has_file = {"type": "object", "properties": {file: bytes_}, "required": [file]}
+    form = {"schema": {"allOf": [ref("FormTexts"), has_file]}}
+    found = _post(summary, "FormTexts", answer)
+    found["requestBody"]["content"] = {"multipart/form-data": form}
+    found["responses"]["200"]["content"] |= {"text/plain": {}}
+    return found
+
+
+def _speech() -> dict[str, Any]:
+    found = _post("A text, spoken.", "SpeechRequest", "Transcript")
+    found["responses"]["200"]["content"] = {"audio/*": {}, "text/event-stream": {}}
+    return found
 
 
 def errors_of(statuses: tuple[str, ...], schema: str = "Error") -> dict[str, Any]:
@@ -195,6 +222,8 @@ _ANSWERS = {
             "stop_reason": _TEXT_OR_NULL,
         }
     ),
+    "Pictures": object_of({"data": _list({"type": "object"})}),
+    "Transcript": object_of({"text": _TEXT}),
     "MessagesError": object_of(
         {"type": {"const": "error"}, "error": object_of({"type": _TEXT, "message": _TEXT})}
     ),

@@ -31,6 +31,12 @@ class Question:
     endpoint: str  # "/chat/completions"
     fields: Mapping[str, Any]
     body: bytes | None
+    is_media = False  # pictures or sounds: then an answer need not be OpenAI's JSON
+
+    @property
+    def media_type(self) -> str:
+        """Of the body."""
+        return "application/json"
 
     @property
     def streams(self) -> bool:
@@ -114,6 +120,8 @@ class EngineProvider:
 
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
+        if question.is_media:
+            raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
         _check_links(question.fields)
         lease = await self.engines.lend(self.name)
         url = f"{lease.address.url}/v1{question.endpoint}"

@@ -20,6 +20,14 @@ class Price:
 
 
 @dataclass(frozen=True)
+class PiecePrice:
+    """Of one picture, and of one request for sound or of a sound, in nanos. None: not known."""
+
+    picture: int | None = None
+    sound: int | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """A model of one provider, under that provider's name for it."""
 
@@ -30,6 +38,7 @@ class Target:
     first_token_seconds: float = 60.0  # that a stream may take to begin
     answer_seconds: float = 600.0  # that an answer which is not streamed may take
     price: Price | None = None  # None: not known
+    pieces: PiecePrice = PiecePrice()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The service as a whole: an engine for each model that runs here, and the gateway before all."""
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -14,6 +15,8 @@ from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
+from archipel.serve.accounts.exchanges import Seal
+from archipel.serve.accounts.keeping import Keeper
 from archipel.serve.accounts.keys import read_pepper
 from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
@@ -31,9 +34,10 @@ from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
 from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
-from archipel.serve.observers import Nobody, Observer
+from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
+from archipel.serve.telemetry import Telemetry
 
 _STUDIES = 2  # of the admin page at once
 _log = logging.getLogger(__name__)
@@ -87,7 +91,7 @@ async def service(
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
             provider's secret is lacking; the metrics' port is taken; the files' store can't be
-            opened.
+            opened; what traces need is not installed.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
@@ -106,7 +110,8 @@ async def service(
             ward = Ward(directory, Recent(metrics.providers_gave), engines)
             pages = await _pages(settings, login, ward, stack)
             annex = replace(annex, routes=[*annex.routes, *pages])
-        app = create_app(directory, access, observer, metrics, annex=annex)
+        telemetry = _telemetry(settings, metrics, stack)
+        app = create_app(directory, access, observer, telemetry, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
 
@@ -148,10 +153,28 @@ async def _access(
     meter = Meter(database, metrics=metrics)
     await stack.enter_async_context(meter.writing())
     pepper, most = read_pepper(), settings.accounts.answer_tokens
+    keeper = Keeper(database, Seal(pepper))
+    await stack.enter_async_context(keeper.purging())
+    observer = Several([Shadows(database, directory), keeper])
     login = await stack.enter_async_context(
         opened_login(database, pepper, settings.login, settings.oidc)
     )
-    return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory), login
+    return AccountAccess(database, meter, pepper, most, {}, metrics=metrics), observer, login
+
+
+def _telemetry(settings: Settings, metrics: Metrics, stack: contextlib.AsyncExitStack) -> Telemetry:
+    """What is told of requests; what is left of it is sent when the stack ends."""
+    if settings.traces is None:
+        return Telemetry(metrics, settings.logs.requests)
+    try:
+        from archipel.serve.traces import Traces
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"[traces] needs OpenTelemetry ({error}). `pip install 'archipel[traces]'` has it."
+        ) from error
+    traces = Traces(settings.traces.otlp.rstrip("/"), settings.traces.share)
+    stack.push_async_callback(asyncio.to_thread, traces.close)
+    return Telemetry(metrics, settings.logs.requests, traces)
 
 
 async def _pages(

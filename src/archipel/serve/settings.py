@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from archipel.errors import ConfigError
 from archipel.serve.login.settings import LoginTable, OidcTable
-from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.routing import PiecePrice, Policy, Price, Target
 from archipel.serve.weights import resolve_models
 
 _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
@@ -88,6 +88,8 @@ class TargetTable(_Table):
     answer_seconds: _Seconds = 600.0
     prompt_price: float | None = Field(default=None, ge=0, le=1e6, description="a million tokens")
     completion_price: float | None = Field(default=None, ge=0, le=1e6)
+    picture_price: float | None = Field(default=None, ge=0, le=1e6, description="one")
+    sound_price: float | None = Field(default=None, ge=0, le=1e6, description="one request")
 
     @model_validator(mode="after")
     def _has_both_prices(self) -> "TargetTable":
@@ -152,6 +154,19 @@ class MetricsTable(_Table):
         return host, int(port)
 
 
+class LogsTable(_Table):
+    """`[logs]`: what is logged beside what goes wrong."""
+
+    requests: bool = Field(default=False, description="a line for each request, without its text")
+
+
+class TracesTable(_Table):
+    """`[traces]`: spans go to an OpenTelemetry collector by OTLP over HTTP."""
+
+    otlp: str = Field(pattern="^https?://[^@]+$", description="the collector's URL, without path")
+    share: float = Field(default=1.0, ge=0, le=1, description="of the traces that begin here")
+
+
 class RouteTable(_Table):
     """`[routes.NAME]`: a public model name, answered by the first of its targets that can."""
 
@@ -177,6 +192,8 @@ class Settings(_Table):
     oidc: OidcTable | None = None
     files: FilesTable | None = None
     batches: BatchesTable = BatchesTable()
+    logs: LogsTable = LogsTable()
+    traces: TracesTable | None = None
 
     @model_validator(mode="after")
     def _accounts_are_there(self) -> "Settings":
@@ -236,6 +253,7 @@ class Settings(_Table):
             first_token_seconds=table.first_token_seconds,
             answer_seconds=table.answer_seconds,
             price=table.price(),
+            pieces=PiecePrice(_nanos(table.picture_price), _nanos(table.sound_price)),
         )
 
 
@@ -281,6 +299,10 @@ def with_models(
 def _host_and_port(listen: str) -> tuple[str, str]:
     host, _, port = listen.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), port
+
+
+def _nanos(price: float | None) -> int | None:
+    return None if price is None else math.ceil(round(price * 1e9, 6))
 
 
 def _nanos_a_token(price: float) -> int:

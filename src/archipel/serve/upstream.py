@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from archipel.errors import ArchipelError, IntegrityError, ModelError
 from archipel.serve.providers import Call, Provider, Question
+from archipel.serve.redaction import credentials
 from archipel.serve.routing import Target
 
 _CONNECT_SECONDS = 10.0
@@ -28,12 +29,14 @@ class Unavailable(ArchipelError):
 
 
 class Refused(ArchipelError):
-    """A provider refused the request itself; so would any other."""
+    """A provider refused the request itself; so would any other. `keys`: ours, which its words
+    may quote."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, keys: Collection[str]) -> None:
         super().__init__(f"refused with {status}")
         self.status = status
         self.body = body
+        self.keys = keys
 
 
 class BrokenOff(ArchipelError):
@@ -67,9 +70,13 @@ def client_session() -> aiohttp.ClientSession:
 
 
 async def ask(
-    session: aiohttp.ClientSession, provider: Provider, question: Question, target: Target
+    session: aiohttp.ClientSession,
+    provider: Provider,
+    question: Question,
+    target: Target,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send a question to a target and wait until the answer has begun.
+    """Send a question to a target, with further `headers`, and wait until the answer has begun.
 
     Raises:
         Unavailable: no connection, no answer in time, or an error that is not the question's.
@@ -80,6 +87,8 @@ async def ask(
     try:
         async with asyncio.timeout(seconds):
             call = await provider.call(question, target.model)
+            if headers:
+                call = replace(call, headers={**call.headers, **headers})
             try:
                 return await _answer(session, call, question, target)
             except BaseException:
@@ -94,17 +103,17 @@ async def ask(
 async def _answer(
     session: aiohttp.ClientSession, call: Call, question: Question, target: Target
 ) -> Answer:
-    response = await _sent(session, call)
+    response = await _sent(session, call, question.media_type)
     try:
         if response.status != 200:
-            raise _refusal(response.status, await _whole(response))
+            raise _refusal(response.status, await _whole(response), credentials(call.headers))
         content_type = response.headers.get("Content-Type", "application/json")
         if not question.streams:
             whole = call.dialect.whole(await _whole(response))
             call.done()
             return Answer(target, content_type, whole, None, response.close)
         pieces = call.dialect.pieces(response.content.iter_any())
-        head = await _first_token(pieces)
+        head = await (_first_bytes(pieces) if question.is_media else _first_token(pieces))
     except BaseException:  # cancelled too: the provider stops when its connection closes
         response.close()
         raise
@@ -116,10 +125,12 @@ async def _answer(
     return Answer(target, content_type, head, _rest(pieces), close)
 
 
-async def _sent(session: aiohttp.ClientSession, call: Call) -> aiohttp.ClientResponse:
+async def _sent(
+    session: aiohttp.ClientSession, call: Call, media_type: str
+) -> aiohttp.ClientResponse:
     """Send it; a second time if the connection ends at once, without a byte of an answer: providers
     close connections that were idle, and now and then just when they are used again."""
-    headers = {"Content-Type": "application/json", **call.headers}
+    headers = {"Content-Type": media_type, **call.headers}
     began = time.monotonic()
     try:
         return await session.post(call.url, data=call.body, headers=headers, allow_redirects=False)
@@ -136,9 +147,9 @@ def _happened(error: Exception) -> str:
     return said or type(error).__name__
 
 
-def _refusal(status: int, body: bytes) -> ArchipelError:
+def _refusal(status: int, body: bytes, keys: Collection[str]) -> ArchipelError:
     if 400 <= status < 500 and status not in _ANOTHER_MAY_DO_BETTER:
-        return Refused(status, body)
+        return Refused(status, body, keys)
     return Unavailable(f"it answered {status}{_code(body)}")
 
 
@@ -159,6 +170,13 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _ANSWER_LIMIT_BYTES:
             raise BrokenOff(f"its answer is over {_ANSWER_LIMIT_BYTES >> 20} MiB")
     return bytes(body)
+
+
+async def _first_bytes(pieces: AsyncIterator[bytes]) -> bytes:
+    async for piece in pieces:
+        if piece:
+            return piece
+    raise BrokenOff("its answer is empty")
 
 
 async def _first_token(pieces: AsyncIterator[bytes]) -> bytes:

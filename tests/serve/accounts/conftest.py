@@ -7,13 +7,15 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from archipel.database import Database
+from archipel.errors import ArchipelError
 from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.opened import open_accounts
 from tests.conftest import missing
@@ -97,3 +99,26 @@ def add_key(accounts: Database, *limits: str, **fields: object) -> str:
         for limit in limits:
             office.set_limit(f"key:{secret[:13]}", limit)
     return secret
+
+
+@pytest.fixture
+def office_command(url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run one command of the administrator in this process; what it printed."""
+    from archipel import log
+    from archipel.cli.main import app
+
+    def as_it_is(verbose: bool, *, as_json: bool) -> None:
+        """The other tests of this process want the log as pytest has it."""
+
+    monkeypatch.setattr(log, "setup", as_it_is)
+
+    def run(*arguments: object, fails: bool = False) -> str:
+        environment = {"DATABASE_URL": url, "ARCHIPEL_SECRET": "pepper", "COLUMNS": "200"}
+        found = CliRunner().invoke(app, [*map(str, arguments)], env=environment)
+        if fails:
+            assert isinstance(found.exception, ArchipelError), found.output
+            return str(found.exception)
+        assert found.exit_code == 0, found.output
+        return found.output
+
+    return run

@@ -143,6 +143,19 @@ def test_a_key_opens_and_is_billed(door: Door) -> None:
     assert (row.nanos, row.estimated, row.endpoint) == (13_000, False, "/chat/completions")
 
 
+def test_a_bill_names_the_endpoint_that_was_asked(door: Door) -> None:
+    headers = {"Authorization": f"Bearer {add_key(door.accounts)}"}
+    asked = {
+        "chat/completions": {"messages": MESSAGES},
+        "messages": {"messages": MESSAGES, "max_tokens": 9},
+        "responses": {"input": "Hi"},
+    }
+    for path, fields in asked.items():
+        body = {"model": "chat", **fields}
+        assert httpx.post(f"{door.url}/v1/{path}", json=body, headers=headers).status_code == 200
+    assert [row.endpoint for row in _billed(door.accounts, 3)] == [f"/{path}" for path in asked]
+
+
 @pytest.mark.parametrize("secret", ["", "none", "arch-" + 43 * "a", "arch-" + 44 * "a", "é"])
 def test_a_guessed_key_opens_nothing(door: Door, secret: str) -> None:
     headers = {"Authorization": f"Bearer {secret}".encode("latin-1")} if secret else {}

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from archipel.database import Database
 from archipel.errors import ConfigError
+from archipel.serve.access import Visit
 from archipel.serve.accounts.administer import Office
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.shadow_report import reports
@@ -130,6 +131,10 @@ def test_a_candidate_is_compared_and_clients_notice_nothing(
     assert command("route", "list") == ""
 
 
+def _wants(shadows: Shadows, route: str) -> bool:
+    return shadows.wants(route, cast("Visit", None)) is not None
+
+
 def test_a_share_is_drawn_and_a_candidate_elsewhere_never_sees_what_stays_here(
     accounts: Database,
 ) -> None:
@@ -145,15 +150,36 @@ def test_a_share_is_drawn_and_a_candidate_elsewhere_never_sees_what_stays_here(
     async def wanted() -> tuple[int, int, bool]:
         draws = iter([n / 100 for n in range(100)] * 3)
         shadows = Shadows(accounts, directory, draws.__next__)
-        drawn = sum(shadows.wants("chat") for _ in range(100))
-        closed = sum(shadows.wants("closed") for _ in range(100))
-        return drawn, closed, shadows.wants("new")
+        drawn = sum(_wants(shadows, "chat") for _ in range(100))
+        closed = sum(_wants(shadows, "closed") for _ in range(100))
+        return drawn, closed, _wants(shadows, "new")
 
     assert asyncio.run(wanted()) == (25, 0, False)
 
 
+def test_a_candidate_that_may_not_be_asked_is_named_in_the_log_once(
+    accounts: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = Target("here", "m", is_here=True)
+    usual = Policy("chat", (here,), data_stays_here=True)
+    other = Policy("new", (Target("there", "m", is_here=False),))
+    directory = Directory({"chat": usual, "new": other}, {})
+    directory.shadows = {"chat": Shadow("new", 1.0)}
+    shadows = Shadows(accounts, directory)
+    assert not any(_wants(shadows, "chat") for _ in range(100))
+    assert [record.getMessage()[:28] for record in caplog.records] == [
+        "chat may not be shadowed by "
+    ]
+    directory.policies = {"chat": usual, "new": Policy("new", (here,))}
+    assert _wants(shadows, "chat")  # put right, and then wrong again
+    directory.policies = {"chat": usual, "new": other}
+    assert not _wants(shadows, "chat")
+    assert len(caplog.records) == 2
+
+
 def test_a_service_that_ends_keeps_no_comparison_as_a_failure(accounts: Database) -> None:
-    directory = Directory({}, {})
+    here = (Target("here", "m", is_here=True),)
+    directory = Directory({name: Policy(name, here) for name in ("chat", "new")}, {})
     directory.shadows = {"chat": Shadow("new", 1.0)}
     answer = b'{"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}'
     usual = Usual(Target("s", "m", is_here=True), answer, 1.0, Tokens(1, 1))
@@ -166,7 +192,9 @@ def test_a_service_that_ends_keeps_no_comparison_as_a_failure(accounts: Database
     async def end() -> None:
         shadows = Shadows(accounts, directory)
         question = Question("/chat/completions", {"model": "chat", "messages": []}, None)
-        shadows.seen(cast("Dispatcher", Silent()), question, usual)
+        seen = shadows.wants("chat", cast("Visit", None))
+        assert seen is not None
+        seen(cast("Dispatcher", Silent()), question, usual)
         await asyncio.sleep(0)
         await shadows.leave()
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from archipel.database import Database
 from archipel.errors import DatabaseError
-from archipel.serve.access import Caller, Visit, sent_key, unknown_key
+from archipel.serve.access import Caller, Keep, Visit, sent_key, unknown_key
 from archipel.serve.accounts import keys
 from archipel.serve.accounts.books import Asked, OverLimit, Reservation, Took
 from archipel.serve.accounts.keys import Key
@@ -25,8 +25,11 @@ from archipel.serve.counting import (
     most_completion_tokens,
     most_prompt_tokens,
 )
+from archipel.serve.media import Media
+from archipel.serve.metrics import Metrics
 from archipel.serve.providers import Question
 from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.ruled import Watch, asked
 
 _REMEMBERED_SECONDS = 1.0  # that a key is still good for after it was revoked
 _REMEMBERED_KEYS = 10_000
@@ -58,12 +61,14 @@ class AccountAccess:
     answer_tokens: int  # that a limited key's answer may have where the client sets no limit
     known: dict[str, tuple[float, Key]]
     clock: Callable[[], float] = time.time
+    metrics: Metrics = field(default_factory=Metrics)
     is_local = False
 
     async def admit(self, request: Request) -> Caller:
         """As `Access.admit`."""
-        key = await self.key(request, request.scope["path"].removeprefix("/v1"))
-        return _KeyCaller(key, self, Terms(self.meter.settle))
+        endpoint = request.scope["path"].removeprefix("/v1")
+        key = await self.key(request, endpoint)
+        return _KeyCaller(key, endpoint, self, Terms(self.meter.settle))
 
     async def key(self, request: Request, endpoint: str) -> Key:
         """The key that a request has, for an endpoint below /v1.
@@ -119,30 +124,54 @@ class LineAccess:
         """As `Access.admit`."""
         endpoint = request.scope["path"].removeprefix("/v1")
         key = await self.accounts.key_by_id(self.key, endpoint)
-        return _KeyCaller(key, self.accounts, self.terms)
+        return _KeyCaller(key, endpoint, self.accounts, self.terms)
 
 
 @dataclass(frozen=True)
 class _KeyCaller:
     key: Key
+    endpoint: str  # that it asked; another API's question goes to /chat/completions
     access: AccountAccess
     terms: Terms
+
+    @property
+    def shown(self) -> str:
+        return self.key.prefix
 
     def may_ask(self, model: str) -> bool:
         return self.key.models is None or model in self.key.models
 
     async def begin(self, question: Question, policy: Policy) -> Visit:
-        question, need, hides_usage = self._bounded(question, policy)
-        asked = Asked(self.key, question.endpoint, policy.name, need, self.terms.batch)
+        watch = Watch(self.key.rules, self.access.metrics.matched) if self.key.rules else None
+        if watch:
+            question = await _allowed(question, watch)
+        if isinstance(question, Media):
+            need, hides_usage = self._media_need(question, policy), False
+        else:
+            question, need, hides_usage = self._bounded(question, policy)
+        entry = Asked(self.key, self.endpoint, policy.name, need, self.terms.batch)
         try:
-            reservation = await self.access.meter.reserve(asked)
+            reservation = await self.access.meter.reserve(entry)
         except OverLimit as error:
             raise _over_limit(error, self.access.clock()) from error
         except DatabaseError as error:
             raise no_books() from error
         return _Metered(
-            question, _headers(reservation), hides_usage, reservation, self.access.clock, self.terms
+            question,
+            _headers(reservation),
+            hides_usage,
+            watch.of("out") if watch and not question.is_media else None,
+            self._keep(question),
+            reservation,
+            self.access.clock,
+            self.terms,
         )
+
+    def _keep(self, question: Question) -> Keep | None:
+        key = self.key
+        if key.keep_days is None or question.is_media:
+            return None
+        return Keep(key.project, key.id, self.endpoint, key.keep_days, key.keep_share)
 
     def _bounded(self, question: Question, policy: Policy) -> tuple[Question, Need, bool]:
         """The question with a limit to its answer where the key has limits, and so that a stream
@@ -166,15 +195,18 @@ class _KeyCaller:
         need = Need(prompt + completion, self._most_nanos(policy, prompt, completion))
         return question, need, hides_usage
 
+    def _media_need(self, question: Media, policy: Policy) -> Need:
+        """The most that pictures or a sound can take: tokens of the prompt, and their price."""
+        prices = [_piece_price(target, question) for target in policy.targets]
+        if None in prices and self._is_limited("money"):
+            raise _no_price(policy)
+        nanos = max(price or 0 for price in prices) * question.pieces
+        return Need(most_prompt_tokens(question.fields), nanos)
+
     def _most_nanos(self, policy: Policy, prompt: int, completion: int) -> int:
         prices = [target.price for target in policy.targets]
         if None in prices and self._is_limited("money"):
-            raise ApiError(
-                403,
-                f"A provider of {policy.name!r} has no price, so that a limit of money can't be "
-                "kept. Ask the administrator to put prices into its route.",
-                "price_unknown",
-            )
+            raise _no_price(policy)
         return max(self.terms.nanos(price or _FREE, prompt, completion) for price in prices)
 
     def _is_limited(self, what: What) -> bool:
@@ -186,6 +218,8 @@ class _Metered:
     question: Question
     headers: Mapping[str, str]
     hides_usage: bool
+    watch: Watch | None
+    keep: Keep | None
     reservation: Reservation
     clock: Callable[[], float]
     terms: Terms
@@ -193,7 +227,13 @@ class _Metered:
     def ended(self, outcome: str, target: Target | None, tokens: Tokens | None) -> None:
         """Settle it."""
         tokens = tokens or Tokens(0, 0)
-        price = (target.price if target else None) or _FREE
+        nanos = 0
+        if target and isinstance(self.question, Media):
+            price = _piece_price(target, self.question) or 0
+            nanos = price * self.question.pieces if outcome != "failed" else 0
+        elif target:
+            price_ = target.price or _FREE
+            nanos = self.terms.nanos(price_, tokens.prompt, tokens.completion)
         took = Took(
             outcome=outcome,
             seconds=round(max(0.0, self.clock() - self.reservation.began), 3),
@@ -202,9 +242,32 @@ class _Metered:
             prompt_tokens=tokens.prompt,
             completion_tokens=tokens.completion,
             estimated=tokens.estimated,
-            nanos=self.terms.nanos(price, tokens.prompt, tokens.completion),
+            nanos=nanos,
         )
         self.terms.settle(self.reservation, took)
+
+
+def _piece_price(target: Target, question: Media) -> int | None:
+    return target.pieces.picture if question.makes_pictures else target.pieces.sound
+
+
+def _no_price(policy: Policy) -> ApiError:
+    return ApiError(
+        403,
+        f"A provider of {policy.name!r} has no price for this, so that a limit of money can't be "
+        "kept. Ask the administrator to put prices into its route.",
+        "price_unknown",
+    )
+
+
+async def _allowed(question: Question, watch: Watch) -> Question:
+    """The question as its key's rules have it; in a thread: it may be long."""
+    if isinstance(question, Media) and question.reads_speech and watch.of("out"):
+        message = "This key has content rules for answers, and they can't read transcripts."
+        raise ApiError(400, message, "content_policy_violation", "model")
+    its = watch.of("in")
+    fields = await asyncio.to_thread(asked, question.fields, its) if its else None
+    return question if fields is None else replace(question, fields=fields, body=None)
 
 
 def _headers(reservation: Reservation) -> dict[str, str]:

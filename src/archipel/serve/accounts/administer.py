@@ -8,7 +8,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Row, Table, and_, or_, select
 
 from archipel.errors import ConfigError
-from archipel.serve.accounts import audit
+from archipel.serve.accounts import audit, rulebook
 from archipel.serve.accounts.keys import digest, new_secret, prefix
 from archipel.serve.accounts.limits import NANOS, Per, What
 from archipel.serve.accounts.people import person_by_name
@@ -21,6 +21,7 @@ from archipel.serve.accounts.tables import (
     projects,
     shadows,
 )
+from archipel.serve.rules import Rule
 from archipel.serve.shadow import Shadow
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f:=]{1,64}")
@@ -170,6 +171,40 @@ class Office:
                 "`archipel people join NAME PROJECT` lets somebody in."
             )
         return owner.id
+
+    def add_rule(self, rule: Rule, whom: str) -> None:
+        """Let a content rule hold for a key, a project or an organisation.
+
+        Raises:
+            ConfigError: its name can't be used, its expression is none, or there is nobody of this
+                name.
+        """
+        check_name(rule.name)
+        scope, scope_id = self._scope(whom)
+        rulebook.add(self.connection, rule, scope, scope_id, self.now)
+        what = {"sides": list(rule.sides), rule.kind: rule.match, "do": rule.act}
+        self._record("rule.add", rule=rule.name, whom=whom, **what)
+
+    def remove_rule(self, name: str) -> None:
+        """Let a content rule hold no more.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        rulebook.remove(self.connection, name)
+        self._record("rule.remove", rule=name)
+
+    def project(self, name: str) -> int:
+        """The id of a project.
+
+        Raises:
+            ConfigError: there is no such project.
+        """
+        return int(project_by_name(self.connection, name).id)
+
+    def record(self, act: str, **details: Any) -> None:
+        """Put an act that is carried out elsewhere in this transaction into the audit log."""
+        self._record(act, **details)
 
     def _scope(self, whom: str) -> tuple[str, int]:
         kind, _, name = whom.partition(":")

@@ -13,7 +13,9 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.accounts.limits import Limit
-from archipel.serve.accounts.tables import keys, limits, memberships, people, projects
+from archipel.serve.accounts.rulebook import rules_of
+from archipel.serve.accounts.tables import keeps, keys, limits, memberships, people, projects
+from archipel.serve.rules import Rule
 
 _SHAPE = re.compile(r"arch-[A-Za-z0-9_-]{43}")
 _SHOWN = 13  # characters of a secret that tell it from others
@@ -31,6 +33,10 @@ class Key:
     endpoints: Collection[str] | None
     expires: float | None
     limits: tuple[Limit, ...]
+    rules: tuple[Rule, ...] = ()
+    keep_days: float | None = None  # that the project keeps what is asked and answered
+    keep_share: float = 1.0
+    prefix: str = ""
 
 
 def new_secret() -> str:
@@ -97,8 +103,9 @@ def _find(connection: Connection, which: ColumnElement[bool], now: float) -> Key
     is_in = (memberships.c.person == keys.c.person) & (memberships.c.project == keys.c.project)
     may_use = people.c.disabled.is_(None) & or_(people.c.role == "admin", memberships.c.role != "")
     wanted = (
-        select(keys, projects.c.organisation)
+        select(keys, projects.c.organisation, keeps.c.days, keeps.c.share)
         .join(projects, keys.c.project == projects.c.id)
+        .outerjoin(keeps, keeps.c.project == projects.c.id)
         .outerjoin(people, keys.c.person == people.c.id)
         .outerjoin(memberships, is_in)
         .where(which, keys.c.revoked.is_(None))
@@ -119,4 +126,8 @@ def _find(connection: Connection, which: ColumnElement[bool], now: float) -> Key
         row.endpoints,
         row.expires,
         tuple(Limit(one.id, one.scope, one.what, one.per, one.amount) for one in found),
+        rules_of(connection, scopes),
+        row.days,
+        1.0 if row.share is None else row.share,
+        row.prefix,
     )

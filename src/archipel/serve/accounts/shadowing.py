@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from archipel.database import Database
 from archipel.errors import ArchipelError, DatabaseError
+from archipel.serve.access import Visit
 from archipel.serve.accounts.tables import shadow_answers
 from archipel.serve.counting import Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher
-from archipel.serve.observers import Usual
+from archipel.serve.observers import Seen, Usual
 from archipel.serve.providers import Directory, Question
 from archipel.serve.routing import Price, Target
 from archipel.serve.shadow import Said, likeness, may_shadow, question_of, said
@@ -35,20 +36,26 @@ class Shadows:
     draw: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _refused: set[tuple[str, str]] = field(default_factory=set)  # said in the log already
 
-    def wants(self, route: str) -> bool:
+    def wants(self, route: str, visit: Visit) -> Seen | None:
         """As `Observer.wants`."""
+        return self._seen if self._draws(route) else None
+
+    def _draws(self, route: str) -> bool:
         shadow = self.directory.shadows.get(route)
         if shadow is None or len(self._tasks) >= _AT_ONCE or self.draw() >= shadow.share:
             return False
-        policies = self.directory.policies
-        if not may_shadow(policies[route], policies.get(shadow.candidate)):
-            _log.error("%s may not be shadowed by %s: see the settings", route, shadow.candidate)
-            return False
-        return True
+        policies, pair = self.directory.policies, (route, shadow.candidate)
+        if may_shadow(policies[route], policies.get(shadow.candidate)):
+            self._refused.discard(pair)
+            return True
+        if pair not in self._refused:
+            self._refused.add(pair)
+            _log.error("%s may not be shadowed by %s: see the settings", *pair)
+        return False
 
-    def seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
-        """As `Observer.seen`."""
+    def _seen(self, dispatcher: Dispatcher, question: Question, usual: Usual) -> None:
         shadow = self.directory.shadows.get(question.fields["model"])
         answer = said(usual.answer)
         if shadow and answer:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0004"  # the migration that makes them as they are here
+NEWEST = "0005"  # the migration that makes them as they are here
 
 organisations = Table(
     "organisations",
@@ -216,6 +216,44 @@ batch_answers = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),  # of the input's line
     Column("is_right", Boolean, nullable=False),
     Column("line", LargeBinary, nullable=False),  # as it will be in the output or error file
+)
+rules = Table(
+    "rules",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("scope", String(16), nullable=False),  # organisation, project, key
+    Column("scope_id", BigInteger, nullable=False),
+    Column("sides", JSON, nullable=False),  # in, out
+    Column("kind", String(16), nullable=False),  # match, words, pattern
+    Column("match", Text, nullable=False),
+    Column("act", String(16), nullable=False),  # refuse, mask, flag
+    Column("since", Double, nullable=False),
+)
+keeps = Table(
+    "keeps",
+    metadata,
+    Column("project", BigInteger, primary_key=True, autoincrement=False),
+    Column("days", Double, nullable=False),
+    Column("share", Double, nullable=False),
+    Column("since", Double, nullable=False),
+)
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("time", Double, nullable=False, index=True),
+    Column("expires", Double, nullable=False, index=True),
+    Column("project", BigInteger, nullable=False, index=True),
+    Column("key", BigInteger, nullable=False),
+    Column("endpoint", String(64), nullable=False),
+    Column("model", String(128), nullable=False),  # the public name
+    Column("provider", String(128), nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("question", LargeBinary, nullable=False),  # encrypted, as the answer is
+    Column("answer", LargeBinary, nullable=False),
+    Column("whole", Boolean, nullable=False),  # false: the answer was too long, and is cut
 )
 audit = Table(
     "audit",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from archipel.serve.api_error import ApiError
-from archipel.serve.body import LIMIT_BYTES, read_fields
+from archipel.serve.body import LIMIT_BYTES, read_json
 
 MOST_LINES = 50_000
 _MOST_PROBLEMS = 100  # that are told; who has more sees the rest at the next try
@@ -87,7 +87,7 @@ def read_line(number: int, raw: bytes, endpoint: str) -> Line | Problem:
         return Problem("line_too_long", f"The line is over {LIMIT_BYTES >> 20} MiB.", number)
     try:
         from_json(raw)  # refuses what is nested too deeply
-        found: Any = read_fields(raw)
+        found: Any = read_json(raw)
     except (ValueError, ApiError):
         message = "This line is not parseable as valid JSON."
         return Problem("invalid_json_line", message, number)
