@@ -106,9 +106,8 @@ def _gateway(
         for s in suppliers
     )
     chat = Policy("chat", targets, **policy)  # type: ignore[arg-type]
-    app = create_app(
-        Directory({"chat": chat}, providers), LocalAccess(), telemetry=Telemetry(metrics)
-    )
+    telemetry = Telemetry(metrics or Metrics())
+    app = create_app(Directory({"chat": chat}, providers), LocalAccess(), telemetry=telemetry)
     with (
         hosted_in_thread(app) as url,
         OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=20) as client,
