@@ -5,8 +5,8 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from archipel import config
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
@@ -16,15 +16,17 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
-from archipel.serve.engine import Engine, EngineSettings
+from archipel.serve.engine import Engine
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
+from archipel.serve.launch import launch
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
+from archipel.serve.weights import Weights
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +69,11 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(
-    settings: Settings, files: Mapping[str, Path], *, sock: socket.socket, api_key: str | None
+    settings: Settings, files: Mapping[str, Weights], *, sock: socket.socket, api_key: str | None
 ) -> AsyncIterator[Service]:
     """Answer for all public names of the settings for the time of the block.
 
-    `files` are the GGUF files of the models that run here.
+    `files` are what the models that run here load.
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
@@ -134,11 +136,11 @@ async def _access(
     return AccountAccess(database, meter, pepper, most, {}), Shadows(database, directory)
 
 
-def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:
+def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:
     made = {}
     for name, table in settings.models.items():
-        how = EngineSettings(table.context, table.parallel, table.threads, table.pooling)
+        how = launch(name, table, files[name], config.usable_cores())
         stay = Stay(table.load == "start", table.idle_seconds, table.pinned)
-        made[name] = Engine(name, files[name], how), stay
+        made[name] = Engine(name, how), stay
     gigabytes = settings.engines.memory_gigabytes
     return Engines(made, int(gigabytes * 1e9) if gigabytes else None)
