@@ -17,9 +17,12 @@ from statistics import median
 
 import aiohttp
 
+from archipel import config
 from archipel.models.pull import pull
-from archipel.serve.engine import Address, Engine, EngineSettings
-from archipel.serve.weights import find_gguf
+from archipel.serve.engine import Address, Engine
+from archipel.serve.launch import launch
+from archipel.serve.settings import ModelTable
+from archipel.serve.weights import Weights, find_weights
 from benchmarks.serving.load import Door, session
 
 _MODEL = "smollm2-135m"
@@ -29,21 +32,22 @@ _TOKENS = 128
 _QUESTION = "Tell a long story about a sailor, a storm and a lighthouse."
 
 
-def weights() -> Path:
-    """The model's file, pulled where it is not here yet.
+def weights() -> Weights:
+    """What the engine loads, pulled where it is not here yet.
 
     Raises:
         ModelError: it can't be had.
     """
     pulled = pull(_MODEL, home=_MODELS, progress=lambda done, total: None)
-    return find_gguf(pulled.path, _MODELS)
+    return find_weights(pulled.path, _MODELS)
 
 
 @contextmanager
-def engine(file: Path) -> Iterator[Address]:
+def engine(loaded: Weights) -> Iterator[Address]:
     """The engine's process, for the time of the block."""
+    table = ModelTable(path=_MODEL, context=1024, parallel=_STREAMS)
     with asyncio.Runner() as runner:
-        running = Engine(_MODEL, file, EngineSettings(context_tokens=1024, parallel=_STREAMS))
+        running = Engine(_MODEL, launch(_MODEL, table, loaded, config.usable_cores()))
         try:
             yield runner.run(running.address())
         finally:

@@ -94,6 +94,12 @@ def torchrun_local_processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
 
 
+def foreign_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without the service's own secrets, for a program of others."""
+    own = ("ARCHIPEL_API_KEY", "ARCHIPEL_SECRET", "ARCHIPEL_TOKEN", "DATABASE_URL")
+    return {name: value for name, value in os.environ.items() if name not in own} | extra
+
+
 def child_environment(**extra: str) -> dict[str, str]:
     """This process's environment with `extra` added, for a child process."""
     return {**os.environ, **extra}

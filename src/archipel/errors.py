@@ -7,6 +7,7 @@
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
     ├── DatabaseError    a database that can't be reached, read or written
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
+        └── UnsupportedModel   a checkpoint that has no equal in GGUF
 
 The command line shows the message without a traceback and exits with 1.
 """
@@ -34,6 +35,10 @@ class RunError(ArchipelError):
 
 class ModelError(ArchipelError):
     """A model is unknown, can't be loaded or can't be exported."""
+
+
+class UnsupportedModel(ModelError):
+    """A checkpoint has no equal in GGUF; what is not llama.cpp may run it."""
 
 
 class DatabaseError(ArchipelError):

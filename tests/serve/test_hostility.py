@@ -78,6 +78,7 @@ class Hostile:
 class _Engine(Engine):
     """An engine's address without its process: what would be sent is what the test looks at."""
 
+    adapters = ()
     is_running = True
 
     def __init__(self, url: str) -> None:

@@ -66,6 +66,9 @@ def test_idle_ones_leave_unless_they_stay() -> None:
 class _Slow(Engine):
     """An engine without a process, which leaves memory when it is let."""
 
+    adapters = ()
+    is_starting = False
+
     def __init__(self, name: str, size: int) -> None:
         self.name, self.runs, self.may_leave = name, False, asyncio.Event()
         self._size = size

@@ -52,7 +52,7 @@ def test_routes_name_models_here_and_providers_elsewhere(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('path = "smollm2-135m"', "", "models.small.path: Field required"),
+        ('path = "smollm2-135m"', "", "models.small: Value error, path is lacking"),
         ('path = "smollm2-135m"', 'pth = "x"', "models.small.pth: Extra inputs"),
         ('model = "small"}', 'model = "smal"}', "routes.chat.targets.1: 'smal' is not one of"),
         ('provider = "far"', 'provider = "fat"', "'fat' is not one of [providers] (far, near)"),

@@ -10,7 +10,7 @@ import pytest
 
 from archipel.errors import ConfigError, ModelError
 from archipel.serve.hosting import listen
-from archipel.serve.weights import find_gguf, resolve_models
+from archipel.serve.weights import find_gguf, name_models
 
 Archipel = Callable[..., subprocess.Popen[str]]
 
@@ -61,13 +61,13 @@ def test_names_come_from_the_user_or_the_file(tmp_path: Path) -> None:
     (tmp_path / "folder-v1.5").mkdir()
     (tmp_path / "folder-v1.5" / "weights.gguf").touch()
     texts = [f"{tmp_path}/a.Q4_1.gguf", f"{tmp_path}/folder-v1.5", f"mine={tmp_path}/a.Q4_1.gguf"]
-    assert resolve_models(texts, tmp_path) == {
+    assert name_models(texts, tmp_path) == {
         "a.Q4_1": tmp_path / "a.Q4_1.gguf",
-        "folder-v1.5": tmp_path / "folder-v1.5" / "weights.gguf",
+        "folder-v1.5": tmp_path / "folder-v1.5",
         "mine": tmp_path / "a.Q4_1.gguf",
     }
     with pytest.raises(ConfigError, match="two models are called"):
-        resolve_models([texts[0], texts[0]], tmp_path)
+        name_models([texts[0], texts[0]], tmp_path)
 
 
 def test_a_folder_must_leave_no_choice(tmp_path: Path) -> None:

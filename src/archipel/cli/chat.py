@@ -66,11 +66,15 @@ async def _own_engine(stack: "AsyncExitStack", model: str) -> "Conversation":
     """An engine for the time of the chat, without a service around it."""
     from archipel.assistant.terminal import Conversation
     from archipel.chat import ChatService
-    from archipel.serve.engine import Engine, EngineSettings
-    from archipel.serve.weights import resolve_models
+    from archipel.serve.engine import Engine
+    from archipel.serve.launch import launch
+    from archipel.serve.settings import ModelTable
+    from archipel.serve.weights import find_weights, name_models
 
-    [(name, path)] = resolve_models([model], config.home()).items()
-    engine = await stack.enter_async_context(Engine(name, path, EngineSettings(parallel=1)))
+    [(name, path)] = name_models([model], config.home()).items()
+    table, weights = ModelTable(path=str(path), parallel=1), find_weights(path, config.home())
+    how = launch(name, table, weights, config.usable_cores())
+    engine = await stack.enter_async_context(Engine(name, how))
     address = await engine.address()
     service = ChatService(f"{address.url}/v1", address.api_key)
     return Conversation(await stack.enter_async_context(service), name)

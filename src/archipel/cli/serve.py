@@ -15,6 +15,7 @@ from archipel.errors import ArchipelError, ConfigError
 if TYPE_CHECKING:
     from archipel.serve.service import Service
     from archipel.serve.settings import Settings
+    from archipel.serve.weights import Weights
 
 _log = logging.getLogger(__name__)
 MODELS_HELP = "Directories, .gguf files or pulled names; NAME=MODEL gives another public name."
@@ -72,7 +73,10 @@ def serve(
         if settings.oidc:
             client_secret(settings.oidc)
         names = ", ".join(settings.policies())
-        Console(highlight=False).print(f"all is right; it would serve {names}", soft_wrap=True)
+        console = Console(highlight=False)
+        console.print(f"all is right; it would serve {names}", soft_wrap=True)
+        for name, weights in files.items():
+            console.print(f"{name}: {weights.described()}", soft_wrap=True)
         return
     sock = listen(host, port)
 
@@ -114,14 +118,14 @@ def _print_first(url: str, password: str) -> None:
     Console(highlight=False).print(f"{said}  {page}", soft_wrap=True)
 
 
-def print_models(url: str, settings: "Settings", files: Mapping[str, Path]) -> None:
+def print_models(url: str, settings: "Settings", files: Mapping[str, "Weights"]) -> None:
     """One line per public name: what runs here with its size, a route with its targets."""
     from rich.console import Console
 
     console = Console(highlight=False)
     for name, policy in settings.policies().items():
         if name in files and name not in settings.routes:
-            what = f"{files[name].stat().st_size / 1e6:,.0f} MB"
+            what = files[name].described()
         else:
             what = ", ".join(f"{target.provider}/{target.model}" for target in policy.targets)
         console.print(f"[bold]{name}[/]  {url}  [dim]{what}[/]", soft_wrap=True)

@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,6 +13,7 @@ from archipel.errors import ConfigError
 
 if TYPE_CHECKING:
     from archipel.serve.settings import Settings
+    from archipel.serve.weights import Weights
 
 
 def up(
@@ -67,7 +67,7 @@ def up(
 
 @contextlib.asynccontextmanager
 async def local_service(
-    settings: "Settings", files: Mapping[str, Path], *, port: int
+    settings: "Settings", files: Mapping[str, "Weights"], *, port: int
 ) -> AsyncIterator[str]:
     """The service on this machine for the time of the block; gives its URL (…/v1)."""
     from archipel.serve.hosting import listen

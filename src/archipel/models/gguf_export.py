@@ -19,10 +19,10 @@ from gguf import LlamaFileType as FileType
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedConfig
 
-from archipel.errors import ConfigError, ModelError
+from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.models.gguf_tokens import check_tokens, write_tokenizer
 from archipel.models.k_quants import K_BLOCK, K_TYPES, quantize_k
-from archipel.models.sizes import has_weights, read_config
+from archipel.models.sizes import EXPORTED, has_weights, read_config
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -60,8 +60,9 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
     """Write the checkpoint in `folder` to `path` with weights of `kind`, one of `KINDS`.
 
     Raises:
-        ModelError: the kind, the architecture or the tokenizer is not supported, a file is missing
-            or truncated, or llama.cpp cuts text into other tokens than the tokenizer does.
+        UnsupportedModel: the architecture or the tokenizer is not supported, or llama.cpp cuts text
+            into other tokens than the tokenizer does.
+        ModelError: the kind is not supported, or a file is missing or truncated.
         ConfigError: `path` can't be written.
     """
     if kind not in KINDS:
@@ -82,14 +83,14 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
 
 
 def _check_supported(config: PreTrainedConfig) -> None:
-    if config.model_type != "llama":
-        raise ModelError(
+    if config.model_type not in EXPORTED:
+        raise UnsupportedModel(
             f"can't export the architecture {config.model_type!r} as GGUF: only 'llama' is "
             "supported. Serve the checkpoint's folder, or use llama.cpp's own converter"
         )
     rope = config.rope_parameters["rope_type"]
     if rope != "default":
-        raise ModelError(
+        raise UnsupportedModel(
             f"can't export rope type {rope!r} as GGUF: only 'default' is supported. "
             "Serve the checkpoint's folder, or use llama.cpp's own converter"
         )
@@ -198,16 +199,16 @@ def _data(tensor: _Tensor, config: PreTrainedConfig) -> Array:
     except SafetensorError as error:
         raise ModelError(f"can't read {tensor.source}: {error}. Export it again") from error
     if ".q_proj." in tensor.source_name:
-        values = _interleave_rotary(values, config.num_attention_heads)
+        values = interleave_rotary(values, config.num_attention_heads)
     if ".k_proj." in tensor.source_name:
-        values = _interleave_rotary(values, config.num_key_value_heads)
+        values = interleave_rotary(values, config.num_key_value_heads)
     if tensor.type in K_TYPES:
         return quantize_k(values, tensor.type)
     quantized: Array = gguf.quants.quantize(values, tensor.type)
     return quantized
 
 
-def _interleave_rotary(values: Array, heads: int) -> Array:
+def interleave_rotary(values: Array, heads: int) -> Array:
     """transformers rotates the two halves of a head, llama.cpp neighbouring pairs: reorder rows."""
     halves = values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))

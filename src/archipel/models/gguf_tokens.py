@@ -11,7 +11,7 @@ from gguf import TokenType
 from tokenizers import Tokenizer
 from transformers import PreTrainedConfig
 
-from archipel.errors import ModelError
+from archipel.errors import ModelError, UnsupportedModel
 from archipel.files import read_json
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
@@ -51,12 +51,13 @@ def write_tokenizer(writer: gguf.GGUFWriter, folder: Path, config: PreTrainedCon
     """Copy a checkpoint's tokenizer and chat template into `writer`.
 
     Raises:
-        ModelError: llama.cpp has no equal of this tokenizer.
+        UnsupportedModel: llama.cpp has no equal of this tokenizer.
+        ModelError: its files are not sound.
     """
     path = folder / "tokenizer.json"
     content = read_json(path)
     if content["model"]["type"] != "BPE":
-        raise ModelError(f"{path} is not byte-level BPE, the only kind that can be exported")
+        raise UnsupportedModel(f"{path} is not byte-level BPE, the only kind that can be exported")
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(_pre_tokenizer(content["pre_tokenizer"], path))
     texts, types = _tokens(content, config.vocab_size, path)
@@ -74,14 +75,15 @@ def check_tokens(tokenizer: Path, model: Path) -> None:
     """Let llama.cpp cut `SAMPLES` with the vocabulary in `model`, in a child process.
 
     Raises:
-        ModelError: the tokens differ from those of `tokenizer`, or llama.cpp can't read the file.
+        UnsupportedModel: the tokens differ from those of `tokenizer`.
+        ModelError: llama.cpp can't read the file.
     """
     ours = Tokenizer.from_file(str(tokenizer))
     theirs = llama_tokens(model, SAMPLES)
     for text, ids in zip(SAMPLES, theirs, strict=True):
         expected = ours.encode(text, add_special_tokens=False).ids
         if ids != expected:
-            raise ModelError(
+            raise UnsupportedModel(
                 f"llama.cpp cuts {text!r} into other tokens than {tokenizer}: {ids} instead of "
                 f"{expected}. The model would read garbage, so it was not exported"
             )
@@ -131,7 +133,7 @@ def _pre_tokenizer(pre_tokenizer: dict[str, Any] | None, path: Path) -> str:
             {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
         ] if regex in _PRE_BY_SPLIT:
             return _PRE_BY_SPLIT[regex]
-    raise ModelError(
+    raise UnsupportedModel(
         f"{path} splits text in a way that llama.cpp has no name for. Supported are the splits of "
         "gpt-2, smollm, qwen2 and llama-bpe: train with a tokenizer of `archipel corpus build`"
     )
@@ -179,7 +181,7 @@ def _write_special_tokens(writer: gguf.GGUFWriter, config: PreTrainedConfig, pat
     bare = tokenizer.encode("a", add_special_tokens=False).ids
     full = tokenizer.encode("a").ids
     if full not in (bare, [begin, *bare], [*bare, end], [begin, *bare, end]):
-        raise ModelError(f"{path} surrounds text with tokens that GGUF can't express: {full}")
+        raise UnsupportedModel(f"{path} surrounds text with tokens that GGUF can't express: {full}")
     writer.add_add_bos_token(full[: len(bare)] != bare)
     writer.add_add_eos_token(full[-len(bare) :] != bare)
 

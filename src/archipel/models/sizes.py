@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
+EXPORTED = frozenset({"llama"})  # architectures that can be written as GGUF
+
+
 @dataclass(frozen=True)
 class Size:
     """A Llama with tied embeddings. Widths are multiples of 256, as GGUF's K-quants need."""

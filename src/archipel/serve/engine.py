@@ -1,14 +1,16 @@
 """The parent's side of an engine: starts its process, and starts it again if it died.
 
-Knows nothing about HTTP requests; the gateway sends them.
+Knows nothing about HTTP requests; the gateway sends them. What the process does is its own affair.
 """
 
 import asyncio
 import contextlib
 import json
 import logging
+import os
 import resource
 import secrets
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -18,23 +20,11 @@ from typing import BinaryIO, Self
 
 from archipel import config
 from archipel.errors import ModelError
+from archipel.serve.launch import Launch
 
 _log = logging.getLogger(__name__)
-_STOP_SECONDS = 5
 _LOG_TAIL_BYTES = 2000
-_PROCESS_BYTES = 32 << 20  # without a model
-_FILE_SHARE = 1.2  # of a file's size in memory, with the context
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """How an engine runs. `context_tokens` is what one request may use, `parallel` the slots;
-    with `pooling` (mean, cls or last) it embeds texts instead of answering."""
-
-    context_tokens: int = 4096
-    parallel: int = 4
-    threads: int | None = None
-    pooling: str | None = None
+_PROGRESS_SECONDS = 15.0  # between two lines of the log, while a model loads
 
 
 @dataclass(frozen=True)
@@ -49,14 +39,14 @@ class Engine:
     """One model in a child process, which `address` starts and `stop` ends; `async with` does
     both."""
 
-    def __init__(self, name: str, path: Path, settings: EngineSettings) -> None:
+    def __init__(self, name: str, launch: Launch) -> None:
         self.name = name
-        self._path = path
-        self._settings = settings
-        self._starting = asyncio.Lock()
+        self.adapters = launch.adapters
+        self._launch = launch
         self._process: Process | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._address = Address("", "")
-        self._bytes = _PROCESS_BYTES + int(path.stat().st_size * _FILE_SHARE)  # until it has run
+        self._bytes = launch.bytes
 
     async def __aenter__(self) -> Self:
         await self.address()
@@ -67,13 +57,19 @@ class Engine:
 
     @property
     def is_running(self) -> bool:
-        """Whether the model is in memory, or its process ended and nobody has noticed."""
-        return self._process is not None
+        """Whether the model is in memory or on its way there, or its process ended and nobody has
+        noticed."""
+        return self._process is not None or self._starting is not None
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the model is on its way into memory."""
+        return self._starting is not None
 
     @property
     def memory_bytes(self) -> int:
-        """What it takes; before it has run, a guess from the size of its file."""
-        if self._process is not None and self._address.url:
+        """What it takes; before it has run, or where that can't be measured, what was said."""
+        if self._launch.is_measured and self._process is not None and self._address.url:
             with contextlib.suppress(OSError, ValueError):  # not Linux, or it has just ended
                 pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
                 self._bytes = int(pages) * resource.getpagesize()
@@ -85,37 +81,37 @@ class Engine:
         return self._process.pid if self._process else None
 
     async def address(self) -> Address:
-        """Where the engine answers; starts it first if it is not running.
+        """Where the engine answers; starts it first if it is not running. A start goes on when who
+        asked for it leaves.
 
         Raises:
             ModelError: the engine can't load the model.
         """
-        async with self._starting:
-            if self._process and self._process.returncode is not None:
-                _log.warning(
-                    "engine %s ended with %s; starting it again",
-                    self.name,
-                    self._process.returncode,
-                )
-                self._process = None
-            if self._process is None:
-                await self._start()
-            return self._address
+        ended = self._process.returncode if self._process else None
+        if self._starting is None and (self._process is None or ended is not None):
+            if ended is not None:
+                _log.warning("engine %s ended with %s; starting it again", self.name, ended)
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(self._started)
+        if starting := self._starting:
+            try:
+                await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                if starting.cancelled():
+                    raise ModelError(f"engine {self.name} was stopped as it started") from None
+                raise
+        return self._address
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        self._starting = None
+        if not task.cancelled() and (error := task.exception()):
+            _log.warning("engine %s has not started: %s", self.name, type(error).__name__)
 
     async def _start(self) -> None:
         key = secrets.token_urlsafe(32)
-        request = {
-            "name": self.name,
-            "path": str(self._path),
-            "api_key": key,
-            "parallel": self._settings.parallel,
-            "context_tokens": self._settings.context_tokens,
-            "threads": self._settings.threads or config.usable_cores(),
-            "pooling": self._settings.pooling,
-        }
         with tempfile.TemporaryFile() as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "archipel.serve.engine_process"),
+            self._process = process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", f"archipel.serve.{self._launch.module}"),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
@@ -123,36 +119,54 @@ class Engine:
                 env=config.child_environment(GOMP_SPINCOUNT="1000"),
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             try:
-                self._process.stdin.write(json.dumps(request).encode() + b"\n")
-                ready = await self._process.stdout.readline()
+                request = {**self._launch.request, "api_key": key}
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                ready = await self._ready(process.stdout)
                 if not ready:
                     raise ModelError(self._failure(log))
             except BaseException:  # cancelled too: no child may outlive a start that failed
-                await self.stop()
+                await self._end()
                 raise
         self._address = Address(json.loads(ready)["url"], key)
 
+    async def _ready(self, output: asyncio.StreamReader) -> bytes:
+        """The line that it writes when it has loaded; nothing if it ended instead."""
+        reading, seconds = asyncio.create_task(output.readline()), 0.0
+        try:
+            while not (await asyncio.wait({reading}, timeout=_PROGRESS_SECONDS))[0]:
+                seconds += _PROGRESS_SECONDS
+                _log.info("engine %s is loading, %.0f s so far", self.name, seconds)
+            return reading.result()
+        finally:
+            reading.cancel()
+
     async def stop(self) -> None:
         """End the process: its standard input ends, and if that is not enough, it is killed."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+        await self._end()
+
+    async def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         assert process.stdin is not None
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+            await asyncio.wait_for(process.wait(), self._launch.stop_seconds)
         except (TimeoutError, asyncio.CancelledError):
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # a session of its own: see `_start`
             await process.wait()
 
     def _failure(self, log: BinaryIO) -> str:
         log.seek(max(0, log.seek(0, 2) - _LOG_TAIL_BYTES))
         tail = log.read().decode(errors="replace").strip()
         return (
-            f"the engine can't load model {self.name!r} from {self._path}. Check that the file is "
-            f"a whole GGUF and that it fits in memory. The end of its log:\n{tail}"
+            f"the engine can't load model {self.name!r}. Check that its files are whole, that it "
+            f"fits in memory, and its table in --config. The end of its log:\n{tail}"
         )

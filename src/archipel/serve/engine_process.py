@@ -34,6 +34,13 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     params.ui = False
     params.endpoint_slots = False
     params.offline = True
+    if settings["adapters"]:
+        # Its server copies states of the prompt between requests that differ in adapters.
+        params.cache_ram_mib = 0
+        params.lora_init_without_apply = True  # each request names its own
+        params.lora_adapters = [
+            xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in settings["adapters"]
+        ]
     params.verbosity = 1  # errors only: more would write what people ask into the log
     if settings["pooling"]:
         params.embedding = True

@@ -43,6 +43,7 @@ class Lease:
     """A running engine that stays until `end` is called."""
 
     address: Address
+    adapters: tuple[str, ...]  # that its requests name by number, in this order
     _give_back: Callable[[], None]
     _ended: bool = False
 
@@ -111,7 +112,7 @@ class Engines:
         except BaseException:
             self._give_back(name)
             raise
-        return Lease(address, lambda: self._give_back(name))
+        return Lease(address, engine.adapters, lambda: self._give_back(name))
 
     def seen(self) -> list[Seen]:
         """All models, in the order of the settings."""
@@ -152,7 +153,7 @@ class Engines:
                 name,
                 engine.memory_bytes,
                 self._used[name],
-                busy=self._leases[name] > 0,
+                busy=self._leases[name] > 0 or engine.is_starting,
                 pinned=stay.pinned,
                 idle_seconds=stay.idle_seconds,
             )

@@ -5,7 +5,7 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -125,7 +125,8 @@ class EngineProvider:
         _check_links(question.fields)
         lease = await self.engines.lend(self.name)
         url = f"{lease.address.url}/v1{question.endpoint}"
-        return Call(url, _bearer(lease.address.api_key), question.to(model), done=lease.end)
+        adapted = _adapted(question, model, lease.adapters)
+        return Call(url, _bearer(lease.address.api_key), adapted.to(model), done=lease.end)
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,14 @@ class AnthropicProvider:
         options = question.fields.get("stream_options") or {}
         dialect = AnthropicDialect(int(time.time()), bool(options.get("include_usage")))
         return Call(f"{self.url}/messages", headers, json.dumps(body).encode(), dialect)
+
+
+def _adapted(question: Question, model: str, adapters: Sequence[str]) -> Question:
+    """The question with every adapter's scale, which llama.cpp otherwise takes from elsewhere."""
+    if not adapters:
+        return question
+    scales = [{"id": number, "scale": float(name == model)} for number, name in enumerate(adapters)]
+    return Question(question.endpoint, {**question.fields, "lora": scales}, None)
 
 
 def _check_links(fields: Mapping[str, Any]) -> None:

@@ -7,10 +7,10 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from starlette.routing import BaseRoute
 
+from archipel import config
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
@@ -27,17 +27,19 @@ from archipel.serve.admin.desk import Desk
 from archipel.serve.admin.health import Ward
 from archipel.serve.admin.recent import Recent
 from archipel.serve.annex import NO_ANNEX, Annex
-from archipel.serve.engine import Engine, EngineSettings
+from archipel.serve.engine import Engine
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.hosting import hosted, listen
+from archipel.serve.launch import launch
 from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
 from archipel.serve.telemetry import Telemetry
+from archipel.serve.weights import Weights
 
 _STUDIES = 2  # of the admin page at once
 _log = logging.getLogger(__name__)
@@ -82,11 +84,11 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(
-    settings: Settings, files: Mapping[str, Path], *, sock: socket.socket, api_key: str | None
+    settings: Settings, files: Mapping[str, Weights], *, sock: socket.socket, api_key: str | None
 ) -> AsyncIterator[Service]:
     """Answer for all public names of the settings for the time of the block.
 
-    `files` are the GGUF files of the models that run here.
+    `files` are what the models that run here load.
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
@@ -198,11 +200,11 @@ def _annex(settings: Settings, access: Access) -> Annex:
     return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)
 
 
-def _engines(settings: Settings, files: Mapping[str, Path]) -> Engines:
+def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:
     made = {}
     for name, table in settings.models.items():
-        how = EngineSettings(table.context, table.parallel, table.threads, table.pooling)
+        how = launch(name, table, files[name], config.usable_cores())
         stay = Stay(table.load == "start", table.idle_seconds, table.pinned)
-        made[name] = Engine(name, files[name], how), stay
+        made[name] = Engine(name, how), stay
     gigabytes = settings.engines.memory_gigabytes
     return Engines(made, int(gigabytes * 1e9) if gigabytes else None)

@@ -3,6 +3,7 @@
 import math
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from archipel.errors import ConfigError
 from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.routing import PiecePrice, Policy, Price, Target
-from archipel.serve.weights import resolve_models
+from archipel.serve.weights import Kind, Weights, find_weights, name_models
 
 _Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
 _Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
@@ -22,10 +23,39 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_ENGINES_WITH: dict[str, tuple[Kind | None, ...]] = {
+    "adapters": (None, "llama.cpp", "vllm"),
+    "pooling": (None, "llama.cpp", "vllm", "sglang"),
+    "command": ("vllm", "sglang", "command"),
+    "arguments": ("vllm", "sglang"),
+    "key_env": ("command",),
+    "log_file": ("vllm", "sglang", "command"),
+}
+
+
 class ModelTable(_Table):
     """`[models.NAME]`: a model that runs here, in a process of its own."""
 
-    path: str = Field(description="folder, .gguf file or pulled name")
+    path: str = Field(default="", description="folder, .gguf file or pulled name")
+    engine: Kind | None = Field(
+        default=None, description="llama.cpp, or torch for a checkpoint that llama.cpp can't take"
+    )
+    adapters: dict[_Name, str] = Field(
+        default_factory=dict, description="LoRA: a .gguf file or PEFT folder by public name"
+    )
+    command: tuple[str, ...] | None = Field(
+        default=None, description="the server's program and, for engine command, all arguments"
+    )
+    arguments: tuple[str, ...] = Field(default=(), description="further ones, for vllm and sglang")
+    key_env: str | None = Field(
+        default=None, description="the variable in which engine command is given its key"
+    )
+    health: str = Field(default="/health", pattern="^/", description="answers 200 when loaded")
+    start_seconds: _Seconds = Field(default=900.0, description="that a server may take to load")
+    log_file: Path | None = Field(default=None, description="for what a server prints")
+    memory_gigabytes: float | None = Field(
+        default=None, gt=0, le=1e6, description="that it counts as, if not as it is measured"
+    )
     context: int = Field(default=4096, ge=64)
     parallel: int = Field(default=4, ge=1, le=1024)
     threads: int | None = Field(default=None, ge=1)
@@ -42,6 +72,18 @@ class ModelTable(_Table):
     def _stays_or_leaves(self) -> "ModelTable":
         if self.pinned and self.idle_seconds:
             raise ValueError("pinned, and idle_seconds: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_one_engine(self) -> "ModelTable":
+        for name, engines in _ENGINES_WITH.items():
+            if getattr(self, name) and self.engine not in engines:
+                asked = self.engine or "llama.cpp, or torch by itself"
+                raise ValueError(f"{name} is not for engine {asked}: leave it out")
+        if not self.path and self.engine != "command":
+            raise ValueError("path is lacking: a folder, a .gguf file or a pulled name")
+        if self.engine == "command" and not any("{port}" in part for part in self.command or ()):
+            raise ValueError('command must say where it listens: ["program", "--port", "{port}"]')
         return self
 
 
@@ -209,13 +251,16 @@ class Settings(_Table):
     def _names_exist(self) -> "Settings":
         if both := self.models.keys() & self.providers.keys():
             raise ValueError(f"{', '.join(sorted(both))}: in [models] and in [providers]. Rename")
+        names = [*self.models, *(one for table in self.models.values() for one in table.adapters)]
+        if twice := sorted(name for name, times in Counter(names).items() if times > 1):
+            raise ValueError(f"{', '.join(twice)}: the name of two models or adapters. Rename one")
         for name, route in self.routes.items():
             for number, target in enumerate(route.targets):
                 self._check_target(f"routes.{name}.targets.{number}", route, target)
         return self
 
     def _check_target(self, place: str, route: RouteTable, target: TargetTable) -> None:
-        known = self.models if target.provider is None else self.providers
+        known = self._owners() if target.provider is None else self.providers
         wanted = target.provider or target.model
         if wanted not in known:
             kind = "models" if target.provider is None else "providers"
@@ -229,8 +274,14 @@ class Settings(_Table):
 
     def policies(self) -> dict[str, Policy]:
         """What each public name stands for."""
-        own = {name: _own_policy(name) for name in self.models}
+        own = {name: _own_policy(name, owner) for name, owner in self._owners().items()}
         return own | {name: self._policy(name, route) for name, route in self.routes.items()}
+
+    def _owners(self) -> dict[str, str]:
+        """Each public name that a model here has, itself and its adapters, with that model's."""
+        return {
+            name: owner for owner, table in self.models.items() for name in (owner, *table.adapters)
+        }
 
     def _policy(self, name: str, route: RouteTable) -> Policy:
         return Policy(
@@ -246,7 +297,7 @@ class Settings(_Table):
 
     def _target(self, table: TargetTable) -> Target:
         return Target(
-            table.provider or table.model,
+            table.provider or self._owners()[table.model],
             table.model,
             is_here=table.provider is None or self.providers[table.provider].is_here,
             weight=table.weight,
@@ -257,8 +308,8 @@ class Settings(_Table):
         )
 
 
-def _own_policy(name: str) -> Policy:
-    return Policy(name, (Target(name, name, is_here=True, price=Price(0, 0)),))
+def _own_policy(name: str, owner: str) -> Policy:
+    return Policy(name, (Target(owner, name, is_here=True, price=Price(0, 0)),))
 
 
 def read_settings(file: Path) -> Settings:
@@ -281,19 +332,28 @@ def read_settings(file: Path) -> Settings:
 
 def with_models(
     settings: Settings, models: Sequence[str], table: Callable[[str], ModelTable], home: Path
-) -> tuple[Settings, dict[str, Path]]:
-    """The settings with further models, each `[NAME=]MODEL`, and the GGUF file of every model.
+) -> tuple[Settings, dict[str, Weights]]:
+    """The settings with further models, each `[NAME=]MODEL`, and what every model loads.
 
     Raises:
-        ConfigError, ModelError: as `resolve_models`; or a name is a provider's too.
+        ConfigError, ModelError: as `name_models` and `find_weights`; or a name is there twice.
     """
-    written = [f"{name}={table.path}" for name, table in settings.models.items()]
-    files = resolve_models([*written, *models], home)
-    tables = {name: settings.models.get(name) or table(str(file)) for name, file in files.items()}
+    further = name_models(models, home)
+    if both := further.keys() & settings.models.keys():
+        raise ConfigError(f"two models are called {', '.join(sorted(both))}. Give NAME=MODEL.")
+    tables = {**settings.models, **{name: table(str(file)) for name, file in further.items()}}
     try:
-        return Settings.model_validate({**dict(settings), "models": tables}), files
+        whole = Settings.model_validate({**dict(settings), "models": tables})
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(error))) from error
+    return whole, {name: _weights(name, one, home) for name, one in tables.items()}
+
+
+def _weights(name: str, table: ModelTable, home: Path) -> Weights:
+    if table.engine in ("vllm", "sglang", "command"):
+        return Weights(table.engine, table.path, table.adapters)
+    [path] = name_models([f"{name}={table.path}"], home).values()
+    return find_weights(path, home, table.engine, table.adapters)
 
 
 def _host_and_port(listen: str) -> tuple[str, str]:

@@ -1,18 +1,49 @@
-"""What the user names on the command line → the GGUF file that an engine loads, by public name."""
+"""What the user calls a model → what runs it here and the files that it loads, by public name."""
 
-from collections.abc import Iterable
+import importlib.util
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from archipel.errors import ConfigError, ModelError
-from archipel.files import sha256_bytes, sha256_file
+from archipel.errors import ConfigError, ModelError, UnsupportedModel
+from archipel.files import read_json, sha256_bytes, sha256_file
+from archipel.models.sizes import EXPORTED, has_weights
+
+Kind = Literal["llama.cpp", "torch", "vllm", "sglang", "command"]
+_log = logging.getLogger(__name__)
 
 
-def resolve_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
-    """Public name → GGUF file, for directories, .gguf files and pulled names, each `[NAME=]MODEL`.
+@dataclass(frozen=True)
+class Weights:
+    """A model's engine, its file or folder (a server may take a name) and its adapters by name."""
+
+    engine: Kind
+    path: str
+    adapters: Mapping[str, str] = field(default_factory=dict)
+
+    def described(self) -> str:
+        """In a few words: the engine, and what it loads."""
+        size = f"{self.bytes / 1e6:,.0f} MB" if self.bytes else self.path
+        return ", ".join([f"{self.engine} {size}".rstrip(), *self.adapters])
+
+    @property
+    def bytes(self) -> int:
+        """Of the weights in files here; 0 if there are none."""
+        path = Path(self.path)
+        if path.is_dir():
+            return sum(file.stat().st_size for file in path.glob("*.safetensors"))
+        return path.stat().st_size if path.is_file() else 0
+
+
+def name_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
+    """Public name → file or folder, for directories, .gguf files and pulled names, each
+    `[NAME=]MODEL`.
 
     Raises:
-        ConfigError: two models would have the same name, or a directory leaves a choice.
-        ModelError: a model is unknown or can't be turned into GGUF.
+        ConfigError: two models would have the same name.
+        ModelError: a model is unknown.
     """
     from archipel.models.pull import resolve_model
 
@@ -28,8 +59,41 @@ def resolve_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
                 f"two models are called {name!r}. Name them yourself: NAME=MODEL, as in "
                 f"{name}-2={model}."
             )
-        models[name] = find_gguf(path, home)
+        models[name] = path
     return models
+
+
+def find_weights(
+    path: Path, home: Path, engine: Kind | None = None, adapters: Mapping[str, str] | None = None
+) -> Weights:
+    """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch.
+
+    Raises:
+        ConfigError: a directory leaves a choice; an adapter is not there.
+        ModelError: there is no model, it or an adapter can't be converted, or torch is lacking.
+    """
+    if engine != "torch":
+        try:
+            base = find_gguf(path, home)
+            made = {
+                name: str(_adapter(text, base, home)) for name, text in (adapters or {}).items()
+            }
+            return Weights("llama.cpp", str(base), made)
+        except UnsupportedModel as error:
+            if engine is not None or adapters:
+                raise
+            _log.warning("%s: torch runs it, for llama.cpp can't: %s", path, error)
+    if not (path / "config.json").is_file() or not has_weights(path):
+        raise ModelError(
+            f"{path} has no config.json with *.safetensors beside it, which torch needs. Give a "
+            "Hugging Face checkpoint's folder"
+        )
+    if lacking := [name for name in ("torch", "transformers") if not _is_installed(name)]:
+        raise ModelError(
+            f"{path} is run by torch, and {' and '.join(lacking)} is not installed. Install "
+            "archipel[torch]"
+        )
+    return Weights("torch", str(path))
 
 
 def find_gguf(path: Path, home: Path) -> Path:
@@ -37,6 +101,7 @@ def find_gguf(path: Path, home: Path) -> Path:
 
     Raises:
         ConfigError: the directory holds several.
+        UnsupportedModel: it holds a checkpoint that has no equal in GGUF.
         ModelError: it holds neither a GGUF file nor a checkpoint, or that can't be converted.
     """
     if path.is_file():
@@ -54,13 +119,49 @@ def find_gguf(path: Path, home: Path) -> Path:
 
 def _converted(checkpoint: Path, cache: Path) -> Path:
     """The checkpoint as F16 GGUF, under a name that changes when what it is made from does."""
-    kinds = (".json", ".jinja", ".safetensors")
-    files = sorted(file for file in checkpoint.iterdir() if file.suffix in kinds)
-    digest = sha256_bytes("".join(f"{file.name} {sha256_file(file)}\n" for file in files).encode())
-    converted = cache / f"{digest}.gguf"
+    converted = cache / f"{_digest(checkpoint)}.gguf"
     if not converted.exists():
+        _check_architecture(checkpoint / "config.json")
         from archipel.models.gguf_export import export_gguf  # brings in torch
 
         cache.mkdir(parents=True, exist_ok=True)
         export_gguf(checkpoint, converted, "f16")
     return converted
+
+
+def _check_architecture(file: Path) -> None:
+    """Before torch is loaded to find the same."""
+    config = read_json(file)
+    architecture = config.get("model_type") if isinstance(config, dict) else None
+    if isinstance(architecture, str) and architecture not in EXPORTED:
+        raise UnsupportedModel(f"{file}: no GGUF of the architecture {architecture!r} can be made")
+
+
+def _adapter(text: str, base: Path, home: Path) -> Path:
+    """The GGUF file of an adapter, made in the cache from a PEFT folder."""
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path
+    if not (path / "adapter_config.json").is_file():
+        raise ConfigError(
+            f"adapter {text!r} is neither a .gguf file nor a folder with adapter_config.json and "
+            "adapter_model.safetensors. Check the path."
+        )
+    found = base.stat()
+    made_for = sha256_bytes(f"{base} {found.st_size} {found.st_mtime_ns}".encode())[:16]
+    converted = home / "cache" / "gguf" / f"{_digest(path)}-{made_for}.lora.gguf"
+    if not converted.exists():
+        from archipel.models.gguf_lora import export_lora  # brings in torch
+
+        export_lora(path, base, converted)
+    return converted
+
+
+def _digest(folder: Path) -> str:
+    kinds = (".json", ".jinja", ".safetensors")
+    files = sorted(file for file in folder.iterdir() if file.suffix in kinds)
+    return sha256_bytes("".join(f"{file.name} {sha256_file(file)}\n" for file in files).encode())
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

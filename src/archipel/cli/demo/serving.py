@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx
 
+from archipel import config
 from archipel.cli.demo.stage import CHAT_MODEL, Stage
 from archipel.cli.serve import print_models
 from archipel.cli.up import assistant_page, local_service
 from archipel.errors import ModelError
 from archipel.serve.hosting import stop_event
 from archipel.serve.settings import ModelTable, Settings
+from archipel.serve.weights import find_weights
 
 _QUESTION = "Which city is the capital of France?"
 _PROMPT = "def "
@@ -32,9 +34,10 @@ async def serve_demo(
     async with contextlib.AsyncExitStack() as open_:
         tables = {name: ModelTable(path=str(file)) for name, file in models.items()}
         settings = Settings(models=tables)
-        running = local_service(settings, models, port=ports[0])
+        weights = {name: find_weights(file, config.home()) for name, file in models.items()}
+        running = local_service(settings, weights, port=ports[0])
         url = await open_.enter_async_context(running)
-        print_models(url, settings, models)
+        print_models(url, settings, weights)
         page = await open_.enter_async_context(assistant_page(url, port=ports[1]))
         stage.say(f"assistant     {page}")
         answers = await _ask(url, chat=CHAT_MODEL in models)

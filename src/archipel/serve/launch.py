@@ -1,0 +1,105 @@
+"""How the process of each engine is started: by which module, and what it is told. Pure.
+
+vLLM's and SGLang's arguments are of their command lines as of 2026; they are never imported.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archipel.serve.settings import ModelTable
+from archipel.serve.weights import Weights
+
+_PROCESS_BYTES = 32 << 20  # without a model
+_FILE_SHARE = 1.2  # of a file's size in memory, with the context
+_SERVER_STOP_SECONDS = 10.0  # it has 5 to end by itself
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A module that reads `request` and a key, a line of JSON, from its standard input, writes its
+    URL to its standard output, and ends when its input does."""
+
+    module: str
+    request: Mapping[str, Any]
+    bytes: int  # of memory, before it has run
+    is_measured: bool = True  # whether the process's own memory is all that it takes
+    stop_seconds: float = 5.0
+    adapters: tuple[str, ...] = ()  # which each request names by number, in this order
+
+
+def launch(name: str, table: ModelTable, weights: Weights, cores: int) -> Launch:
+    """How the model runs."""
+    said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
+    if weights.engine in ("llama.cpp", "torch"):
+        request = {
+            "name": name,
+            "path": weights.path,
+            "parallel": table.parallel,
+            "context_tokens": table.context,
+            "threads": table.threads or cores,
+        }
+        size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
+        if weights.engine == "torch":
+            return Launch("torch_process", request, size, is_measured=said is None)
+        request |= {"pooling": table.pooling, "adapters": list(weights.adapters.values())}
+        names = tuple(weights.adapters)
+        return Launch("engine_process", request, size, said is None, adapters=names)
+    request = {
+        "command": _command(name, table, weights),
+        "health": table.health,
+        "key_env": "VLLM_API_KEY" if weights.engine == "vllm" else table.key_env,
+        "start_seconds": table.start_seconds,
+        "log_file": str(table.log_file.absolute()) if table.log_file else None,
+    }
+    return Launch("server_process", request, said or 0, False, _SERVER_STOP_SECONDS)
+
+
+def _command(name: str, table: ModelTable, weights: Weights) -> list[str]:
+    """The arguments; `{port}` and `{key}` stay, for they are known when the process starts."""
+    if weights.engine == "vllm":
+        return [*(table.command or ("vllm", "serve")), *vllm_arguments(name, table, weights)]
+    if weights.engine == "sglang":
+        program = table.command or ("python3", "-m", "sglang.launch_server")
+        return [*program, *sglang_arguments(name, table, weights)]
+    values = {
+        "name": name,
+        "path": weights.path,
+        "context": table.context,
+        "parallel": table.parallel,
+    }
+    return [filled(part, values) for part in table.command or ()]
+
+
+def vllm_arguments(name: str, table: ModelTable, weights: Weights) -> list[str]:
+    """After `vllm serve`. Its key goes through VLLM_API_KEY."""
+    arguments = [weights.path, "--served-model-name", name, "--host", "127.0.0.1"]
+    arguments += ["--port", "{port}", "--max-model-len", str(table.context)]
+    arguments += ["--max-num-seqs", str(table.parallel)]
+    if table.pooling:
+        arguments += ["--runner", "pooling"]
+    if weights.adapters:
+        arguments += ["--enable-lora", "--max-loras", str(len(weights.adapters))]
+        arguments += [
+            "--lora-modules",
+            *(f"{key}={path}" for key, path in weights.adapters.items()),
+        ]
+    return [*arguments, *table.arguments]
+
+
+def sglang_arguments(name: str, table: ModelTable, weights: Weights) -> list[str]:
+    """After `python3 -m sglang.launch_server`. It takes its key as an argument only."""
+    arguments = ["--model-path", weights.path, "--served-model-name", name, "--host", "127.0.0.1"]
+    arguments += ["--port", "{port}", "--api-key", "{key}"]
+    arguments += ["--context-length", str(table.context)]
+    arguments += ["--max-running-requests", str(table.parallel)]
+    if table.pooling:
+        arguments.append("--is-embedding")
+    return [*arguments, *table.arguments]
+
+
+def filled(part: str, values: Mapping[str, object]) -> str:
+    """An argument with values for the `{name}`s that are known; other braces stay."""
+    for name, value in values.items():
+        part = part.replace("{" + name + "}", str(value))
+    return part

@@ -1,0 +1,154 @@
+"""A Hugging Face checkpoint answering through transformers' `generate`. Knows nothing about HTTP.
+
+`generate` knows each architecture's own cache. Only the choice of a token is ours: so a seed is one
+request's own, and an answer ends within a token.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are chosen; at temperature 0 the likeliest. `likeliest` of them are told."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int | None
+    likeliest: int | None = None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that was chosen, with its log-probability and those of the likeliest, if asked."""
+
+    id: int
+    logprob: float | None
+    likeliest: tuple[tuple[int, float], ...]
+
+
+class TorchModel:
+    """One checkpoint, in its own type, on the GPU if there is one; several answers take turns.
+
+    Raises:
+        OSError, ValueError: the checkpoint can't be loaded, or wants code of its own.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        torch.set_num_threads(1)  # of the choices; see `steps`
+        local = {"local_files_only": True, "trust_remote_code": False}
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, dtype="auto", **local
+        )
+        self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.context: int | None = getattr(model.config, "max_position_embeddings", None)
+        self.end_tokens = _end_tokens(self._model, self.tokenizer)
+        self._model.generation_config = GenerationConfig()  # a checkpoint's habits are not asked
+        # All steps are one thread's, each answer's in turn: teams of threads would fight for cores.
+        steps = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
+        forward = self._model.forward
+
+        @functools.wraps(forward)
+        def in_turn(*args: Any, **kwargs: Any) -> Any:
+            return steps.submit(torch.no_grad()(forward), *args, **kwargs).result()
+
+        self._model.forward = in_turn
+
+    def answer(
+        self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
+    ) -> None:
+        """Tell token after token until `tell` says that it was enough, or the answer ends; the end
+        token is told too."""
+        ids = torch.tensor([list(prompt)], device=self._model.device)
+        chooser = _Chooser(sampling, tell, self._model.device)
+        self._model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=GenerationConfig(
+                max_new_tokens=sampling.max_tokens,
+                do_sample=False,
+                eos_token_id=sorted(self.end_tokens) or None,
+                pad_token_id=min(self.end_tokens, default=0),
+            ),
+            logits_processor=LogitsProcessorList([chooser]),
+            stopping_criteria=StoppingCriteriaList([_Enough(chooser)]),
+        )
+
+
+class _Chooser(LogitsProcessor):
+    """Chooses the next token and leaves `generate` no other."""
+
+    def __init__(
+        self, sampling: Sampling, tell: Callable[[Token], bool], device: torch.device
+    ) -> None:
+        self._sampling, self._tell = sampling, tell
+        self._draw = torch.Generator(device)
+        if sampling.seed is None:
+            self._draw.seed()
+        else:
+            self._draw.manual_seed(sampling.seed)
+        self.is_enough = False
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        logits = scores[0].float()
+        chosen = _chosen(logits, self._sampling, self._draw)
+        self.is_enough = self._tell(_told(chosen, logits, self._sampling.likeliest))
+        only = torch.full_like(scores, -torch.inf)
+        only[0, chosen] = 0
+        return only
+
+
+class _Enough(StoppingCriteria):
+    def __init__(self, chooser: _Chooser) -> None:
+        self._chooser = chooser
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        return torch.full((1,), self._chooser.is_enough, device=input_ids.device)
+
+
+def _chosen(logits: torch.Tensor, sampling: Sampling, draw: torch.Generator) -> int:
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    chances = torch.softmax(logits / sampling.temperature, dim=-1)
+    if sampling.top_p < 1:
+        ordered, places = chances.sort(descending=True)
+        before = ordered.cumsum(-1) - ordered
+        chances = torch.zeros_like(chances).scatter(
+            0, places, torch.where(before < sampling.top_p, ordered, 0)
+        )
+    return int(torch.multinomial(chances, 1, generator=draw))
+
+
+def _told(chosen: int, logits: torch.Tensor, likeliest: int | None) -> Token:
+    if likeliest is None:
+        return Token(chosen, None, ())
+    logprobs = torch.log_softmax(logits, dim=-1)
+    values, ids = logprobs.topk(min(likeliest, len(logprobs)))
+    pairs = tuple(zip(ids.tolist(), values.tolist(), strict=True))
+    return Token(chosen, float(logprobs[chosen]), pairs)
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Of the checkpoint and of its tokenizer, which may name the end of a turn."""
+    found: set[int] = set()
+    settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
+    for ends in (*settings, tokenizer.eos_token_id):
+        found |= set(ends) if isinstance(ends, list) else {ends} - {None}
+    return frozenset(found)

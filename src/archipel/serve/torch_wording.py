@@ -1,0 +1,154 @@
+"""How the torch engine words things: OpenAI's requests and answers, of texts.
+
+What it has no way to do it refuses by name.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from jinja2 import TemplateError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archipel.serve.api_error import ApiError
+
+USUAL_TEMPERATURE = 0.3  # as llama.cpp's engine has it
+_UNSUPPORTED = (
+    *("tools", "functions", "response_format", "logit_bias", "frequency_penalty"),
+    *("presence_penalty", "suffix", "echo"),
+)
+
+
+class Asked(BaseModel):
+    """What a client may ask of either endpoint; the fields above are refused if they say anything,
+    and others have no effect."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    messages: list[dict[str, Any]] | None = None
+    prompt: str | list[int] | list[str] | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
+    stop: str | Annotated[list[str], Field(max_length=16)] | None = None
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    n: int | None = Field(default=None, ge=1, le=1)
+    best_of: int | None = Field(default=None, ge=1, le=1)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+
+
+@dataclass
+class Piece:
+    """What one token, or several, added to an answer."""
+
+    text: str
+    logprobs: list[dict[str, Any]]
+    tokens: int  # so far
+    finish: str | None = None
+
+
+class Shape:
+    """How one endpoint words its prompt and its answer."""
+
+    kind = ""
+
+    def __init__(self, name: str) -> None:
+        self._facts = {"id": secrets.token_hex(12), "created": int(time.time()), "model": name}
+
+    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+        raise NotImplementedError
+
+    def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def body(self, choices: list[dict[str, Any]], *, streams: bool) -> dict[str, Any]:
+        return {**self._facts, "object": self.kind, "choices": choices}
+
+
+class Chat(Shape):
+    kind = "chat.completion"
+
+    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+        if asked.messages is None:
+            raise ApiError(400, "messages are lacking.", "invalid_value", "messages")
+        messages = [{**one, "content": _content(one.get("content"))} for one in asked.messages]
+        try:
+            text = tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, ValueError, TypeError, KeyError) as error:
+            message = f"The model's chat template does not take these messages: {error}"
+            raise ApiError(400, message, "invalid_value", "messages") from error
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
+        said = {"role": "assistant"} if is_first else {}
+        said |= {"content": piece.text} if piece.text or not streams else {}
+        logprobs = {"content": piece.logprobs} if piece.logprobs else None
+        name = "delta" if streams else "message"
+        return {"index": 0, name: said, "logprobs": logprobs, "finish_reason": piece.finish}
+
+    def body(self, choices: list[dict[str, Any]], *, streams: bool) -> dict[str, Any]:
+        kind = "chat.completion.chunk" if streams else self.kind
+        return {**super().body(choices, streams=streams), "object": kind}
+
+
+class Completion(Shape):
+    kind = "text_completion"
+
+    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+        if asked.logprobs:
+            raise _unsupported("logprobs")
+        match asked.prompt:
+            case str(text) | [str(text)]:
+                return list(tokenizer(text)["input_ids"])
+            case [int(), *_] as ids if all(0 <= int(one) < len(tokenizer) for one in ids):
+                return [int(one) for one in ids]
+        raise ApiError(400, "prompt: one text, or the numbers of its tokens", param="prompt")
+
+    def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
+        return {"index": 0, "text": piece.text, "logprobs": None, "finish_reason": piece.finish}
+
+
+def _content(content: Any) -> str:
+    """A message's text; parts of other kinds are refused."""
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        if len(texts) < len(content) or not all(isinstance(text, str) for text in texts):
+            raise _unsupported("messages")
+        return "".join(map(str, texts))
+    return content or ""
+
+
+def parsed(body: bytes) -> Asked:
+    try:
+        asked = Asked.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        param = ".".join(str(part) for part in first["loc"][:1]) or None
+        raise ApiError(400, f"{param}: {first['msg']}", "invalid_value", param) from None
+    for name in _UNSUPPORTED:
+        value = (asked.model_extra or {}).get(name)
+        if value and value != {"type": "text"}:
+            raise _unsupported(name)
+    return asked
+
+
+def _unsupported(param: str) -> ApiError:
+    message = f"{param}: the torch engine can't do this. Leave it out"
+    return ApiError(400, message, "unsupported_by_provider", param)
+
+
+def event(body: Mapping[str, Any]) -> bytes:
+    return f"data: {json.dumps(body)}\n\n".encode()
+
+
+def usage(prompt: int, completion: int) -> dict[str, int]:
+    total = prompt + completion
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
