@@ -34,6 +34,12 @@ def serve(
     api_key_file: Path | None = typer.Option(
         None, help="File with the key that clients must send.  [default: ARCHIPEL_API_KEY]"
     ),
+    ray: bool = typer.Option(
+        False, "--ray", help="Run the models in this machine's Ray cluster; starts one if none."
+    ),
+    ray_address: str | None = typer.Option(
+        None, "--ray-address", help="HOST:PORT of the Ray cluster's head; takes --ray for granted."
+    ),
 ) -> None:
     """Serve models through an OpenAI-compatible API until Ctrl-C. SIGHUP: read --config again.
 
@@ -43,9 +49,10 @@ def serve(
 
     from rich.console import Console
 
+    from archipel.serve.cluster.settings import check_for_ray, with_models_elsewhere
     from archipel.serve.hosting import listen, stop_event
     from archipel.serve.providers import read_key
-    from archipel.serve.service import check_exposure, providers_elsewhere, service
+    from archipel.serve.service import RayCluster, check_exposure, providers_elsewhere, service
     from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
 
     api_key = read_key(api_key_file) if api_key_file else config.api_key()
@@ -65,7 +72,12 @@ def serve(
     def table(path: str) -> ModelTable:
         return ModelTable(path=path, context=context, parallel=parallel, threads=threads)
 
-    settings, files = with_models(written, models or [], table, config.home())
+    cluster = RayCluster(ray_address) if ray or ray_address else None
+    if cluster:
+        check_for_ray()
+        settings, files = with_models_elsewhere(written, models or [], table), {}
+    else:
+        settings, files = with_models(written, models or [], table, config.home())
     if check:
         providers_elsewhere(settings)
         names = ", ".join(settings.policies())
@@ -74,12 +86,13 @@ def serve(
     sock = listen(host, port)
 
     async def run() -> None:
-        async with service(settings, files, sock=sock, api_key=api_key) as running:
+        async with service(settings, files, sock=sock, api_key=api_key, ray=cluster) as running:
             stopped = stop_event()
             if config_file:
                 again = partial(_read_again, running, config_file, written)
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
             print_models(running.url, settings, files)
+            print_replicas(running)
             await stopped.wait()
 
     asyncio.run(run())
@@ -98,6 +111,16 @@ def _read_again(running: "Service", file: Path, written: "Settings") -> None:
         _log.error("%s is not taken: %s", file, error)
         return
     _log.info("routing by %s as it is now: %s", file, ", ".join(running.directory.policies))
+
+
+def print_replicas(running: "Service") -> None:
+    """One line per replica in a Ray cluster: the model and its node."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for name, pool in running.replicated.items():
+        for replica in pool.replicas:
+            console.print(f"  {name}  on node {replica.node}, replica {replica.id}", soft_wrap=True)
 
 
 def print_models(url: str, settings: "Settings", files: Mapping[str, Path]) -> None:

@@ -108,7 +108,16 @@ class Dispatcher:
             if target.provider in drained or not breakers[target].admits(now)
         }
         draw = beginning(question.fields) if policy.sticky else self._draw()
-        return candidates(policy, draw, resting)
+        targets = candidates(policy, draw, resting)
+        return self._with_replicas(targets, draw, policy) if self._directory.replicated else targets
+
+    def _with_replicas(self, targets: list[Target], draw: bytes, policy: Policy) -> list[Target]:
+        now, replicated, found = self._clock(), self._directory.replicated, []
+        for target in targets:
+            pool = replicated.get(target.provider)
+            all_of_it = pool.targets(target, draw, sticky=policy.sticky) if pool else [target]
+            found += [each for each in all_of_it if self._breakers[each].admits(now)]
+        return found
 
     def _budget(self, policy: Policy) -> RetryBudget:
         full = RetryBudget(policy.retry_share, policy.retry_burst, policy.retry_burst)
@@ -120,7 +129,7 @@ class Dispatcher:
         return left is not None
 
     async def _ask(self, target: Target, question: Question) -> Answer:
-        provider = self._directory.providers[target.provider]
+        provider = self._directory.provider(target)
         with self._counted(target):
             return await ask(self._session, provider, question, target)
 

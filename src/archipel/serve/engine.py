@@ -35,6 +35,7 @@ class EngineSettings:
     parallel: int = 4
     threads: int | None = None
     pooling: str | None = None
+    host: str = "127.0.0.1"  # another address opens it, with its key, to that network
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Engine:
             "context_tokens": self._settings.context_tokens,
             "threads": self._settings.threads or config.usable_cores(),
             "pooling": self._settings.pooling,
+            "host": self._settings.host,
         }
         with tempfile.TemporaryFile() as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -30,6 +30,7 @@ class Target:
     first_token_seconds: float = 60.0  # that a stream may take to begin
     answer_seconds: float = 600.0  # that an answer which is not streamed may take
     price: Price | None = None  # None: not known
+    replica: str | None = None  # which of the provider's engines, where it has several
 
 
 @dataclass(frozen=True)

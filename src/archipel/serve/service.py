@@ -16,6 +16,8 @@ from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.accounts.orders import following
 from archipel.serve.accounts.shadowing import Shadows
+from archipel.serve.cluster.pool import Pool
+from archipel.serve.cluster.ray_side import on_ray
 from archipel.serve.engine import Engine, EngineSettings
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
@@ -43,6 +45,13 @@ def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
         )
 
 
+@dataclass(frozen=True)
+class RayCluster:
+    """A Ray cluster by its address; without one, that of this machine, or a new one."""
+
+    address: str | None
+
+
 @dataclass
 class Service:
     """A running service: its URL (…/v1), and what it answers for."""
@@ -50,6 +59,7 @@ class Service:
     url: str
     settings: Settings
     directory: Directory
+    replicated: Mapping[str, Pool]  # the models that run in a Ray cluster
 
     def change(self, settings: Settings) -> None:
         """Route by other settings from the next request on; the models that run here stay.
@@ -67,11 +77,16 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(
-    settings: Settings, files: Mapping[str, Path], *, sock: socket.socket, api_key: str | None
+    settings: Settings,
+    files: Mapping[str, Path],
+    *,
+    sock: socket.socket,
+    api_key: str | None,
+    ray: RayCluster | None = None,
 ) -> AsyncIterator[Service]:
     """Answer for all public names of the settings for the time of the block.
 
-    `files` are the GGUF files of the models that run here.
+    `files` are the GGUF files of the models that run here; with `ray` none does, they run there.
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key is lacking;
@@ -85,13 +100,19 @@ async def service(
         stack.enter_context(sock)
         metrics = Metrics()
         await _show_metrics(settings, metrics, stack)
-        engines = await stack.enter_async_context(_engines(settings, files))
-        providers |= {name: EngineProvider(engines, name) for name in settings.models}
-        directory = Directory(settings.policies(), providers)
+        replicated: dict[str, Pool] = {}
+        if ray:
+            replicas = on_ray(settings.models, ray.address, metrics)
+            replicated = await stack.enter_async_context(replicas)
+            providers |= replicated
+        else:
+            engines = await stack.enter_async_context(_engines(settings, files))
+            providers |= {name: EngineProvider(engines, name) for name in settings.models}
+        directory = Directory(settings.policies(), providers, replicated)
         access, observer = await _access(settings, api_key, directory, metrics, stack)
         app = create_app(directory, access, observer, metrics)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
-        yield Service(f"{url}/v1", settings, directory)
+        yield Service(f"{url}/v1", settings, directory, replicated)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:

@@ -21,6 +21,26 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ReplicasTable(_Table):
+    """`replicas` of a model: how many of it run in a Ray cluster, with `--ray`."""
+
+    min: int = Field(default=1, ge=1, le=1024)
+    max: int = Field(default=1, ge=1, le=1024)
+    streams_each: int | None = Field(
+        default=None, ge=1, description="that one is to have; all its places if not given"
+    )
+    cpus: float = Field(default=1.0, ge=0, le=1024, description="that one takes of its node")
+    gpus: float = Field(default=0.0, ge=0, le=64)
+    up_seconds: _Seconds = Field(default=5.0, description="too busy for so long: one more")
+    down_seconds: _Seconds = Field(default=300.0, description="idle for so long: one less")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "ReplicasTable":
+        if self.min > self.max:
+            raise ValueError(f"min is {self.min}, more than max, {self.max}")
+        return self
+
+
 class ModelTable(_Table):
     """`[models.NAME]`: a model that runs here, in a process of its own."""
 
@@ -36,11 +56,21 @@ class ModelTable(_Table):
     )
     idle_seconds: _Seconds | None = Field(default=None, description="without a question: it leaves")
     pinned: bool = Field(default=False, description="it never leaves for another")
+    replicas: ReplicasTable = ReplicasTable()
 
     @model_validator(mode="after")
     def _stays_or_leaves(self) -> "ModelTable":
         if self.pinned and self.idle_seconds:
             raise ValueError("pinned, and idle_seconds: give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_places(self) -> "ModelTable":
+        if (self.replicas.streams_each or 0) > self.parallel:
+            raise ValueError(
+                f"replicas.streams_each is {self.replicas.streams_each}, and parallel, what one "
+                f"replica answers at once, is {self.parallel}"
+            )
         return self
 
 

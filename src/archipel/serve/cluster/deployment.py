@@ -1,0 +1,136 @@
+"""One replica: an engine on this node, which tells the roll every second that it lives.
+
+Runs inside a Ray worker. Clients' requests do not come through here: the gateway sends them to
+the engine itself.
+"""
+
+import asyncio
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import ray
+from ray import serve
+
+from archipel import config
+from archipel.errors import ArchipelError, ModelError
+from archipel.serve.cluster.replicas import Replica, replicas_wanted
+from archipel.serve.cluster.roll import the_roll
+from archipel.serve.engine import Address, Engine, EngineSettings
+from archipel.serve.weights import resolve_models
+
+_BEAT_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
+_UNHEARD = 5  # beats in a row that nobody took before the roll is looked for again
+_log = logging.getLogger(__name__)
+
+
+class EngineReplica:
+    """What Serve starts, watches, scales and ends."""
+
+    async def __init__(self, model: str, path: str, settings: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
+        context = ray.get_runtime_context()
+        here = ray.util.get_node_ip_address()
+        self._node = f"{context.get_node_id()[:8]} ({here})"
+        self._id = serve.get_replica_context().replica_id.unique_id
+        self._model = model
+        self._streams, self._beats, self._leaving = 0, 0, False
+        try:
+            file = await asyncio.to_thread(_file, model, path)
+            self._engine = Engine(model, file, EngineSettings(**settings, host=here))
+            address = await self._engine.address()
+        except (ArchipelError, OSError) as error:
+            raise ModelError(f"on node {self._node}: {error}") from error
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
+        self._roll = the_roll()
+        await self._tell(address)
+        self._beating = asyncio.create_task(self._beat())
+
+    async def check_health(self) -> None:
+        """Serve replaces a replica whose check raises."""
+        if self._beating.done():
+            self._beating.result()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What `wanted` decides from."""
+        return {"streams": self._streams}
+
+    async def __del__(self) -> None:
+        """Serve ends the replica: no new questions, and those under way are answered first."""
+        self._leaving = True
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
+        address = await self._engine.address()
+        await self._tell(address)
+        while await self._count(address):
+            await asyncio.sleep(_BEAT_SECONDS / 4)
+        await self._engine.stop()
+        await self._session.close()
+
+    async def _beat(self) -> None:
+        """Raises ModelError if the engine ended and can't be started again."""
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            address = await self._engine.address()
+            self._streams = await self._count(address)
+            await self._tell(address)
+
+    async def _tell(self, address: Address) -> None:
+        self._beats += 1
+        replica = Replica(
+            self._model,
+            self._id,
+            self._node,
+            address.url,
+            address.api_key,
+            self._streams,
+            self._beats,
+            self._leaving,
+        )
+        try:
+            await asyncio.wait_for(self._roll.beat.remote(asdict(replica)), _ANSWER_SECONDS)
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            _log.warning("nobody took the beat of %s: %s", self._id, error)
+            self._roll = the_roll()
+
+    async def _count(self, address: Address) -> int:
+        """The streams in the engine; those of the last beat if it does not say."""
+        headers = {"Authorization": f"Bearer {address.api_key}"}
+        try:
+            async with self._session.get(f"{address.url}/metrics", headers=headers) as response:
+                return streams_in(await response.text())
+        except (aiohttp.ClientError, TimeoutError):
+            return 0 if self._leaving else self._streams
+
+
+def streams_in(metrics: str) -> int:
+    """The streams that an engine's metrics say it answers, and those that wait."""
+    found = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and line[0] != "#")
+    names = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
+    return sum(int(float(found.get(name, 0))) for name in names)
+
+
+def wanted(context: Any) -> tuple[float, dict[str, Any]]:
+    """Serve's autoscaling policy: by the streams in the engines, which Serve itself does not see."""
+    streams = (context.aggregated_metrics or {}).get("streams", {})
+    each = context.config.get_target_ongoing_requests()
+    if len(streams) < context.current_num_replicas:  # one has just come and not told yet
+        return max(replicas_wanted([*streams.values()], each), context.target_num_replicas), {}
+    return replicas_wanted([*streams.values()], each), {}
+
+
+def _file(model: str, path: str) -> Path:
+    """The model's file on this node.
+
+    Raises:
+        ModelError: it is not here.
+    """
+    try:
+        return resolve_models([f"{model}={path}"], config.home())[model]
+    except ArchipelError as error:
+        raise ModelError(
+            f"{error}. With --ray the model has to be on every node that may run it: under this "
+            "path, or pulled there by `archipel pull`"
+        ) from error
