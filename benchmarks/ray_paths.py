@@ -53,7 +53,6 @@ def _engine(ready: Connection) -> None:
     asyncio.run(run())
 
 
-@serve.deployment(max_ongoing_requests=100, ray_actor_options={"num_cpus": 0})
 class Relay:
     """An engine's replica as Serve's data path wants it: each piece goes through its process."""
 
@@ -146,7 +145,8 @@ def main() -> None:
         url = f"http://127.0.0.1:{ours.recv()}/"
         ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
         serve.start(http_options={"host": "127.0.0.1", "port": _PROXY_PORT})
-        handle = serve.run(Relay.bind(url), route_prefix="/")
+        relay: Any = serve.deployment(Relay, max_ongoing_requests=100)
+        handle = serve.run(relay.bind(url), route_prefix="/")
         for name, figures in asyncio.run(_all(url, handle)).items():
             print(name, json.dumps(figures))
     finally:

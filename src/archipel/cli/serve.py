@@ -72,10 +72,12 @@ def serve(
     def table(path: str) -> ModelTable:
         return ModelTable(path=path, context=context, parallel=parallel, threads=threads)
 
-    cluster = RayCluster(ray_address) if ray or ray_address else None
+    address = ray_address or config.variable("RAY_ADDRESS")
+    cluster = RayCluster(address) if ray or ray_address else None
+    files: dict[str, Path] = {}
     if cluster:
         check_for_ray()
-        settings, files = with_models_elsewhere(written, models or [], table), {}
+        settings = with_models_elsewhere(written, models or [], table)
     else:
         settings, files = with_models(written, models or [], table, config.home())
     if check:

@@ -86,8 +86,7 @@ class Dispatcher:
                     if not (problem := _problem(task)):
                         return task.result()
                     problems.append(problem)
-                    said = _said(problem)
-                    _log.warning("%s: %s/%s: %s", name, target.provider, target.model, said)
+                    _log.warning("%s: %s: %s", name, target.shown, _said(problem))
                 if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:

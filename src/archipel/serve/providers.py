@@ -197,8 +197,8 @@ def engine_call(lease: Lease, question: Question, model: str) -> Call:
         lease.end()
         raise
     url = f"{lease.address.url}/v1{question.endpoint}"
-    # llama.cpp's server ends connections that are kept, also while the next request comes: up to 4 %
-    # of the requests failed so.
+    # llama.cpp's server ends connections that are kept, also while the next request comes: of 400
+    # requests, eight at once, 15 failed so.
     headers = {**_bearer(lease.address.api_key), "Connection": "close"}
     return Call(url, headers, question.to(model), done=lease.end)
 

@@ -32,6 +32,12 @@ class Target:
     price: Price | None = None  # None: not known
     replica: str | None = None  # which of the provider's engines, where it has several
 
+    @property
+    def shown(self) -> str:
+        """For the log."""
+        which = f" (replica {self.replica})" if self.replica else ""
+        return f"{self.provider}/{self.model}{which}"
+
 
 @dataclass(frozen=True)
 class Policy:

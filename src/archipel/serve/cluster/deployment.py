@@ -113,7 +113,7 @@ def streams_in(metrics: str) -> int:
 
 
 def wanted(context: Any) -> tuple[float, dict[str, Any]]:
-    """Serve's autoscaling policy: by the streams in the engines, which Serve itself does not see."""
+    """Serve's autoscaling policy: by the streams in the engines, of which Serve knows nothing."""
     streams = (context.aggregated_metrics or {}).get("streams", {})
     each = context.config.get_target_ongoing_requests()
     if len(streams) < context.current_num_replicas:  # one has just come and not told yet

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -21,13 +22,14 @@ from ray.serve.config import AutoscalingConfig, AutoscalingPolicy
 
 from archipel.errors import ArchipelError, ConfigError, ModelError
 from archipel.serve.cluster.deployment import EngineReplica, wanted
-from archipel.serve.cluster.roll import start_roll, the_roll
+from archipel.serve.cluster.roll import NAMESPACE, start_roll, the_roll
 
 _LOOK_SECONDS = 0.5
 _STATUS_LOOKS = 10  # looks between two questions how the deployments are
 _ROLL_SECONDS = 10.0
 _DRAIN_SECONDS = 600.0  # that answers under way may take when a replica is one too many
 _OBJECTS_BYTES = 80 << 20  # of the cluster that we start: nothing is kept in it
+_CONNECT_SECONDS = 10.0
 _DEPLOYMENT = "engine"
 
 Tell = Callable[..., None]
@@ -46,6 +48,8 @@ def main() -> None:
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     try:
         found = join(order["address"])
+        where = "joined the Ray cluster at" if found else "started a Ray cluster at"
+        tell(joined=f"{where} {ray.get_runtime_context().gcs_address}")
         try:
             _run(order, tell, ended)
         finally:
@@ -67,20 +71,46 @@ def join(address: str | None) -> bool:
     Raises:
         ConfigError: none answers at `address`, or it is of another version of Ray or Python.
     """
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "archipel"}
+    if address:
+        _check_answers(address)
     try:
-        ray.init(address=address or "auto", **quiet)
+        _init(address or "auto")
         return True
     except ConnectionError as error:
         if address:
-            raise ConfigError(
-                f"no Ray cluster answers at {address}. Start one with `ray start --head`, let this "
-                "machine join with `ray start --address HOST:PORT`, and give that HOST:PORT."
-            ) from error
+            raise ConfigError(f"can't join the Ray cluster at {address}: {error}") from error
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"can't join the Ray cluster: {error}") from error
-    ray.init(address="local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES, **quiet)
+    # On loopback: what starts here by itself is for this machine.
+    _init(
+        "local",
+        include_dashboard=False,
+        object_store_memory=_OBJECTS_BYTES,
+        _node_ip_address="127.0.0.1",
+    )
     return False
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address that is wrong for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`, let "
+            "this machine join it with `ray start --address HOST:PORT`, and give that HOST:PORT"
+        ) from error
+
+
+def _init(address: str, **options: Any) -> None:
+    ray.init(
+        address=address,
+        namespace=NAMESPACE,
+        log_to_driver=False,
+        logging_level="ERROR",
+        **options,
+    )
 
 
 def _run(order: Mapping[str, Any], tell: Tell, ended: threading.Event) -> None:
@@ -96,9 +126,8 @@ def _run(order: Mapping[str, Any], tell: Tell, ended: threading.Event) -> None:
     looks, said = 0, ""
     while not ended.wait(_LOOK_SECONDS):
         try:
-            tell(
-                replicas=ray.get(roll.look.remote(order["gateway"], digests), timeout=_ROLL_SECONDS)
-            )
+            looking = roll.look.remote(order["gateway"], digests)
+            tell(replicas=ray.get(looking, timeout=_ROLL_SECONDS))
         except ray.exceptions.RayError as error:
             tell(said=f"the roll does not answer: {type(error).__name__}")
             roll = the_roll()

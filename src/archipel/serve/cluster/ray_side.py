@@ -1,8 +1,8 @@
 """The gateway's side of a Ray cluster: starts the process that speaks with Ray, and follows what it
 tells of the replicas.
 
-When that process ends, as it does when the cluster's head is lost, the replicas known last are asked
-on, and it is started again.
+When that process ends, as it does when the cluster's head is lost, the replicas known last are
+asked on, and it is started again.
 """
 
 import asyncio
@@ -136,14 +136,16 @@ class RaySide:
             await process.wait()
 
     async def _open(self) -> None:
-        self._errors = tempfile.TemporaryFile()
+        address = self._order["address"]  # in the environment it would go before
+        found = {"RAY_ADDRESS": address} if address else {}
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as the process does)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "archipel.serve.cluster.ray_process"),
             stdin=PIPE,
             stdout=PIPE,
             stderr=self._errors,
             limit=_LINE_BYTES,
-            env=config.child_environment(RAY_USAGE_STATS_ENABLED="0"),
+            env=config.child_environment(RAY_USAGE_STATS_ENABLED="0", **found),
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         assert self._process.stdin is not None
@@ -163,6 +165,8 @@ class RaySide:
         told = json.loads(line)
         if "error" in told:
             raise ModelError(told["error"])
+        if joined := told.get("joined"):
+            _log.info("%s", joined)
         if said := told.get("said"):
             _log.warning("Ray: %s", said)
         if "replicas" in told:
@@ -175,9 +179,9 @@ class RaySide:
         heard = [Heard(Replica(**told), self._listened - age) for age, told in beats]
         before, self._known = self._known, known(self._known, heard, self._listened)
         for id in self._known.keys() - before.keys():
-            _log.info("%s answers on node %s as well", *_names(self._known[id].replica))
+            _log.info("%s: replica %s answers, on node %s", *_names(self._known[id].replica))
         for id in before.keys() - self._known.keys():
-            _log.info("%s no more answers on node %s", *_names(before[id].replica))
+            _log.info("%s: replica %s is gone from node %s", *_names(before[id].replica))
         for name, pool in self._pools.items():
             own = [each.replica for each in self._known.values() if each.replica.model == name]
             await pool.change(own)
@@ -190,5 +194,5 @@ class RaySide:
         return self._errors.read().decode(errors="replace").strip()
 
 
-def _names(replica: Replica) -> tuple[str, str]:
-    return f"{replica.model} (replica {replica.id})", replica.node
+def _names(replica: Replica) -> tuple[str, str, str]:
+    return replica.model, replica.id, replica.node

@@ -1,4 +1,4 @@
-"""Replicas: engines of one model on a cluster's nodes; which live, and which is asked first. Pure."""
+"""Replicas, engines of one model on a cluster's nodes: which live, which is asked first. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The roll: one small actor in the cluster that knows which replicas live and which gateways use them.
+"""The roll: one small actor in the cluster that knows its replicas and the gateways that use them.
 
 Replicas tell it that they live, gateways ask it. It may be started again at any time: it then
 knows nothing until the next beats, a second later.
