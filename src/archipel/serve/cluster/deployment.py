@@ -28,9 +28,12 @@ _log = logging.getLogger(__name__)
 
 
 class EngineReplica:
-    """What Serve starts, watches, scales and ends."""
+    """What Serve starts, watches, scales and ends. Without `host` the engine listens on the node's
+    own address."""
 
-    async def __init__(self, model: str, path: str, settings: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(
+        self, model: str, path: str, settings: dict[str, Any], host: str | None
+    ) -> None:  # type: ignore[misc]  # Serve awaits it
         context = ray.get_runtime_context()
         here = ray.util.get_node_ip_address()
         self._node = f"{context.get_node_id()[:8]} ({here})"
@@ -39,7 +42,7 @@ class EngineReplica:
         self._streams, self._beats, self._leaving = 0, 0, False
         try:
             file = await asyncio.to_thread(_file, model, path)
-            self._engine = Engine(model, file, EngineSettings(**settings, host=here))
+            self._engine = Engine(model, file, EngineSettings(**settings, host=host or here))
             address = await self._engine.address()
         except (ArchipelError, OSError) as error:
             raise ModelError(f"on node {self._node}: {error}") from error

@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ _ROLL_SECONDS = 10.0
 _DRAIN_SECONDS = 600.0  # that answers under way may take when a replica is one too many
 _OBJECTS_BYTES = 80 << 20  # of the cluster that we start: nothing is kept in it
 _CONNECT_SECONDS = 10.0
+_END_SECONDS = 25.0
 _DEPLOYMENT = "engine"
 
 Tell = Callable[..., None]
@@ -51,7 +53,8 @@ def main() -> None:
         where = "joined the Ray cluster at" if found else "started a Ray cluster at"
         tell(joined=f"{where} {ray.get_runtime_context().gcs_address}")
         try:
-            _run(order, tell, ended)
+            # What starts here by itself is for this machine.
+            _run(order, tell, ended, host=None if found else "127.0.0.1")
         finally:
             _leave(order["gateway"], found)
     except ArchipelError as error:
@@ -60,8 +63,11 @@ def main() -> None:
 
 
 def _wait_for_end(ended: threading.Event) -> None:
+    """Then the rest has some seconds: Ray, looking for a cluster, may hang for minutes."""
     sys.stdin.read()
     ended.set()
+    time.sleep(_END_SECONDS)
+    os._exit(1)
 
 
 def join(address: str | None) -> bool:
@@ -81,13 +87,7 @@ def join(address: str | None) -> bool:
             raise ConfigError(f"can't join the Ray cluster at {address}: {error}") from error
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"can't join the Ray cluster: {error}") from error
-    # On loopback: what starts here by itself is for this machine.
-    _init(
-        "local",
-        include_dashboard=False,
-        object_store_memory=_OBJECTS_BYTES,
-        _node_ip_address="127.0.0.1",
-    )
+    _init("local", include_dashboard=False, object_store_memory=_OBJECTS_BYTES)
     return False
 
 
@@ -113,7 +113,7 @@ def _init(address: str, **options: Any) -> None:
     )
 
 
-def _run(order: Mapping[str, Any], tell: Tell, ended: threading.Event) -> None:
+def _run(order: Mapping[str, Any], tell: Tell, ended: threading.Event, *, host: str | None) -> None:
     roll = start_roll(_serve_is_there())
     serve.start(proxy_location="Disabled")
     digests = {}
@@ -122,7 +122,7 @@ def _run(order: Mapping[str, Any], tell: Tell, ended: threading.Event) -> None:
         app = f"archipel {quote(name, safe='')}"
         digests[app] = hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()
         if before.get(app) != digests[app] or app not in serve.status().applications:
-            _deploy(app, name, model)
+            _deploy(app, name, model, host)
     looks, said = 0, ""
     while not ended.wait(_LOOK_SECONDS):
         try:
@@ -145,7 +145,7 @@ def _serve_is_there() -> bool:
     return True
 
 
-def _deploy(app: str, name: str, model: Mapping[str, Any]) -> None:
+def _deploy(app: str, name: str, model: Mapping[str, Any], host: str | None) -> None:
     replicas, settings = model["replicas"], model["settings"]
     scaling = AutoscalingConfig(
         min_replicas=replicas["min"],
@@ -167,7 +167,7 @@ def _deploy(app: str, name: str, model: Mapping[str, Any]) -> None:
         health_check_period_s=5.0,
         max_constructor_retry_count=2,
     )
-    target = deployment.bind(name, model["path"], {**settings, "threads": threads})
+    target = deployment.bind(name, model["path"], {**settings, "threads": threads}, host)
     serve.run_many(
         [serve.RunTarget(target, name=app, route_prefix=None)],
         wait_for_ingress_deployment_creation=False,
