@@ -16,7 +16,7 @@ from ray import serve
 
 from archipel import config
 from archipel.errors import ArchipelError, ModelError
-from archipel.serve.cluster.replicas import Replica, replicas_wanted
+from archipel.serve.cluster.replicas import Replica, replicas_wanted, streams_in
 from archipel.serve.cluster.roll import the_roll
 from archipel.serve.engine import Address, Engine, EngineSettings
 from archipel.serve.weights import resolve_models
@@ -106,13 +106,6 @@ class EngineReplica:
                 return streams_in(await response.text())
         except (aiohttp.ClientError, TimeoutError):
             return 0 if self._leaving else self._streams
-
-
-def streams_in(metrics: str) -> int:
-    """The streams that an engine's metrics say it answers, and those that wait."""
-    found = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and line[0] != "#")
-    names = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
-    return sum(int(float(found.get(name, 0))) for name in names)
 
 
 def wanted(context: Any) -> tuple[float, dict[str, Any]]:

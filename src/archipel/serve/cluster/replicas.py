@@ -63,3 +63,10 @@ def in_order(loads: Mapping[str, int], draw: bytes, *, full: int | None) -> list
 def replicas_wanted(streams: Sequence[float], each: float) -> float:
     """How many replicas these streams of all of them keep busy, `each` streams a replica."""
     return sum(streams) / each
+
+
+def streams_in(metrics: str) -> int:
+    """The streams that an engine's metrics say it answers, and those that wait."""
+    found = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line and line[0] != "#")
+    names = ("llamacpp:requests_processing", "llamacpp:requests_deferred")
+    return sum(int(float(found.get(name, 0))) for name in names)
