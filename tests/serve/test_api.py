@@ -137,6 +137,13 @@ def test_with_a_key_only_the_key_opens(
     assert service.process.wait(20) == 0
 
 
+def test_echo_is_refused_by_name_since_the_engine_leaves_it_out(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="tiny", prompt="def ", echo=True, logprobs=1, max_tokens=1)
+    assert caught.value.code == "unsupported_by_provider"
+    assert caught.value.param == "echo"
+
+
 def test_more_streams_than_places_all_end(start_service: Callable[..., Service]) -> None:
     service = start_service("--parallel", 2)
     body = {"model": "tiny", "prompt": "def ", "max_tokens": 80, "stream": True}

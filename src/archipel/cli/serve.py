@@ -43,7 +43,8 @@ def serve(
 ) -> None:
     """Serve models through an OpenAI-compatible API until Ctrl-C. SIGHUP: read --config again.
 
-    Example: archipel serve smollm2-135m --config service.toml
+    Examples: archipel serve smollm2-135m --config service.toml
+    archipel serve --config service.toml --ray
     """
     import asyncio
 

@@ -189,10 +189,12 @@ def engine_call(lease: Lease, question: Question, model: str) -> Call:
     """What to send to an engine; the lease ends with the answer.
 
     Raises:
-        Unmappable: the engine would fetch what the question names.
+        Unmappable: the engine would fetch what the question names, or leave a part of it out.
     """
     try:
         _check_links(question.fields)
+        if question.fields.get("echo"):  # llama.cpp answers as if it were not there
+            raise Unmappable("echo", "a model that runs here does not give its prompt back")
     except BaseException:
         lease.end()
         raise
