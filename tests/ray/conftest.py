@@ -1,11 +1,13 @@
 """A Ray cluster of three nodes on this machine, gateways before it, and load on them."""
 
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,9 @@ from tests.models.conftest import tiny_config, tokenizer_folder
 from tests.serve.conftest import checkpoint, wait_for_end
 
 ray = pytest.importorskip("ray")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its own, as it is imported
+    importlib.import_module("ray.serve")
 
 __all__ = ["checkpoint", "tiny_config", "tokenizer_folder", "wait_for_end"]
 

@@ -31,9 +31,9 @@ class EngineReplica:
     """What Serve starts, watches, scales and ends. Without `host` the engine listens on the node's
     own address."""
 
-    async def __init__(
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, model: str, path: str, settings: dict[str, Any], host: str | None
-    ) -> None:  # type: ignore[misc]  # Serve awaits it
+    ) -> None:
         context = ray.get_runtime_context()
         here = ray.util.get_node_ip_address()
         self._node = f"{context.get_node_id()[:8]} ({here})"
