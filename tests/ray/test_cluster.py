@@ -9,7 +9,10 @@ import pytest
 
 from tests.ray.conftest import Gateway, Load, RayCluster, ours, processes, ray, wait_for_end
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::ResourceWarning"),
+    pytest.mark.timeout(400),  # a cluster takes 20 s to start on two busy cores
+]
 
 ANSWERS = r"replica (\w+) answers, on node (\w+)"
 GONE = r"replica (\w+) is gone from node (\w+)"
