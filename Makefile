@@ -6,7 +6,7 @@ BIN := .venv/bin
 SEEDS ?= 10000
 MINUTES ?= 30
 
-.PHONY: run test check bench simulate chaos clean
+.PHONY: run test ray peers check bench simulate chaos clean
 
 run: .venv/ready-run
 	$(BIN)/archipel demo
@@ -14,6 +14,14 @@ run: .venv/ready-run
 test: .venv/ready-dev
 	@scripts/system-packages
 	$(BIN)/pytest
+
+# Ray Serve on a cluster of several nodes on this machine, some minutes.
+ray: .venv/ready-ray
+	$(BIN)/pytest tests/ray
+
+# Other people's programs against our service, each in an environment of its own (760 MB).
+peers: .venv/ready-peers
+	$(BIN)/pytest tests/peers
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -52,3 +60,12 @@ clean:
 .venv/ready-dev: pyproject.toml .venv/ready-torch
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
 	@touch $@ .venv/ready-run
+
+.venv/ready-ray: .venv/ready-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	@touch $@
+
+.venv/ready-peers: .venv/ready-dev
+	$(PYTHON) -m venv .venv/peers
+	.venv/peers/bin/pip install --quiet --disable-pip-version-check 'lm_eval[api]>=0.4.13'
+	@touch $@

@@ -1,6 +1,7 @@
 """The API as the official client sees it, and what it refuses."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -134,3 +135,22 @@ def test_with_a_key_only_the_key_opens(
         service.client("wrong").models.list()
     service.process.terminate()
     assert service.process.wait(20) == 0
+
+
+def test_echo_is_refused_by_name_since_the_engine_leaves_it_out(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(model="tiny", prompt="def ", echo=True, logprobs=1, max_tokens=1)
+    assert caught.value.code == "unsupported_by_provider"
+    assert caught.value.param == "echo"
+
+
+def test_more_streams_than_places_all_end(start_service: Callable[..., Service]) -> None:
+    service = start_service("--parallel", 2)
+    body = {"model": "tiny", "prompt": "def ", "max_tokens": 80, "stream": True}
+
+    def ask(client: httpx.Client) -> bool:
+        answer = client.post(f"{service.url}/completions", json=body)
+        return answer.status_code == 200 and "[DONE]" in answer.text
+
+    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, [client] * 100))

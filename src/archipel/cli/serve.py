@@ -35,19 +35,24 @@ def serve(
     api_key_file: Path | None = typer.Option(
         None, help="File with the key that clients must send.  [default: ARCHIPEL_API_KEY]"
     ),
+    ray: bool = typer.Option(
+        False, "--ray", help="Run the models in this machine's Ray cluster; starts one if none."
+    ),
+    ray_address: str | None = typer.Option(
+        None, "--ray-address", help="HOST:PORT of the Ray cluster's head; takes --ray for granted."
+    ),
 ) -> None:
     """Serve models through an OpenAI-compatible API until Ctrl-C. SIGHUP: read --config again.
 
-    Example: archipel serve smollm2-135m --config service.toml
+    Examples: archipel serve smollm2-135m --config service.toml
+    archipel serve --config service.toml --ray
     """
     import asyncio
 
-    from rich.console import Console
-
+    from archipel.serve.cluster.settings import check_for_ray, with_models_elsewhere
     from archipel.serve.hosting import listen, stop_event
-    from archipel.serve.login.opened import client_secret
     from archipel.serve.providers import read_key
-    from archipel.serve.service import check_exposure, providers_elsewhere, service
+    from archipel.serve.service import RayCluster, check_exposure, service
     from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
 
     api_key = read_key(api_key_file) if api_key_file else config.api_key()
@@ -67,21 +72,21 @@ def serve(
     def table(path: str) -> ModelTable:
         return ModelTable(path=path, context=context, parallel=parallel, threads=threads)
 
-    settings, files = with_models(written, models or [], table, config.home())
+    address = ray_address or config.variable("RAY_ADDRESS")
+    cluster = RayCluster(address) if ray or ray_address else None
+    files: dict[str, Weights] = {}
+    if cluster:
+        check_for_ray()
+        settings = with_models_elsewhere(written, models or [], table)
+    else:
+        settings, files = with_models(written, models or [], table, config.home())
     if check:
-        providers_elsewhere(settings)
-        if settings.oidc:
-            client_secret(settings.oidc)
-        names = ", ".join(settings.policies())
-        console = Console(highlight=False)
-        console.print(f"all is right; it would serve {names}", soft_wrap=True)
-        for name, weights in files.items():
-            console.print(f"{name}: {weights.described()}", soft_wrap=True)
+        _check(settings, files)
         return
     sock = listen(host, port)
 
     async def run() -> None:
-        async with service(settings, files, sock=sock, api_key=api_key) as running:
+        async with service(settings, files, sock=sock, api_key=api_key, ray=cluster) as running:
             stopped = stop_event()
             if config_file:
                 again = partial(_read_again, running, config_file, written)
@@ -89,9 +94,27 @@ def serve(
             print_models(running.url, settings, files)
             if running.first_password:
                 _print_first(running.url, running.first_password)
+            _print_replicas(running)
             await stopped.wait()
 
     asyncio.run(run())
+
+
+def _check(settings: "Settings", files: Mapping[str, "Weights"]) -> None:
+    """Look for what the settings name outside their file, and say what would be served."""
+    from rich.console import Console
+
+    from archipel.serve.login.opened import client_secret
+    from archipel.serve.service import providers_elsewhere
+
+    providers_elsewhere(settings)
+    if settings.oidc:
+        client_secret(settings.oidc)
+    console = Console(highlight=False)
+    names = ", ".join(settings.policies())
+    console.print(f"all is right; it would serve {names}", soft_wrap=True)
+    for name, weights in files.items():
+        console.print(f"{name}: {weights.described()}", soft_wrap=True)
 
 
 def _read_again(running: "Service", file: Path, written: "Settings") -> None:
@@ -116,6 +139,16 @@ def _print_first(url: str, password: str) -> None:
     page = f"{url.removesuffix('/v1')}/login"
     said = f"administrator, shown this once: name [bold]admin[/], password [bold]{password}[/]"
     Console(highlight=False).print(f"{said}  {page}", soft_wrap=True)
+
+
+def _print_replicas(running: "Service") -> None:
+    """One line per replica in a Ray cluster: the model and its node."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for name, pool in running.replicated.items():
+        for replica in pool.replicas:
+            console.print(f"  {name}  on node {replica.node}, replica {replica.id}", soft_wrap=True)
 
 
 def print_models(url: str, settings: "Settings", files: Mapping[str, "Weights"]) -> None:

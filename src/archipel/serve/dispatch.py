@@ -100,8 +100,7 @@ class Dispatcher:
                     if not (problem := _problem(task)):
                         return task.result()
                     problems.append(problem)
-                    said = _said(problem)
-                    _log.warning("%s: %s/%s: %s", name, target.provider, target.model, said)
+                    _log.warning("%s: %s: %s", name, target.shown, _said(problem))
                 if waiting and (not running or not done) and self._may_ask_more(policy):
                     ask_next()
         finally:
@@ -129,7 +128,16 @@ class Dispatcher:
             if target.provider in drained or not breakers[target].admits(now)
         }
         draw = beginning(question.fields) if policy.sticky else self._draw()
-        return candidates(policy, draw, resting)
+        targets = candidates(policy, draw, resting)
+        return self._with_replicas(targets, draw, policy) if self._directory.replicated else targets
+
+    def _with_replicas(self, targets: list[Target], draw: bytes, policy: Policy) -> list[Target]:
+        now, replicated, found = self._clock(), self._directory.replicated, []
+        for target in targets:
+            pool = replicated.get(target.provider)
+            all_of_it = pool.targets(target, draw, sticky=policy.sticky) if pool else [target]
+            found += [each for each in all_of_it if self._breakers[each].admits(now)]
+        return found
 
     def _budget(self, policy: Policy) -> RetryBudget:
         full = RetryBudget(policy.retry_share, policy.retry_burst, policy.retry_burst)
@@ -141,7 +149,7 @@ class Dispatcher:
         return left is not None
 
     async def _ask(self, target: Target, question: Question) -> Answer:
-        provider = self._directory.providers[target.provider]
+        provider = self._directory.provider(target)
         with self._counted(target):
             if self._tracer is None:
                 return await ask(self._session, provider, question, target)

@@ -24,6 +24,7 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     params.model.path = settings["path"]
     params.model_alias = {settings["name"]}
     params.api_keys = [settings["api_key"]]
+    params.hostnames = [settings["host"]]
     params.n_parallel = settings["parallel"]
     params.n_ctx = settings["context_tokens"] * settings["parallel"]  # shared out among the slots
     params.cpuparams.n_threads = settings["threads"]
@@ -33,6 +34,7 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     params.cors_origins = ""
     params.ui = False
     params.endpoint_slots = False
+    params.endpoint_metrics = True  # how many streams there are, for who scales
     params.offline = True
     if settings["adapters"]:
         # Its server copies states of the prompt between requests that differ in adapters.

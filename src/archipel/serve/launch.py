@@ -28,8 +28,10 @@ class Launch:
     adapters: tuple[str, ...] = ()  # which each request names by number, in this order
 
 
-def launch(name: str, table: ModelTable, weights: Weights, cores: int) -> Launch:
-    """How the model runs."""
+def launch(
+    name: str, table: ModelTable, weights: Weights, cores: int, *, host: str = "127.0.0.1"
+) -> Launch:
+    """How the model runs. Another `host` opens llama.cpp, with its key, to that network."""
     said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
     if weights.engine in ("llama.cpp", "torch"):
         request = {
@@ -42,7 +44,8 @@ def launch(name: str, table: ModelTable, weights: Weights, cores: int) -> Launch
         size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
         if weights.engine == "torch":
             return Launch("torch_process", request, size, is_measured=said is None)
-        request |= {"pooling": table.pooling, "adapters": list(weights.adapters.values())}
+        adapters = list(weights.adapters.values())
+        request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
         names = tuple(weights.adapters)
         return Launch("engine_process", request, size, said is None, adapters=names)
     request = {

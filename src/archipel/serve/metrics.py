@@ -115,6 +115,15 @@ class Metrics:
             "Transactions of the books that failed.",
             registry=registry,
         )
+        self.replicas = Gauge(
+            "archipel_serve_replicas", "Engines on the cluster.", ["model"], registry=registry
+        )
+        self.replica_streams = Gauge(
+            "archipel_serve_replica_streams",
+            "Streams in a model's engines on the cluster, whoever asked.",
+            ["model"],
+            registry=registry,
+        )
         # By label values: to look one up in the library takes several times as long.
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)

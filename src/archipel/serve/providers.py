@@ -14,8 +14,8 @@ from archipel import config
 from archipel.errors import ConfigError
 from archipel.serve.anthropic import to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
-from archipel.serve.engines import Engines
-from archipel.serve.routing import Policy
+from archipel.serve.engines import Engines, Lease
+from archipel.serve.routing import Policy, Target
 from archipel.serve.settings import ProviderTable
 from archipel.serve.shadow import Shadow
 from archipel.serve.translation import Unmappable
@@ -101,14 +101,34 @@ class Provider(Protocol):
         ...
 
 
+class Replicated(Provider, Protocol):
+    """A provider that several engines stand behind, each of which may be asked by itself."""
+
+    def targets(self, target: Target, draw: bytes, *, sticky: bool) -> list[Target]:
+        """Those that may answer for the target, in their order; equal draws go, if `sticky`, to
+        the same one while it has room."""
+        ...
+
+    def replica(self, id: str) -> Provider:
+        """One of them."""
+        ...
+
+
 @dataclass
 class Directory:
     """The policies by public name and the providers that they name; all may be replaced."""
 
     policies: Mapping[str, Policy]
     providers: Mapping[str, Provider]
+    replicated: Mapping[str, Replicated] = field(default_factory=dict)  # of the providers
     drained: Collection[str] = ()  # providers that are asked for nothing new
     shadows: Mapping[str, Shadow] = field(default_factory=dict)  # by route
+
+    def provider(self, target: Target) -> Provider:
+        """Whom to ask for a target."""
+        if target.replica is None:
+            return self.providers[target.provider]
+        return self.replicated[target.provider].replica(target.replica)
 
 
 @dataclass(frozen=True)
@@ -120,13 +140,7 @@ class EngineProvider:
 
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
-        if question.is_media:
-            raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
-        _check_links(question.fields)
-        lease = await self.engines.lend(self.name)
-        url = f"{lease.address.url}/v1{question.endpoint}"
-        adapted = _adapted(question, model, lease.adapters)
-        return Call(url, _bearer(lease.address.api_key), adapted.to(model), done=lease.end)
+        return engine_call(await self.engines.lend(self.name), question, model)
 
 
 @dataclass(frozen=True)
@@ -175,6 +189,30 @@ class AnthropicProvider:
         options = question.fields.get("stream_options") or {}
         dialect = AnthropicDialect(int(time.time()), bool(options.get("include_usage")))
         return Call(f"{self.url}/messages", headers, json.dumps(body).encode(), dialect)
+
+
+def engine_call(lease: Lease, question: Question, model: str) -> Call:
+    """What to send to an engine; the lease ends with the answer.
+
+    Raises:
+        Unmappable: the engine has no word for it, would fetch what it names, or leave a part of it
+            out.
+    """
+    try:
+        if question.is_media:
+            raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
+        _check_links(question.fields)
+        if question.fields.get("echo"):  # llama.cpp answers as if it were not there
+            raise Unmappable("echo", "a model that runs here does not give its prompt back")
+    except BaseException:
+        lease.end()
+        raise
+    url = f"{lease.address.url}/v1{question.endpoint}"
+    # llama.cpp's server ends connections that are kept, also while the next request comes: of 400
+    # requests, eight at once, 15 failed so.
+    headers = {**_bearer(lease.address.api_key), "Connection": "close"}
+    adapted = _adapted(question, model, lease.adapters)
+    return Call(url, headers, adapted.to(model), done=lease.end)
 
 
 def _adapted(question: Question, model: str, adapters: Sequence[str]) -> Question:

@@ -39,6 +39,13 @@ class Target:
     answer_seconds: float = 600.0  # that an answer which is not streamed may take
     price: Price | None = None  # None: not known
     pieces: PiecePrice = PiecePrice()
+    replica: str | None = None  # which of the provider's engines, where it has several
+
+    @property
+    def shown(self) -> str:
+        """For the log."""
+        which = f" (replica {self.replica})" if self.replica else ""
+        return f"{self.provider}/{self.model}{which}"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from archipel.serve.admin.desk import Desk
 from archipel.serve.admin.health import Ward
 from archipel.serve.admin.recent import Recent
 from archipel.serve.annex import NO_ANNEX, Annex
+from archipel.serve.cluster.pool import Pool
+from archipel.serve.cluster.ray_side import on_ray
 from archipel.serve.engine import Engine
 from archipel.serve.engines import Engines, Stay
 from archipel.serve.gateway import create_app
@@ -59,6 +61,13 @@ def check_exposure(host: str, api_key: str | None, settings: Settings) -> None:
         )
 
 
+@dataclass(frozen=True)
+class RayCluster:
+    """A Ray cluster by its address; without one, that of this machine, or a new one."""
+
+    address: str | None
+
+
 @dataclass
 class Service:
     """A running service: its URL (…/v1), and what it answers for."""
@@ -66,6 +75,7 @@ class Service:
     url: str
     settings: Settings
     directory: Directory
+    replicated: Mapping[str, Pool]  # the models that run in a Ray cluster
     first_password: str | None = None  # of the administrator whom this start made
 
     def change(self, settings: Settings) -> None:
@@ -84,11 +94,16 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(
-    settings: Settings, files: Mapping[str, Weights], *, sock: socket.socket, api_key: str | None
+    settings: Settings,
+    files: Mapping[str, Weights],
+    *,
+    sock: socket.socket,
+    api_key: str | None,
+    ray: RayCluster | None = None,
 ) -> AsyncIterator[Service]:
     """Answer for all public names of the settings for the time of the block.
 
-    `files` are what the models that run here load.
+    `files` are what the models that run here load; with `ray` none does, they run there.
 
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
@@ -103,9 +118,14 @@ async def service(
         stack.enter_context(sock)
         metrics = Metrics()
         await _show_metrics(settings, metrics, stack)
+        replicated: dict[str, Pool] = {}
+        if ray:
+            replicas = on_ray(settings.models, ray.address, metrics)
+            replicated = await stack.enter_async_context(replicas)
         engines = await stack.enter_async_context(_engines(settings, files))
-        providers |= {name: EngineProvider(engines, name) for name in settings.models}
-        directory = Directory(settings.policies(), providers)
+        providers |= {name: EngineProvider(engines, name) for name in files}
+        providers |= replicated
+        directory = Directory(settings.policies(), providers, replicated)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
         annex = _annex(settings, access)
         if login:
@@ -115,7 +135,8 @@ async def service(
         telemetry = _telemetry(settings, metrics, stack)
         app = create_app(directory, access, observer, telemetry, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
-        yield Service(f"{url}/v1", settings, directory, login.first_password if login else None)
+        password = login.first_password if login else None
+        yield Service(f"{url}/v1", settings, directory, replicated, password)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
@@ -202,8 +223,9 @@ def _annex(settings: Settings, access: Access) -> Annex:
 
 def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:
     made = {}
-    for name, table in settings.models.items():
-        how = launch(name, table, files[name], config.usable_cores())
+    for name, weights in files.items():
+        table = settings.models[name]
+        how = launch(name, table, weights, config.usable_cores())
         stay = Stay(table.load == "start", table.idle_seconds, table.pinned)
         made[name] = Engine(name, how), stay
     gigabytes = settings.engines.memory_gigabytes

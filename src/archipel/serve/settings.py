@@ -33,6 +33,26 @@ _ENGINES_WITH: dict[str, tuple[Kind | None, ...]] = {
 }
 
 
+class ReplicasTable(_Table):
+    """`replicas` of a model: how many of it run in a Ray cluster, with `--ray`."""
+
+    min: int = Field(default=1, ge=1, le=1024)
+    max: int = Field(default=1, ge=1, le=1024)
+    streams_each: int | None = Field(
+        default=None, ge=1, description="that one is to have; all its places if not given"
+    )
+    cpus: float = Field(default=1.0, ge=0, le=1024, description="that one takes of its node")
+    gpus: float = Field(default=0.0, ge=0, le=64)
+    up_seconds: _Seconds = Field(default=5.0, description="too busy for so long: one more")
+    down_seconds: _Seconds = Field(default=300.0, description="idle for so long: one less")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "ReplicasTable":
+        if self.min > self.max:
+            raise ValueError(f"min is {self.min}, more than max, {self.max}")
+        return self
+
+
 class ModelTable(_Table):
     """`[models.NAME]`: a model that runs here, in a process of its own."""
 
@@ -67,6 +87,7 @@ class ModelTable(_Table):
     )
     idle_seconds: _Seconds | None = Field(default=None, description="without a question: it leaves")
     pinned: bool = Field(default=False, description="it never leaves for another")
+    replicas: ReplicasTable = ReplicasTable()
 
     @model_validator(mode="after")
     def _stays_or_leaves(self) -> "ModelTable":
@@ -84,6 +105,15 @@ class ModelTable(_Table):
             raise ValueError("path is lacking: a folder, a .gguf file or a pulled name")
         if self.engine == "command" and not any("{port}" in part for part in self.command or ()):
             raise ValueError('command must say where it listens: ["program", "--port", "{port}"]')
+        return self
+
+    @model_validator(mode="after")
+    def _has_places(self) -> "ModelTable":
+        if (self.replicas.streams_each or 0) > self.parallel:
+            raise ValueError(
+                f"replicas.streams_each is {self.replicas.streams_each}, and parallel, what one "
+                f"replica answers at once, is {self.parallel}"
+            )
         return self
 
 
