@@ -21,7 +21,7 @@ from archipel import config
 from archipel.models.pull import pull
 from archipel.serve.engine import Address, Engine
 from archipel.serve.launch import launch
-from archipel.serve.settings import ModelTable
+from archipel.serve.setting_tables import ModelTable
 from archipel.serve.weights import Weights, find_weights
 from benchmarks.serving.load import Door, session
 

@@ -20,7 +20,8 @@ from archipel.errors import ConfigError, ModelError
 from archipel.models.gguf_lora import export_lora
 from archipel.serve.engine import Engine
 from archipel.serve.launch import launch
-from archipel.serve.settings import ModelTable, read_settings, with_models
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import read_settings, with_models
 from archipel.serve.weights import find_gguf, find_weights
 from tests.models.conftest import TEXT
 

@@ -12,7 +12,7 @@ from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import Directory, provider_elsewhere
 from archipel.serve.routing import Policy, Target
-from archipel.serve.settings import ProviderTable
+from archipel.serve.setting_tables import ProviderTable
 from tests.serve.scripted import hosted_in_thread
 
 _PATH = "/openai/deployments/{deployment}/chat/completions"

@@ -20,7 +20,8 @@ from archipel.serve.cluster.replicas import (
 from archipel.serve.cluster.settings import with_models_elsewhere
 from archipel.serve.providers import Question
 from archipel.serve.routing import Target
-from archipel.serve.settings import ModelTable, Settings, read_settings
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import Settings, read_settings
 from archipel.serve.translation import Unmappable
 
 _TARGET = Target("tiny", "tiny", is_here=True)

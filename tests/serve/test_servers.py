@@ -16,7 +16,8 @@ from openai import OpenAI
 from archipel.errors import ConfigError, ModelError
 from archipel.serve.engine import Engine
 from archipel.serve.launch import launch
-from archipel.serve.settings import ModelTable, read_settings
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import read_settings
 from archipel.serve.weights import Weights
 from tests.serve.conftest import wait_for_end
 from tests.serve.test_start import failure

@@ -68,7 +68,7 @@ async def _own_engine(stack: "AsyncExitStack", model: str) -> "Conversation":
     from archipel.chat import ChatService
     from archipel.serve.engine import Engine
     from archipel.serve.launch import launch
-    from archipel.serve.settings import ModelTable
+    from archipel.serve.setting_tables import ModelTable
     from archipel.serve.weights import find_weights, name_models
 
     [(name, path)] = name_models([model], config.home()).items()

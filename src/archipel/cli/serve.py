@@ -53,7 +53,8 @@ def serve(
     from archipel.serve.hosting import listen, stop_event
     from archipel.serve.providers import read_key
     from archipel.serve.service import RayCluster, check_exposure, service
-    from archipel.serve.settings import ModelTable, Settings, read_settings, with_models
+    from archipel.serve.setting_tables import ModelTable
+    from archipel.serve.settings import Settings, read_settings, with_models
 
     api_key = read_key(api_key_file) if api_key_file else config.api_key()
     written = read_settings(config_file) if config_file else Settings()

@@ -34,7 +34,8 @@ def up(
     from rich.console import Console
 
     from archipel.serve.hosting import stop_event
-    from archipel.serve.settings import ModelTable, Settings, with_models
+    from archipel.serve.setting_tables import ModelTable
+    from archipel.serve.settings import Settings, with_models
 
     if bool(models) == bool(service_url):
         raise ConfigError(

@@ -5,7 +5,6 @@ Knows nothing about who answers; to OpenAI's clients a provider's own answer goe
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 import time
@@ -22,26 +21,26 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from archipel.errors import IntegrityError
 from archipel.hosts import LOCAL_HOSTS
 from archipel.serve import media, messages, responses
-from archipel.serve.access import Access, Caller, Visit, visible
+from archipel.serve.access import Access, Caller, visible
 from archipel.serve.annex import NO_ANNEX, Annex, Ask, request_from_within
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
-from archipel.serve.counting import StreamCount, Tokens, tokens_of
+from archipel.serve.counting import Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
-from archipel.serve.media import MediaCount, media_tokens
+from archipel.serve.media import media_tokens
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.metrics import Course
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
 from archipel.serve.providers import OPENAI, Dialect, Directory, Question
 from archipel.serve.redaction import without
+from archipel.serve.relayed import Relayed
 from archipel.serve.request_fields import (
     ChatRequest,
     CommonFields,
@@ -52,12 +51,11 @@ from archipel.serve.request_fields import (
 )
 from archipel.serve.responses_stream import ResponsesDialect
 from archipel.serve.routing import Policy
-from archipel.serve.ruled import RuledStream, answered
+from archipel.serve.ruled import answered
 from archipel.serve.telemetry import RequestIds, Telemetry
 from archipel.serve.translation import Unmappable
-from archipel.serve.upstream import Answer, BrokenOff, Refused, client_session
+from archipel.serve.upstream import Answer, Refused, client_session
 
-_KEPT_BYTES = 1 << 20  # of a stream that an observer is shown
 _MESSAGES = "/v1/messages"  # Anthropic's API
 _BODY_SECONDS = 60.0  # that a request may take to come
 _HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
@@ -197,7 +195,7 @@ class Gateway:
         provider = quote(answer.target.provider, _HEADER_SAFE)
         headers = {**visit.headers, "X-Archipel-Provider": provider}
         if answer.rest is not None:
-            return _Relayed(answer, visit, ended, headers, dialect, keeps=seen is not None)
+            return Relayed(answer, visit, ended, headers, dialect, keeps=seen is not None)
         head, count = answer.head, media_tokens if question.is_media else tokens_of
         tokens = count(visit.question.fields, head)
         try:
@@ -286,70 +284,6 @@ async def _unless_client_leaves(request: Request, answer: Coroutine[Any, Any, An
     finally:
         answering.cancel()
         leaving.cancel()
-
-
-class _Relayed(StreamingResponse):
-    """A stream as it comes; closed and settled as soon as it ends or the client goes.
-
-    `ended` hears how it ended, the error's code, what it took and, with `keeps`, the stream.
-    """
-
-    def __init__(
-        self,
-        answer: Answer,
-        visit: Visit,
-        ended: Callable[[str, str, Tokens, bytes], None],
-        headers: Mapping[str, str],
-        dialect: Dialect,
-        *,
-        keeps: bool,
-    ) -> None:
-        pieces = self._pieces()
-        if visit.watch:
-            pieces = RuledStream(visit.watch, self._end_early).pieces(pieces)
-        pieces = self._keeping(pieces) if keeps else pieces
-        super().__init__(dialect.pieces(pieces), 200, headers, answer.content_type)
-        self._answer, self._fields, self._ended = answer, visit.question.fields, ended
-        self._is_media = visit.question.is_media
-        self._count = MediaCount() if self._is_media else StreamCount(hides_usage=visit.hides_usage)
-        self._outcome, self._code = "left", ""
-        self._kept = bytearray()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            with contextlib.suppress(BrokenOff):  # not ended, so that the connection ends
-                await super().__call__(scope, receive, send)
-        finally:  # of the response, not of the pieces, of which the first may never be asked for
-            self._answer.close()
-            tokens = self._count.tokens(self._fields)
-            self._ended(self._outcome, self._code, tokens, bytes(self._kept))
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        assert self._answer.rest is not None
-        try:
-            yield self._count.take(self._answer.head)
-            async for piece in self._answer.rest:
-                yield self._count.take(piece)
-            yield self._count.rest()
-            self._outcome = "answered"
-        except BrokenOff as error:
-            name, provider = self._fields["model"], self._answer.target.provider
-            _log.error("%s: %s broke off its answer: %s", name, provider, error)
-            message = f"The answer of {name!r} broke off. Send the request again."
-            problem = ApiError(503, message, "provider_unavailable")
-            self._outcome, self._code = "failed", "provider_unavailable"
-            if self._is_media:  # of which an error would seem to be a part
-                raise
-            yield b"data: " + json.dumps(problem.body).encode() + b"\n\n"
-
-    def _end_early(self, outcome: str, code: str) -> None:
-        self._outcome, self._code = outcome, code
-
-    async def _keeping(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for piece in pieces:
-            if len(self._kept) < _KEPT_BYTES:
-                self._kept += piece
-            yield piece
 
 
 def _told(name: str, error: BaseException, endpoint: str) -> ApiError | None:

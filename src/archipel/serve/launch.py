@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archipel.serve.settings import ModelTable
+from archipel.serve.setting_tables import ModelTable
 from archipel.serve.weights import Weights
 
 _PROCESS_BYTES = 32 << 20  # without a model

@@ -16,7 +16,7 @@ from archipel.serve.anthropic import to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engines import Engines, Lease
 from archipel.serve.routing import Policy, Target
-from archipel.serve.settings import ProviderTable
+from archipel.serve.setting_tables import ProviderTable
 from archipel.serve.shadow import Shadow
 from archipel.serve.translation import Unmappable
 

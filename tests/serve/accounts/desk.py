@@ -28,7 +28,7 @@ from archipel.serve.gateway import create_app
 from archipel.serve.heads import BoundedHeads
 from archipel.serve.providers import Directory, OpenAIProvider
 from archipel.serve.routing import Policy, Price, Target
-from archipel.serve.settings import FilesTable
+from archipel.serve.setting_tables import FilesTable
 from tests.serve.accounts.conftest import PEPPER
 from tests.serve.scripted import hosted_in_thread
 

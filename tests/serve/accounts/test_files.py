@@ -13,7 +13,7 @@ import pytest
 
 from archipel.database import Database
 from archipel.serve.batches.files import Files
-from archipel.serve.settings import FilesTable
+from archipel.serve.setting_tables import FilesTable
 from archipel.store import Store
 from tests.serve.accounts.conftest import add_key
 from tests.serve.accounts.desk import Clock, Desk, begin, hosted_supplier, line, open_desk

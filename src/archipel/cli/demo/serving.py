@@ -16,7 +16,8 @@ from archipel.cli.serve import print_models
 from archipel.cli.up import assistant_page, local_service
 from archipel.errors import ModelError
 from archipel.serve.hosting import stop_event
-from archipel.serve.settings import ModelTable, Settings
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import Settings
 from archipel.serve.weights import find_weights
 
 _QUESTION = "Which city is the capital of France?"

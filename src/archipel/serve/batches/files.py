@@ -20,7 +20,7 @@ from archipel.errors import IntegrityError, StoreError
 from archipel.serve.accounts.tables import batches, files, projects
 from archipel.serve.api_error import ApiError
 from archipel.serve.batches.pages import Page, rows
-from archipel.serve.settings import FilesTable
+from archipel.serve.setting_tables import FilesTable
 from archipel.store import Objects
 
 LIVE = ("validating", "in_progress", "finalizing", "cancelling")  # of batches: they need a file

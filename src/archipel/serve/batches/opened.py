@@ -10,7 +10,7 @@ from archipel.serve.batches.description import PATHS, SCHEMAS
 from archipel.serve.batches.files import Files
 from archipel.serve.batches.files_api import FilesApi, Threads
 from archipel.serve.batches.worker import Worker
-from archipel.serve.settings import FilesTable
+from archipel.serve.setting_tables import FilesTable
 from archipel.store import Store
 
 _THREADS = 4

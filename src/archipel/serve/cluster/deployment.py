@@ -20,7 +20,7 @@ from archipel.serve.cluster.replicas import Replica, replicas_wanted, streams_in
 from archipel.serve.cluster.roll import the_roll
 from archipel.serve.engine import Address, Engine
 from archipel.serve.launch import launch
-from archipel.serve.settings import ModelTable
+from archipel.serve.setting_tables import ModelTable
 from archipel.serve.weights import Weights, find_weights
 
 _BEAT_SECONDS = 1.0

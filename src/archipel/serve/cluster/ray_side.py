@@ -22,7 +22,7 @@ from archipel.errors import ModelError
 from archipel.serve.cluster.pool import Pool
 from archipel.serve.cluster.replicas import Heard, Replica, known
 from archipel.serve.metrics import Metrics
-from archipel.serve.settings import ModelTable
+from archipel.serve.setting_tables import ModelTable
 
 _STOP_SECONDS = 30
 _AGAIN_SECONDS = 5

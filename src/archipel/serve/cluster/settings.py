@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from archipel.errors import ConfigError
-from archipel.serve.settings import ModelTable, Settings
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import Settings
 
 
 def check_for_ray() -> None:
