@@ -8,7 +8,8 @@ network cards. The limit is one process alone on one site, with all the cores an
 
 A peer is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
 same way that did finish. Runs are kept in build/wan, so that a measurement that was stopped goes on
-where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png.
+where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png; `… plan FIGURES.json`
+plans the measured runs again.
 """
 
 import hashlib
@@ -61,17 +62,21 @@ def run(quick: bool) -> dict[str, Any]:
             for way in (*_PEERS, *_OURS):
                 _measure(stage, terms, results, profile, way, link)
         count = parameters(stage, terms)
-    figures = figures_of(
-        results,
-        sites=len(terms.sites),
-        parameters=count,
-    )
-    speeds = [results.outcomes[UNLINKED, way].tokens_per_second for way in (RESTING, "apart")]
+    figures = figures_of(results, sites=len(terms.sites), parameters=count)
+    _plan(figures, terms)
+    return figures
+
+
+def _plan(figures: dict[str, Any], terms: Terms) -> None:
+    """Put beside each run of ours what is planned for it. Older figures have no speed of sites at
+    rest: those of the bare loops stand for it."""
+    apart = figures["tokens_per_second_apart"]
+    speeds = figures.get("tokens_per_second_resting", apart), apart
     for profile, found in figures["profiles"].items():
         for codec in _OURS:
             if "busy_share" in found.get(codec, {}):
-                found[codec] |= _planned(terms, PROFILES[profile], codec, count, speeds)
-    return figures
+                link, count = PROFILES[profile], figures["parameters"]
+                found[codec] |= _planned(terms, link, codec, count, speeds)
 
 
 def _planned(
@@ -176,5 +181,14 @@ def _read(file: Path) -> Outcome:
     )
 
 
+def _main(what: str, file: Path) -> None:
+    result = read_json(file)
+    if what == "plan":
+        _plan(result["figures"], _terms(result["quick"]))
+        write_json(file, result)
+    else:
+        draw(result["figures"], Path("docs/wan.png"))
+
+
 if __name__ == "__main__":
-    draw(read_json(Path(sys.argv[2]))["figures"], Path("docs/wan.png"))
+    _main(sys.argv[1], Path(sys.argv[2]))

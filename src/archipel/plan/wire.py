@@ -1,7 +1,7 @@
 """What the exchange puts on the links and on the cores: bytes, requests, seconds. Pure.
 
 Bits a parameter and speeds are those that `archipel bench codec` measures (docs/decisions/0004),
-what is small is of `archipel bench rounds` (docs/decisions/0012).
+what is small is of `archipel bench rounds` (docs/decisions/0013).
 """
 
 from dataclasses import dataclass
