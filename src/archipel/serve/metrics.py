@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -51,79 +51,36 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        requests = Counter(
-            "archipel_serve_requests",
-            "Requests that have ended.",
-            ["model", "endpoint", "outcome", "code"],
-            registry=registry,
-        )
-        self.under_way = Gauge(
-            "archipel_serve_requests_under_way", "Requests not ended yet.", registry=registry
-        )
-        first_byte = Histogram(
-            "archipel_serve_first_byte_seconds",
-            "From a request to the beginning of its answer.",
-            ["model"],
-            registry=registry,
-            buckets=_FIRST_SECONDS,
-        )
-        whole = Histogram(
-            "archipel_serve_request_seconds",
-            "From a request to the end of its answer, where one had begun.",
-            ["model"],
-            registry=registry,
-            buckets=_WHOLE_SECONDS,
-        )
-        tokens = Counter(
-            "archipel_serve_tokens",
-            "Tokens of answers; estimated where the provider does not say.",
-            ["model", "kind"],
-            registry=registry,
-        )
-        providers = Counter(
-            "archipel_serve_provider_requests",
-            "Requests to a provider, by what came of them.",
-            ["provider", "result"],
-            registry=registry,
-        )
-        let_go = Counter(
-            "archipel_serve_let_go",
-            "Requests to a provider that were let go before they answered.",
-            ["provider"],
-            registry=registry,
-        )
-        let_go_tokens = Counter(
-            "archipel_serve_let_go_prompt_tokens",
-            "Prompt tokens of those, estimated: a provider may charge for them.",
-            ["provider"],
-            registry=registry,
-        )
-        rules = Counter(
-            "archipel_serve_rule_matches",
-            "Matches of content rules.",
-            ["rule", "side", "act"],
-            registry=registry,
-        )
-        self._reservations = Histogram(
-            "archipel_serve_reservation_seconds",
-            "That entering a request in the books took.",
-            registry=registry,
-            buckets=_BOOKS_SECONDS,
-        )
-        self._books_failures = Counter(
-            "archipel_serve_books_failures",
-            "Transactions of the books that failed.",
-            registry=registry,
-        )
-        self.replicas = Gauge(
-            "archipel_serve_replicas", "Engines on the cluster.", ["model"], registry=registry
-        )
-        self.replica_streams = Gauge(
-            "archipel_serve_replica_streams",
-            "Streams in a model's engines on the cluster, whoever asked.",
-            ["model"],
-            registry=registry,
-        )
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        labels = ["model", "endpoint", "outcome", "code"]
+        requests = counter("archipel_serve_requests", "Requests that have ended.", labels)
+        self.under_way = gauge("archipel_serve_requests_under_way", "Requests not ended yet.")
+        said = "From a request to the beginning of its answer."
+        name = "archipel_serve_first_byte_seconds"
+        first_byte = histogram(name, said, ["model"], buckets=_FIRST_SECONDS)
+        said = "From a request to the end of its answer, where one had begun."
+        name = "archipel_serve_request_seconds"
+        whole = histogram(name, said, ["model"], buckets=_WHOLE_SECONDS)
+        said = "Tokens of answers; estimated where the provider does not say."
+        tokens = counter("archipel_serve_tokens", said, ["model", "kind"])
+        said = "Requests to a provider, by what came of them."
+        providers = counter("archipel_serve_provider_requests", said, ["provider", "result"])
+        said = "Requests to a provider that were let go before they answered."
+        let_go = counter("archipel_serve_let_go", said, ["provider"])
+        said = "Prompt tokens of those, estimated: a provider may charge for them."
+        let_go_tokens = counter("archipel_serve_let_go_prompt_tokens", said, ["provider"])
+        said = "Matches of content rules."
+        rules = counter("archipel_serve_rule_matches", said, ["rule", "side", "act"])
+        said = "That entering a request in the books took."
+        name = "archipel_serve_reservation_seconds"
+        self._reservations = histogram(name, said, buckets=_BOOKS_SECONDS)
+        said = "Transactions of the books that failed."
+        self._books_failures = counter("archipel_serve_books_failures", said)
+        self.replicas = gauge("archipel_serve_replicas", "Engines on the cluster.", ["model"])
+        said = "Streams in a model's engines on the cluster, whoever asked."
+        self.replica_streams = gauge("archipel_serve_replica_streams", said, ["model"])
         # By label values: to look one up in the library takes several times as long.
         self.requests, self.tokens = cache(requests.labels), cache(tokens.labels)
         self.first_byte, self.whole = cache(first_byte.labels), cache(whole.labels)

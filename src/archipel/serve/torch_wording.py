@@ -6,6 +6,7 @@ What it has no way to do it refuses by name.
 import json
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -53,7 +54,7 @@ class Piece:
     finish: str | None = None
 
 
-class Shape:
+class Shape(ABC):
     """How one endpoint words its prompt and its answer."""
 
     kind = ""
@@ -61,11 +62,13 @@ class Shape:
     def __init__(self, name: str) -> None:
         self._facts = {"id": secrets.token_hex(12), "created": int(time.time()), "model": name}
 
+    @abstractmethod
     def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
-        raise NotImplementedError
+        """What the model reads."""
 
+    @abstractmethod
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
-        raise NotImplementedError
+        """A piece of an answer, or all of it."""
 
     def body(self, choices: list[dict[str, Any]], *, streams: bool) -> dict[str, Any]:
         return {**self._facts, "object": self.kind, "choices": choices}
@@ -131,7 +134,7 @@ def parsed(body: bytes) -> Asked:
         asked = Asked.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        param = ".".join(str(part) for part in first["loc"][:1]) or None
+        param = str(first["loc"][0]) if first["loc"] else None  # of a union, not which part of it
         raise ApiError(400, f"{param}: {first['msg']}", "invalid_value", param) from None
     for name in _UNSUPPORTED:
         value = (asked.model_extra or {}).get(name)

@@ -12,7 +12,7 @@ from archipel.errors import ConfigError
 from archipel.serve.accounts.people import Act, Person, may
 from archipel.serve.admin.health import Ward
 from archipel.serve.api_error import ApiError
-from archipel.serve.body import read_body
+from archipel.serve.body import read_body, wrong
 from archipel.serve.login.door import Door
 
 _BODY_SECONDS = 20.0
@@ -54,10 +54,7 @@ class Desk:
         try:
             return person, fields.model_validate_json(body)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            param = ".".join(str(part) for part in first["loc"]) or None
-            message = f"{param or 'body'}: {first['msg']}"
-            raise ApiError(400, message, "invalid_value", param) from None
+            raise wrong(error) from None
 
     async def do(self, act: Callable[[Connection, float], _Done]) -> _Done:
         """Carry out an act: all of it, or nothing.

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, select, tuple_
 from starlette.datastructures import QueryParams
 
 from archipel.serve.api_error import ApiError
+from archipel.serve.body import wrong
 
 
 class _Query(BaseModel):
@@ -36,9 +37,7 @@ class Page:
         try:
             asked = _Query.model_validate(dict(query))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = str(first["loc"][0])
-            raise ApiError(400, f"{name}: {first['msg']}", "invalid_value", name) from None
+            raise wrong(error) from None
         return cls(min(asked.limit or usual, most), asked.after, asked.order == "desc")
 
 
