@@ -110,7 +110,7 @@ def _planned(
 def _terms(quick: bool) -> Terms:
     """Two million parameters and little compute for each: what makes links matter."""
     sites, sequence = ("athens", "bergen", "cadiz", "delft"), 64
-    steps = 225 if quick else 300
+    steps = 120 if quick else 300
     options: dict[str, object] = {
         "sync": 30,
         "fragments": 4,
@@ -135,8 +135,9 @@ def _terms(quick: bool) -> Terms:
         peak_rate=0.005,
         outer_rate=0.7,
         outer_momentum=0.5,
-        limit_seconds=45.0 if quick else 100.0,
-        own_limit_seconds=90.0 if quick else 300.0,
+        every_step_seconds=30.0 if quick else 100.0,
+        every_round_seconds=30.0 if quick else 200.0,
+        own_seconds=60.0 if quick else 300.0,
         seed=0,
     )
 

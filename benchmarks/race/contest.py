@@ -50,8 +50,9 @@ class Terms:
     peak_rate: float
     outer_rate: float
     outer_momentum: float
-    limit_seconds: float  # of training, after which a peer is ended where it is
-    own_limit_seconds: float  # as much for Archipel, whose curve is nobody's to go on with
+    every_step_seconds: float  # of training, after which those end who exchange at every step
+    every_round_seconds: float  # as much for the other peers
+    own_seconds: float  # and for Archipel, whose curve is nobody's to go on with
     seed: int
 
     @property
@@ -63,6 +64,10 @@ class Terms:
     def warmup_tokens(self) -> int:
         """As `archipel run create` sets it: a twentieth of the budget."""
         return self.setting.tokens // 20
+
+    def peer_seconds(self, way: str) -> float:
+        """How long a peer may train."""
+        return self.every_step_seconds if way in EVERY_STEP else self.every_round_seconds
 
 
 class Traffic:
@@ -119,7 +124,7 @@ def run_peer(stage: Stage, terms: Terms, way: str, link: Link) -> Outcome:
         traffic = stack.enter_context(Traffic(network))
         began = time.time()
         (folder / "go").touch()
-        lines = _follow(racers, folder, began, terms.limit_seconds)
+        lines = _follow(racers, folder, began, terms.peer_seconds(way))
     steps = [line for line in lines if "kept" not in line]
     kept = [line for line in lines if "kept" in line]
     model, held_out = task.model(), _held_out(stage)
@@ -133,7 +138,7 @@ def run_peer(stage: Stage, terms: Terms, way: str, link: Link) -> Outcome:
         for line in kept
     ]
     if not steps:
-        raise RunError(f"{way} trained no step in {terms.limit_seconds:.0f} s")
+        raise RunError(f"{way} trained no step in {terms.peer_seconds(way):.0f} s")
     last = steps[-1]
     return Outcome(
         seconds=last["time"] - began,
@@ -292,7 +297,7 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
             all_limited = partial(_limit_who_trains, ledger, sites, terms.share)
             wait_until("all sites train", all_limited, sites, _LOAD_SECONDS)
             began = time.time()
-            while time.time() < began + terms.own_limit_seconds:
+            while time.time() < began + terms.own_seconds:
                 ended = time.time()
                 if _trained(ledger, terms) >= terms.more_steps * len(sites):
                     break
@@ -355,7 +360,7 @@ def archipel_curve(
             )
         )
     if not curve:
-        raise RunError(f"no round was merged in {terms.own_limit_seconds:.0f} s")
+        raise RunError(f"no round was merged in {terms.own_seconds:.0f} s")
     return curve
 
 

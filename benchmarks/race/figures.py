@@ -89,13 +89,14 @@ def _figures(
     teacher = _SAME_BY_TOKENS.get(way, way)
     source = results.finished(way) or results.finished(teacher)
     whole = outcome if way in DEPENDS_ON_ITS_LINK else extended(outcome, source)
-    reached = seconds_to(whole.curve, target)
+    reached, stays = seconds_to(whole.curve, target), seconds_below(whole.curve, target)
     final = loss_at(whole.curve, tokens)
     return {
         "busy_share": round(outcome.tokens_per_second / apart.tokens_per_second, 4),
         "wan_bytes_per_token": round(outcome.wan_bytes / outcome.tokens, 1),
         "tokens_per_second": round(outcome.tokens_per_second, 1),
         "seconds_to_target_loss": None if reached is None else round(reached, 1),
+        "seconds_below_target_loss": None if stays is None else round(stays, 1),
         "final_loss": None if final is None else round(final, 4),
         "measured_seconds": round(outcome.seconds, 1),
         "measured_tokens": outcome.tokens,
@@ -125,6 +126,13 @@ def seconds_to(curve: Sequence[Point], loss: float) -> float | None:
             share = max(0.0, before.loss - loss) / max(before.loss - after.loss, 1e-9)
             return before.seconds + min(1.0, share) * (after.seconds - before.seconds)
     return None
+
+
+def seconds_below(curve: Sequence[Point], loss: float) -> float | None:
+    """When the curve comes down to a loss for good, by lines between its points: a merged model's
+    loss goes up and down from round to round. None where it ends above."""
+    above = [at for at, point in enumerate(curve) if point.loss > loss]
+    return seconds_to(curve[above[-1] :] if above else curve, loss)
 
 
 def loss_at(curve: Sequence[Point], tokens: int) -> float | None:

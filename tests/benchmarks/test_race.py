@@ -19,6 +19,7 @@ from benchmarks.race.figures import (
     extended,
     figures_of,
     loss_at,
+    seconds_below,
     seconds_to,
 )
 from benchmarks.race.peer import PACKERS
@@ -132,6 +133,14 @@ def test_a_loss_is_reached_between_the_points_around_it() -> None:
     assert seconds_to(WHOLE.curve, 3.9) is None
     assert loss_at(WHOLE.curve, 750) == 4.5
     assert loss_at(WHOLE.curve, 1001) is None
+
+
+def test_below_a_loss_for_good_is_after_the_last_point_above_it() -> None:
+    curve = [*WHOLE.curve, point(20, 2000, 4.6), point(30, 3000, 4.4)]
+    assert seconds_to(curve, 4.5) == 7.5
+    assert seconds_below(curve, 4.5) == 25.0
+    assert seconds_below(curve, 4.3) is None
+    assert seconds_below(WHOLE.curve, 6.0) == 1.0
 
 
 def test_a_run_that_was_cut_short_goes_on_at_its_own_pace_with_the_other_ones_losses() -> None:
