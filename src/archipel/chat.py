@@ -4,7 +4,7 @@ Knows nothing about who answers: `archipel serve`, another program, a provider o
 """
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -28,18 +28,22 @@ class ServiceError(ArchipelError):
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation; `content` is text, or parts as OpenAI's API has them."""
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str | Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Delta:
-    """A piece of an answer; `answer_tokens` counts the whole answer, if the service tells."""
+    """A piece of an answer, or what the service tells about the whole: tokens of the answer and of
+    what was asked, who answered (`X-Archipel-Provider`), why it ended (OpenAI's finish reason)."""
 
     text: str = ""
     answer_tokens: int | None = None
+    prompt_tokens: int | None = None
+    provider: str | None = None
+    ended: str | None = None
 
 
 class ChatService:
@@ -100,11 +104,13 @@ class ChatService:
                 if response.is_error:
                     await response.aread()
                     raise _refusal(response)
+                if provider := response.headers.get("x-archipel-provider"):
+                    yield Delta(provider=provider)
                 async for data in _server_sent_data(response.aiter_bytes()):
                     if data == "[DONE]":
                         return
-                    delta, last = _read_chunk(json.loads(data))
-                    finished = finished or last
+                    delta = _read_chunk(json.loads(data))
+                    finished = finished or delta.ended is not None
                     if delta != Delta():
                         yield delta
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -146,16 +152,19 @@ async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
         yield "\n".join(data)
 
 
-def _read_chunk(chunk: dict[str, Any]) -> tuple[Delta, bool]:
-    """What a chunk adds, and whether it says that the answer is complete."""
+def _read_chunk(chunk: dict[str, Any]) -> Delta:
     if error := chunk.get("error"):
         raise ServiceError(str(error.get("message") or error), _code(error))
-    tokens = (chunk.get("usage") or {}).get("completion_tokens")
+    usage = chunk.get("usage") or {}
+    tokens = {
+        "answer_tokens": usage.get("completion_tokens"),
+        "prompt_tokens": usage.get("prompt_tokens"),
+    }
     if not chunk["choices"]:
-        return Delta(answer_tokens=tokens), False
+        return Delta(**tokens)
     choice = chunk["choices"][0]
     text = choice["delta"].get("content") or ""
-    return Delta(text, tokens), choice.get("finish_reason") is not None
+    return Delta(text=text, ended=choice.get("finish_reason"), **tokens)
 
 
 def _refusal(response: httpx.Response) -> ServiceError:

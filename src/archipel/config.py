@@ -4,6 +4,7 @@ ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
 ARCHIPEL_SECRET    what the service's keys are hashed with, the same on all its machines
 DATABASE_URL       the service's database (default: a SQLite file in ARCHIPEL_HOME)
+ASSISTANT_DATABASE_URL   the assistant's: conversations (default: another such file)
 ARCHIPEL_TOKEN     what `archipel run invite` printed, for `archipel site join`
 RANK, LOCAL_WORLD_SIZE   set by torchrun in the processes of one site
 """
@@ -58,6 +59,11 @@ def secret() -> str | None:
 def database_url() -> str | None:
     """The service's database, or None."""
     return os.environ.get("DATABASE_URL") or None
+
+
+def assistant_database_url() -> str | None:
+    """The assistant's database, or None."""
+    return os.environ.get("ASSISTANT_DATABASE_URL") or None
 
 
 def user_name() -> str:

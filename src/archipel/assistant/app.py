@@ -1,33 +1,36 @@
-"""The assistant's web application: the page, and the two calls that it makes.
+"""The assistant's web application: the page, and the calls that it makes.
 
 Talks to an OpenAI-compatible service; knows nothing about how that service works. The service's key
 stays here: the browser never sees it.
 """
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
-from archipel.chat import ChatService, Message, ServiceError
+from archipel.assistant.answers import Answers
+from archipel.assistant.api.asked import answered
+from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.turns import Turns
+from archipel.assistant.desk import Desk
+from archipel.assistant.history import messages
+from archipel.assistant.people import WhoAsks, alone
+from archipel.chat import ChatService
 from archipel.hosts import is_loopback
 
-_BODY_LIMIT_BYTES = 4 << 20
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,64 +41,19 @@ _HEADERS = {
 }
 
 
-class _Turn(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-class ChatRequest(BaseModel):
-    """What the page sends to /api/chat."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-    model: str
-    messages: list[_Turn] = Field(min_length=1)
-
-
 @dataclass(frozen=True)
-class Assistant:
-    """The page's two calls, over one service."""
+class Models:
+    """The service's models, as the page chooses among them."""
 
     service: ChatService
+    who: WhoAsks
 
-    async def models(self, request: Request) -> Response:
+    async def listed(self, request: Request) -> Response:
         """The names to choose from, and where they run."""
+        await self.who(request)
         host = urlsplit(self.service.url).hostname or ""
-        try:
-            names = await self.service.list_models()
-        except ServiceError as error:
-            return JSONResponse(_shown(error), status_code=502)
+        names = await self.service.list_models()
         return JSONResponse({"models": names, "host": host, "local": is_loopback(host)})
-
-    async def chat(self, request: Request) -> Response:
-        """The answer as lines of JSON: {"text"} for a piece, then one {"tokens"} or {"error"}."""
-        if request.headers.get("origin") != f"{request.url.scheme}://{request.headers['host']}":
-            return _problem(403, "Only the assistant's own page may ask.")
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_LIMIT_BYTES:
-                return _problem(413, f"The conversation is over {_BODY_LIMIT_BYTES >> 20} MiB.")
-        try:
-            asked = ChatRequest.model_validate_json(bytes(body))
-        except ValidationError as error:
-            return _problem(400, error.errors(include_url=False)[0]["msg"])
-        return StreamingResponse(self._answer(asked), media_type="application/x-ndjson")
-
-    async def _answer(self, asked: ChatRequest) -> AsyncIterator[bytes]:
-        messages = [Message(turn.role, turn.content) for turn in asked.messages]
-        tokens = None
-        try:
-            async with contextlib.aclosing(
-                self.service.stream_chat(messages, asked.model)
-            ) as deltas:
-                async for delta in deltas:
-                    tokens = delta.answer_tokens or tokens
-                    if delta.text:
-                        yield _line({"text": delta.text})
-            yield _line({"tokens": tokens})
-        except ServiceError as error:
-            yield _line(_shown(error))
 
 
 class _SafeHeaders:
@@ -113,22 +71,29 @@ class _SafeHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(service_url: str, api_key: str | None) -> Starlette:
-    """The assistant over the OpenAI-compatible service at `service_url` (…/v1)."""
-    service = ChatService(service_url, api_key)
-    assistant = Assistant(service)
+def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starlette:
+    """The assistant over an OpenAI-compatible service. While it runs, the service and the desk are
+    its own: it closes them."""
+    answers = Answers(desk, service)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with service:
-            yield
+            await desk.writing(lambda connection, _: messages.cut_off(connection))
+            try:
+                yield
+            finally:
+                await answers.close()
+                desk.close()
 
+    routes: list[BaseRoute] = [
+        Route("/api/models", answered(Models(service, who).listed)),
+        *Conversations(desk, who, answers).routes(),
+        *Turns(desk, who, answers).routes(),
+        Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
+    ]
     return Starlette(
-        routes=[
-            Route("/api/models", assistant.models),
-            Route("/api/chat", assistant.chat, methods=["POST"]),
-            Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
-        ],
+        routes=routes,
         middleware=[
             Middleware(_SafeHeaders),
             # A page of another site can point its name at 127.0.0.1, not change the Host header.
@@ -140,15 +105,3 @@ def create_app(service_url: str, api_key: str | None) -> Starlette:
         ],
         lifespan=lifespan,
     )
-
-
-def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
-
-
-def _shown(error: ServiceError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": str(error)}}
-
-
-def _problem(status: int, message: str) -> Response:
-    return JSONResponse({"error": {"code": None, "message": message}}, status_code=status)

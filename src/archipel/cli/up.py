@@ -82,9 +82,16 @@ async def local_service(
 @contextlib.asynccontextmanager
 async def assistant_page(service_url: str, *, port: int) -> AsyncIterator[str]:
     """The assistant's page on this machine for the time of the block; gives its URL."""
+    import time
+
     from archipel.assistant.app import create_app
+    from archipel.assistant.desk import Desk
+    from archipel.assistant.history.opened import open_history
+    from archipel.chat import ChatService
     from archipel.serve.hosting import hosted, listen
 
     sock = listen("127.0.0.1", port, "--page-port")
-    async with hosted(create_app(service_url, config.api_key()), sock) as url:
+    desk = Desk(open_history(), time.time)
+    app = create_app(ChatService(service_url, config.api_key()), desk)
+    async with hosted(app, sock) as url:
         yield url
