@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -65,8 +65,10 @@ class Talk:
 
 
 @pytest.fixture
-def talk(assistant: Assistant, scripted: ScriptedService) -> Talk:
-    return Talk(assistant, scripted)
+def talk(assistant: Assistant, scripted: ScriptedService) -> Iterator[Talk]:
+    talk = Talk(assistant, scripted)
+    yield talk
+    talk.http.close()
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -43,7 +43,7 @@ def test_a_whole_chat_by_keyboard_alone(page: Page, scripted: ScriptedService) -
     scripted.say("Never en")
     expect(page.locator(".answer .body")).to_have_text("Never en")
     press("Escape")
-    expect(page.locator(".notice")).to_contain_text("Stopped.")
+    expect(page.locator("#log .notice")).to_contain_text("Stopped.")
     press("Control+Shift+E")
     type_(" again")
     press("Enter")

@@ -9,7 +9,7 @@ import { goToEnd } from "./scroll.js";
 
 const question = $("#question");
 const additions = [];
-let conversation = null; // the one whose draft is shown
+let conversation; // the one whose draft is shown, null for a new one
 let asking = false;
 
 /** Put a button left of the text. */

@@ -23,7 +23,8 @@ export function begin() {
 
 /** The chosen models, once they are known: one, or two to compare. Raises ServiceError. */
 export async function chosenModels() {
-  await (store.models.length ? loading : load());
+  await loading;
+  if (!store.models.length) await load();
   if (!store.models.length) throw noModels();
   return [$("#model").value, $("#second").value].filter(Boolean);
 }

@@ -36,6 +36,7 @@ function showPanels() {
     return el("li", {}, link);
   });
   $("#panels").append(...links);
+  $("#panels").hidden = !links.length;
 }
 
 function showMenu() {

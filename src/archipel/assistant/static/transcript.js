@@ -23,7 +23,11 @@ export function begin() {
   on("piece", ({ message, text }) => views.get(message.id)?.add(text));
   on("message", (message) => views.get(message.id)?.end(message));
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
-  on("actions", () => views.forEach((view) => view.drawTools()));
+  for (const event of ["actions", "models"]) on(event, drawTools);
+}
+
+function drawTools() {
+  for (const view of views.values()) view.drawTools();
 }
 
 /** The view of the last message of the branch that `fits`, or undefined. */
