@@ -94,7 +94,7 @@ def test_every_element_of_markdown(stage: Stage) -> None:
     expect(body.locator("h3")).to_have_text("Tide tables")
     expect(body.locator("h4")).to_have_text("Why")
     expect(body.locator("p > strong")).to_have_text("bold")
-    expect(body.locator("p > em")).to_have_text("italic")
+    expect(body.locator(":scope > p > em")).to_have_text("italic")
     expect(body.locator("p > del")).to_have_text("gone")
     expect(body.locator("p > code")).to_have_text("x < y")
     expect(body.locator(":scope > p > br")).to_have_count(1)

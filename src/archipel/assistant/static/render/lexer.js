@@ -9,9 +9,7 @@ const formulaLimit = 4000; // characters
 // $…$ is no formula where it looks like money: "$5 and $6", "US$5", "$HOME/$USER".
 const dollars = /^\$(?![\s$])((?:\\[^\n]|[^\n$`\\])+?)(?<!\s)\$(?![\p{L}\p{N}$])/u;
 const prose = /^\d[^\\^_={}]*\s\p{L}{2}/u;
-const displayDollars = /^\$\$((?:(?!\n\s*\n|\$\$)[^])+)\$\$/;
-const parentheses = /^\\\(((?:(?!\n\s*\n|\\\))[^])+)\\\)/;
-const brackets = /^\\\[((?:(?!\n\s*\n|\\\])[^])+)\\\]/;
+const pairs = [["$$", "$$"], ["\\[", "\\]"], ["\\(", "\\)"]]; // the last is not displayed
 
 const inlineFormula = {
   name: "formula",
@@ -23,10 +21,7 @@ const inlineFormula = {
   tokenizer(source, tokens) {
     if (source[0] !== "$" && source[0] !== "\\") return undefined;
     const start = source.slice(0, formulaLimit);
-    const display = start.match(displayDollars) ?? start.match(brackets);
-    if (display) return formula(display, true);
-    const match = start.match(parentheses) ?? dollarFormula(start, tokens);
-    return match ? formula(match, false) : undefined;
+    return pairFormula(start) ?? dollarFormula(start, tokens);
   },
 };
 
@@ -40,11 +35,11 @@ const blockFormula = {
   tokenizer(source) {
     const [indent] = source.match(/^ {0,3}/);
     const start = source.slice(indent.length, formulaLimit);
-    const match = start.match(displayDollars) ?? start.match(brackets);
-    if (!match) return undefined;
-    const [end] = start.slice(match[0].length).match(/^[ \t]*(?:\n|$)/) ?? [];
+    const made = pairFormula(start);
+    if (!made?.display) return undefined;
+    const [end] = start.slice(made.raw.length).match(/^[ \t]*(?:\n|$)/) ?? [];
     if (end === undefined) return undefined;
-    return { ...formula(match, true), raw: indent + match[0] + end, type: "formulaBlock" };
+    return { ...made, raw: indent + made.raw + end, type: "formulaBlock" };
   },
 };
 
@@ -109,14 +104,23 @@ export function isTable(head) {
   return lex(head)[0].type === "table";
 }
 
-function formula([raw, source], display) {
+function formula(raw, source, display) {
   return { type: "formula", raw, source: source.trim(), display };
 }
 
+/** $$…$$, \[…\] or \(…\), without a blank line in it. */
+function pairFormula(start) {
+  const pair = pairs.find(([opener]) => start.startsWith(opener));
+  const end = pair ? start.indexOf(pair[1], 2) : -1;
+  const source = start.slice(2, Math.max(end, 2));
+  if (!source.trim() || /\n\s*\n/.test(source)) return undefined;
+  return formula(start.slice(0, end + 2), source, pair !== pairs[2]);
+}
+
 function dollarFormula(start, tokens) {
-  if (/[\p{L}\p{N}$]$/u.test(tokens.at(-1)?.raw ?? "")) return null;
+  if (/[\p{L}\p{N}$]$/u.test(tokens.at(-1)?.raw ?? "")) return undefined;
   const match = start.match(dollars);
-  return match && !prose.test(match[1]) ? match : null;
+  return match && !prose.test(match[1]) ? formula(match[0], match[1], false) : undefined;
 }
 
 function plain(text) {

@@ -96,7 +96,7 @@ export class GrowingMarkdown {
 function keeps(draft, block) {
   if (!draft || draft.block.kind !== block.kind) return false;
   if (block.kind === "code") return growCode(draft, block);
-  return draft.block.source === block.source && draft.block.joins === block.joins;
+  return ["source", "head", "joins"].every((part) => draft.block[part] === block[part]);
 }
 
 function colour(node) {
