@@ -30,14 +30,18 @@ export async function chosenModels() {
 }
 
 function load() {
-  loading = read("models").then(show, (error) => showProblem(error, load));
+  loading = read("models").then(show, (error) => showProblem(error, again));
   return loading;
+}
+
+function again() {
+  $("#problems").replaceChildren();
+  return load();
 }
 
 function show({ models, host, local }) {
   Object.assign(store, { models, host, local });
-  $("#problems").replaceChildren();
-  if (!models.length) showProblem(noModels(), load);
+  if (!models.length) showProblem(noModels(), again);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
   useLastModel();
   fillSecond();
