@@ -29,7 +29,7 @@ export function knows(key) {
   return key in words;
 }
 
-/** Fill the elements under `root` that carry data-text, data-label or data-placeholder. */
+/** Fill the elements under `root` that carry data-text, data-label, data-name or data-placeholder. */
 export function translate(root) {
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = say(element.dataset.text, element.dataset);
@@ -37,6 +37,9 @@ export function translate(root) {
   for (const element of root.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", say(element.dataset.label));
     element.title = say(element.dataset.label);
+  }
+  for (const element of root.querySelectorAll("[data-name]")) {
+    element.setAttribute("aria-label", say(element.dataset.name));
   }
   for (const element of root.querySelectorAll("[data-placeholder]")) {
     element.placeholder = say(element.dataset.placeholder);

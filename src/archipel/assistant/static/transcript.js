@@ -1,7 +1,7 @@
 // The conversation on the page: questions, answers as they grow, what went wrong.
 
 import { knows, say } from "./i18n.js";
-import { GrowingMarkdown } from "./markdown.js";
+import { GrowingMarkdown } from "./render/markdown.js";
 
 const log = document.querySelector("#log");
 const scroll = document.querySelector("#scroll");
@@ -32,7 +32,7 @@ export function showAnswer() {
     add: (text) => markdown.add(text),
     /** The answer is as long as it gets; `note` is a key of the languages, with its values. */
     end(note, values) {
-      markdown.draw();
+      markdown.end();
       message.classList.remove("growing");
       log.removeAttribute("aria-busy");
       if (!body.hasChildNodes()) body.remove();
