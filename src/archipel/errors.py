@@ -6,6 +6,7 @@
     ├── IntegrityError   bytes that are not what they claim: length, digest, version, finite values
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
     ├── DatabaseError    a database that can't be reached, read or written
+    ├── SandboxError     a program can't be run apart from this machine and its files
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
         └── UnsupportedModel   a checkpoint that has no equal in GGUF
 
@@ -43,3 +44,7 @@ class UnsupportedModel(ModelError):
 
 class DatabaseError(ArchipelError):
     """A database can't be reached, read or written."""
+
+
+class SandboxError(ArchipelError):
+    """A program can't be run apart from this machine, its files and its network."""
