@@ -31,6 +31,7 @@ def main() -> None:
     work.mkdir()
     os.chdir(work)
     for name, text in order["files"].items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text, encoding="utf-8")
     program = os.fork()
     if program == 0:

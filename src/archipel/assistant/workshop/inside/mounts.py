@@ -59,9 +59,7 @@ def _show(libc: ctypes.CDLL, source: str, place: str) -> None:
     _check(result, f"making {place} read-only")
 
 
-def _mount(
-    libc: ctypes.CDLL, source: str, place: str, kind: str, flags: int, options: str
-) -> None:
+def _mount(libc: ctypes.CDLL, source: str, place: str, kind: str, flags: int, options: str) -> None:
     words: list[Any] = [source.encode(), place.encode(), kind.encode()]
     _check(libc.mount(*words, ctypes.c_ulong(flags), options.encode()), f"mounting {place}")
 

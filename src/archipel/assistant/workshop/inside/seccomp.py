@@ -12,7 +12,6 @@ import struct
 from typing import NamedTuple
 
 
-
 class _Machine(NamedTuple):
     arch: int
     clone: int
@@ -26,7 +25,7 @@ _MACHINES = {
         165, 166, 155, 161, 272, 308,  # mount, umount2, pivot_root, chroot, unshare, setns
         101, 310, 311,  # ptrace, process_vm_readv, process_vm_writev
         319, 29,  # memfd_create, shmget
-        248, 249, 250, 321, 298, 323,  # add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd
+        248, 249, 250, 321, 298, 323,  # keys (three), bpf, perf_event_open, userfaultfd
     )),
     "aarch64": _Machine(0xC00000B7, 220, 198, (
         40, 39, 41, 51, 97, 268,
