@@ -144,7 +144,7 @@ class Talk:
             return "silence"
         if len(self._heard.output) + len(self._heard.errors) > limits.output_bytes:
             return "output"
-        processes = list(_family(self._process.pid))
+        processes = list(family(self._process.pid))
         if len(processes) > limits.processes + _OWN_PROCESSES:
             return "processes"
         if sum(map(_resident_bytes, processes)) > limits.memory_bytes:
@@ -155,7 +155,7 @@ class Talk:
 _OWN_PROCESSES = 4  # bwrap twice, or setpriv and unshare, then `enter`
 
 
-def _family(process: int) -> Iterator[int]:
+def family(process: int) -> Iterator[int]:
     """`process` and what descends from it."""
     yield process
     try:
@@ -163,7 +163,7 @@ def _family(process: int) -> Iterator[int]:
     except OSError:  # it ended meanwhile
         return
     for child in children:
-        yield from _family(int(child))
+        yield from family(int(child))
 
 
 def _resident_bytes(process: int) -> int:
