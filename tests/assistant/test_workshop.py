@@ -1,4 +1,4 @@
-"""The workshop from the task to the finished record, over a model whose answers are written here."""
+"""The workshop from the task to the finished record, over a model that says what is written here."""
 
 import asyncio
 import contextlib
@@ -150,7 +150,13 @@ def unique(values):
     return kept
 """
 UNORDERED = "```python\ndef unique(values):\n    return list(set(values))\n```"
-QUICK = "Dictionaries keep order.\n```python\ndef unique(values):\n    return list(dict.fromkeys(values))\n```"
+QUICK = """\
+Dictionaries keep order.
+```python
+def unique(values):
+    return list(dict.fromkeys(values))
+```
+"""
 UNIQUE = Call("unique([n * 7919 % 1500 for n in range(3000)])")
 
 

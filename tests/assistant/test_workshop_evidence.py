@@ -57,7 +57,15 @@ def test_each_test_has_its_outcome(sandbox: Sandbox) -> None:
 
 
 def test_unittest_and_examples_in_docstrings(sandbox: Sandbox) -> None:
-    code = 'def up(text):\n    """Louder.\n\n    >>> up("a")\n    \'A\'\n    """\n    return text.upper()\n'
+    code = """\
+def up(text):
+    '''Louder.
+
+    >>> len(up("ab"))
+    2
+    '''
+    return text.upper()
+"""
     tests = """\
 import unittest
 
@@ -77,7 +85,7 @@ class UpTest(unittest.TestCase):
         "UpTest::test_later": "skipped",
     }
     # The examples are the first version's: without its docstring, a new one still has to keep them.
-    checked = _tested(sandbox, "def up(text):\n    return text\n", tests, original=code)
+    checked = _tested(sandbox, "def up(text):\n    return 3 * text\n", tests, original=code)
     assert _results(checked)["the examples of up"] == "failed"
 
 
