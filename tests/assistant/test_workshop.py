@@ -1,4 +1,4 @@
-"""The workshop from the task to the finished record, over a model that says what is written here."""
+"""The workshop from task to finished record, over a model whose answers are written here."""
 
 import asyncio
 import contextlib

@@ -132,7 +132,13 @@ def _shown(answer: Answer) -> str:
         return f"an exception ({last_line(str(answer.get('trace', answer['raised'])))})"
     try:
         text = show(answer.get("value"))
-    except (ValueError, LookupError, TypeError, AttributeError):  # not what the harness writes
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # not what the harness writes
         text = "something unreadable"
     if answer.get("printed"):
         text += f", having printed {answer['printed']!r}"

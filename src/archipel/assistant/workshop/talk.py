@@ -3,6 +3,8 @@
 Knows nothing about sandboxes, but that killing the process kills everything that it started.
 """
 
+import contextlib
+import math
 import os
 import selectors
 import subprocess
@@ -64,6 +66,7 @@ class Talk:
         self._question = question
         self._limits = limits
         self._asked_at: float | None = None
+        self._next_look = 0.0
         self._heard = Heard()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -77,20 +80,20 @@ class Talk:
 
     def hold(self, stop: threading.Event) -> Heard:
         """Talk until the process has ended; setting `stop` kills it."""
-        started = self._last_heard = time.perf_counter()
-        deadline = started + self._limits.wall_seconds
-        killed = False
+        self._last_heard = time.perf_counter()
+        deadline = self._last_heard + self._limits.wall_seconds
+        dead = math.inf
         with self._selector, self._stdin, self._stdout, self._stderr:
-            while self._reading() and time.perf_counter() < deadline:
+            while self._reading() and time.perf_counter() < dead:
                 for key, _ in self._selector.select(_TICK_SECONDS):
                     if key.fileobj is self._stdin:
                         self._send()
                     else:
-                        self._read(key.fd, killed)
-                if not killed and (end := self._exceeded(deadline - _TICK_SECONDS, stop)):
-                    killed, self._heard.end = True, end
+                        self._read(key.fd)
+                if self._heard.end == "exit" and (end := self._exceeded(deadline, stop)):
+                    self._heard.end = end
                     self._process.kill()
-                    deadline = time.perf_counter() + _DYING_SECONDS
+                    dead = time.perf_counter() + _DYING_SECONDS
             self._process.kill()
         self._process.wait()
         return self._heard
@@ -111,13 +114,13 @@ class Talk:
             if self._question is None or self._asked_at is not None:
                 self._stdin.close()
 
-    def _read(self, descriptor: int, killed: bool) -> None:
+    def _read(self, descriptor: int) -> None:
         data = os.read(descriptor, _CHUNK_BYTES)
         now = self._last_heard = time.perf_counter()
         stream = self._stdout if descriptor == self._stdout.fileno() else self._stderr
         if not data:
             self._leave(stream)
-        if killed or not data:
+        if not data or self._heard.end != "exit":
             return
         if stream is self._stderr:
             self._heard.errors += data
@@ -144,6 +147,9 @@ class Talk:
             return "silence"
         if len(self._heard.output) + len(self._heard.errors) > limits.output_bytes:
             return "output"
+        if now < self._next_look:
+            return None
+        self._next_look = now + _TICK_SECONDS
         processes = list(family(self._process.pid))
         if len(processes) > limits.processes + _OWN_PROCESSES:
             return "processes"
@@ -158,12 +164,17 @@ _OWN_PROCESSES = 4  # bwrap twice, or setpriv and unshare, then `enter`
 def family(process: int) -> Iterator[int]:
     """`process` and what descends from it."""
     yield process
-    try:
-        children = Path(f"/proc/{process}/task/{process}/children").read_bytes().split()
-    except OSError:  # it ended meanwhile
-        return
-    for child in children:
-        yield from family(int(child))
+    for child in _children(process):
+        yield from family(child)
+
+
+def _children(process: int) -> list[int]:
+    """What each of its threads has started; nothing if it has ended meanwhile."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            found += map(int, (thread / "children").read_bytes().split())
+    return found
 
 
 def _resident_bytes(process: int) -> int:

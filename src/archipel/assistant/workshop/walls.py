@@ -14,8 +14,8 @@ HARNESS = "/harness"
 WORK = "/tmp/work"
 _START = (
     "import sys, importlib; sys.path.insert(0, sys.argv[1]); "
-    "importlib.import_module(__PACKAGE__ + sys.argv[2]).main()"
-).replace("__PACKAGE__", repr("archipel.assistant.workshop.inside."))
+    "importlib.import_module('archipel.assistant.workshop.inside.' + sys.argv[2]).main()"
+)
 _TOP_FOLDERS = ["bin", "sbin", "lib", "lib32", "lib64"]
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
 
