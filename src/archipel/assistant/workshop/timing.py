@@ -20,7 +20,7 @@ Speed = Literal["faster", "slower", "no gain"]
 
 _ENOUGH_SECONDS = 0.03
 _MOST_COPIES = 1024
-_FEWEST_PAIRS, _MOST_PAIRS = 7, 31
+_FEWEST_PAIRS, _MOST_PAIRS = 9, 31  # with nine, one outlier on either side does not count
 _NARROW = 0.05
 _NARROW_BESIDE = 0.25
 _WORTH = 0.05  # less than this either way is no gain
@@ -119,7 +119,7 @@ async def compare(
     """What is known of the two `versions`' times after each pair of runs; a `Difference` ends it.
 
     It goes on until the interval is narrow, the pairs are many or the `seconds` are over, but for
-    seven pairs at least.
+    nine pairs at least.
 
     Raises:
         SandboxError: no program can be started.
