@@ -1,5 +1,6 @@
 """A place on the assistant's page where a test draws messages, under the page's own policy."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,10 +65,15 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def _open_stage(browser: Browser) -> Iterator[Stage]:
+def _open_stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     from archipel.assistant.app import create_app
+    from archipel.assistant.desk import Desk
+    from archipel.assistant.history.opened import open_history
+    from archipel.chat import ChatService
 
-    with hosted_in_thread(create_app("http://127.0.0.1:9/v1", "secret-key")) as url:
+    database = tmp_path_factory.mktemp("stage") / "assistant.db"
+    desk = Desk(open_history(f"sqlite:///{database}"), time.time)
+    with hosted_in_thread(create_app(ChatService("http://127.0.0.1:9/v1"), desk)) as url:
         page = browser.new_context(locale="en-US").new_page()
         page.goto(url)
         page.locator("body.ready").wait_for()

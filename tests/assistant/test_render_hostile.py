@@ -132,7 +132,7 @@ def test_nothing_runs_and_nothing_is_fetched(stage: Stage) -> None:
           const tags = new Set(("p h3 h4 h5 h6 strong em del code br a ul ol li blockquote hr input"
             + " div table thead tbody tr th td figure figcaption pre span button").split(" "));
           const attributes = new Set(("class href rel target start type disabled checked role scope"
-            + " tabindex aria-label data-name data-text data-language").split(" "));
+            + " tabindex aria-label data-language").split(" "));
           const offences = [];
           for (const vector of vectors) {
             for (const pieces of [[vector], [...vector]]) {

@@ -59,7 +59,6 @@ function copyButton(code) {
   return button;
 
   function show(key) {
-    button.dataset.text = key;
     button.textContent = say(key);
   }
 }

@@ -153,9 +153,8 @@ function cellNode(cell, tag) {
   return made;
 }
 
-/** Name `made` for those who do not see it; the name follows a change of language. */
+/** Name `made` for those who do not see it. */
 function name(made, key) {
-  made.dataset.name = key;
   made.setAttribute("aria-label", say(key));
 }
 
