@@ -7,6 +7,7 @@
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
     ├── DatabaseError    a database that can't be reached, read or written
     ├── NotFound         a conversation, a message, a folder that is not there, or is another's
+    ├── NotImportable    a file, or a conversation in it, that can't be taken over
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
         └── UnsupportedModel   a checkpoint that has no equal in GGUF
 
@@ -48,3 +49,11 @@ class DatabaseError(ArchipelError):
 
 class NotFound(ArchipelError):
     """What was named is not there, or is somebody else's."""
+
+
+class NotImportable(ArchipelError):
+    """A file, or a conversation in it, can't be taken over; `code` is for the page's words."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
