@@ -2,12 +2,15 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 _LATEST = 4102444800.0  # 2100: what is later is in milliseconds, or no time
 _KEY_CHARACTERS = 120
+# Controls, but for those that split words, and what turns the direction of a line.
+_STEERING = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def text(value: Any) -> str:
@@ -26,8 +29,8 @@ def text(value: Any) -> str:
 
 def line(value: Any, most: int) -> str:
     """A text in one line of at most `most` characters."""
-    found = " ".join(text(value)[: 4 * most].split())
-    return "".join(sign for sign in found if sign.isprintable())[:most]
+    found = _STEERING.sub("", text(value)[: 4 * most])
+    return " ".join(found.split())[:most]
 
 
 def seconds(value: Any) -> float | None:

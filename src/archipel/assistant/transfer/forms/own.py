@@ -11,6 +11,8 @@ brought to, so that to import twice adds nothing; a message's parent comes befor
 """
 
 import hashlib
+import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -25,6 +27,7 @@ from archipel.errors import NotImportable
 FORMAT = "archipel-conversation"
 VERSION = 1
 _FACTS_CHARACTERS = 100_000
+_FACTS_DEPTH = 8
 _STATUSES = {"done", "stopped", "failed"}
 
 
@@ -139,20 +142,23 @@ def _node(message: Any, left: Counter[str]) -> Node | None:
 
 
 def _facts(told: Any, left: Counter[str]) -> dict[str, Any]:
-    """Facts as we write them: names with numbers, texts, and objects of these."""
-    if len(repr(told)) > _FACTS_CHARACTERS:
+    facts = {text(name): _fact(fact, _FACTS_DEPTH) for name, fact in mapping(told).items()}
+    if len(json.dumps(facts)) > _FACTS_CHARACTERS:
         left["facts"] += 1
         return {}
-    return {text(name): _fact(fact) for name, fact in mapping(told).items()}
+    return facts
 
 
-def _fact(fact: Any) -> Any:
-    match fact:
-        case dict():
-            return {text(name): _fact(one) for name, one in fact.items()}
-        case list():
-            return [_fact(one) for one in fact]
-        case str():
-            return text(fact)
-        case _:
-            return fact
+def _fact(fact: Any, depth: int) -> Any:
+    """A fact that every database takes: numbers that are some, texts, lists and objects of them."""
+    if isinstance(fact, str):
+        return text(fact)
+    if isinstance(fact, float) and not math.isfinite(fact):
+        return None
+    if not isinstance(fact, dict | list):
+        return fact
+    if depth == 0:
+        return None
+    if isinstance(fact, list):
+        return [_fact(one, depth - 1) for one in fact]
+    return {text(name): _fact(one, depth - 1) for name, one in fact.items()}
