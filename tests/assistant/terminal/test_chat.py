@@ -221,9 +221,10 @@ def test_a_conversation_too_long_for_the_model_is_asked_without_its_beginning(
     error = {"message": "too long", "code": "context_length_exceeded"}
     scripted.refusal = (400, {"error": error})
     process = start("-c", "Last?")
-    while "0" in [one["content"] for one in scripted.asked()["messages"]]:
-        pass  # refused, until the beginning is not there any more
-    scripted.refusal = None
+    asked = [scripted.asked()["messages"] for _ in range(3)]
+    assert [len(one) for one in asked] == sorted((len(one) for one in asked), reverse=True)
+    assert asked[0][0]["content"] == "0"
+    assert asked[1][-1] == asked[2][-1] == {"role": "user", "content": "Last?"}
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "too long" in told

@@ -212,7 +212,8 @@ def test_strange_strings_are_kept_as_text(history: Database) -> None:
 
 def test_a_message_of_10_megabytes(history: Database) -> None:
     long = "é" * 5_000_000
-    imported(history, [chatgpt("c", "Long", chatgpt_message("m", "user", long))])
+    told = [chatgpt("c", "Long", chatgpt_message("m", "user", long))]
+    imported(history, json.dumps(told, ensure_ascii=False).encode())
     [(_, tree)] = kept(history)
     assert tree[0].text == long
 

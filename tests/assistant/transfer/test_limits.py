@@ -28,10 +28,8 @@ def test_a_zip_that_lies_about_its_size_is_read_no_further_than_it_says() -> Non
     data = zipped({"conversations.json": b"[" + b" " * 5000 + b"]"})
     true, lie = struct.pack("<I", 5002), struct.pack("<I", 10)
     [part] = contents(io.BytesIO(data.replace(true, lie)), "lie.zip").parts
-    with part.open() as file:
-        assert len(file.read(9)) == 9
-        with pytest.raises(zipfile.BadZipFile):
-            file.read()
+    with part.open() as file, pytest.raises(zipfile.BadZipFile):
+        file.read()  # ten bytes, whose sum is not the one that the zip says
 
 
 def test_files_that_are_too_large_together_are_refused() -> None:
@@ -109,10 +107,10 @@ def test_elements_are_the_same_however_the_file_is_cut() -> None:
     assert list(elements(Slow(lines.encode()))) == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
-def test_a_file_of_200_megabytes_is_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_file_of_100_megabytes_is_read_in_bounded_memory(tmp_path: Path) -> None:
     message = chatgpt_message("m", "user", "words and more words\n" * 5000)
     one = json.dumps(chatgpt("c", "T", message)).encode()
-    path, count = tmp_path / "conversations.json", 200 * MEGABYTE // len(one)
+    path, count = tmp_path / "conversations.json", 100 * MEGABYTE // len(one)
     with path.open("wb") as file:
         file.write(b"[" + one)
         for _ in range(count - 1):

@@ -45,11 +45,11 @@ def converse(
             else:
                 continue
             if said:
-                console.print(said, style="dim")
+                console.print(said, style="dim", soft_wrap=True)
         except KeyboardInterrupt:
             console.print("stopped", style="dim")
         except ArchipelError as error:
-            console.print(f"error: {error}", style="red")
+            console.print(f"error: {error}", style="red", soft_wrap=True)
 
 
 async def _asked(talk: Talk, commands: Commands, drawing: Callable[[], Drawing], words: str) -> str:

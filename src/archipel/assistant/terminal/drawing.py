@@ -1,8 +1,6 @@
 """An answer on the screen as it grows: Markdown drawn block by block, or the text as it is."""
 
 import sys
-import time
-from collections.abc import Callable
 from typing import Protocol
 
 from markdown_it import MarkdownIt
@@ -12,7 +10,7 @@ from rich.markdown import Markdown
 from rich.segment import Segment
 
 _CONTROL_CHARACTERS = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n"})
-_REDRAWN_EVERY_SECONDS = 0.08
+_DRAWN_PER_SECOND = 12
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 
 
@@ -59,25 +57,22 @@ class Drawn:
     """Markdown: blocks that are complete are printed once; the last one is drawn again as it grows,
     as much of its end as the screen has lines for."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, refresh_per_second=_DRAWN_PER_SECOND, transient=True)
         self._console = console
         self._text = ""
-        self._drawn = -_REDRAWN_EVERY_SECONDS
         self._blocks = 0
 
     def add(self, text: str) -> None:
-        """Draw it, unless that was done a moment ago."""
+        """Let it be drawn."""
         if not self._live.is_started:
             self._live.start()
         self._text += harmless(text)
-        if self._clock() - self._drawn >= _REDRAWN_EVERY_SECONDS:
+        if "\n" in text:
             done, self._text = complete(self._text)
             if done:
                 self._print(done)
-            self._live.update(_Tail(self._text), refresh=True)
-            self._drawn = self._clock()
+        self._live.update(_Tail(self._text))
 
     def end(self) -> None:
         """Print the rest."""

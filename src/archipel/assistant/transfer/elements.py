@@ -28,7 +28,7 @@ def elements(file: BinaryIO, most: int = ELEMENT_BYTES) -> Iterator[Any]:
     Raises:
         NotImportable: the file holds no JSON objects, or ends in the middle of one.
     """
-    first = file.read(_PIECE_BYTES).removeprefix(_BYTE_ORDER_MARK).lstrip()
+    first = _beginning(file)
     if first[:1] not in (b"[", b"{"):
         raise NotImportable("it is not JSON: it begins with neither [ nor {.", "not_json")
     cutter = _Cutter(1 if first[:1] == b"[" else 0, most)
@@ -38,6 +38,14 @@ def elements(file: BinaryIO, most: int = ELEMENT_BYTES) -> Iterator[Any]:
         piece = file.read(_PIECE_BYTES)
     if cutter.depth:
         raise NotImportable("it ends in the middle: download it again.", "cut_off")
+
+
+def _beginning(file: BinaryIO) -> bytes:
+    """The first bytes that are not space, nor the mark that some editors put before them."""
+    found = file.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
+    while not found.lstrip() and (piece := file.read(_PIECE_BYTES)):
+        found = piece
+    return found.lstrip()
 
 
 class _Cutter:

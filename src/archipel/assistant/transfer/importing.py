@@ -47,6 +47,9 @@ class _Sum:
         self.messages += event.get("messages", 0)
         self.left.update(event.get("left", {}))
 
+    def told(self) -> Event:
+        return {**vars(self), "left": dict(self.left)}
+
 
 async def bring(desk: Desk, owner: str, file: BinaryIO, name: str) -> AsyncGenerator[Event]:
     """Import a file for an owner. What happens, as it happens:
@@ -65,7 +68,7 @@ async def bring(desk: Desk, owner: str, file: BinaryIO, name: str) -> AsyncGener
         yield _end(total, 0, error)
         return
     for refused, why in inside.refused:
-        yield {"kind": "file", "file": refused, **asdict(_Sum()), "reason": _reason(why)}
+        yield {"kind": "file", "file": refused, **_Sum().told(), "reason": _reason(why)}
     size, before = sum(part.size for part in inside.parts), 0
     try:
         for part in inside.parts:
@@ -108,7 +111,7 @@ async def _bring_part(desk: Desk, owner: str, part: Part, total: _Sum) -> AsyncG
         own.add(event)
         total.add(event)
         yield event | {"done": place}
-    yield {"kind": "file", "file": part.name, **asdict(own), "reason": _reason(reason)}
+    yield {"kind": "file", "file": part.name, **own.told(), "reason": _reason(reason)}
 
 
 def _found(part: Part, now: float) -> Iterator[tuple[_Found, int]]:
@@ -166,4 +169,4 @@ def _reason(error: NotImportable | DatabaseError | None) -> Event | None:
 
 
 def _end(total: _Sum, others: int, error: NotImportable | DatabaseError | None) -> Event:
-    return {"kind": "end", **asdict(total), "others": others, "reason": _reason(error)}
+    return {"kind": "end", **total.told(), "others": others, "reason": _reason(error)}
