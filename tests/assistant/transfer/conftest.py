@@ -17,7 +17,7 @@ __all__ = ["history", "postgresql", "url"]
 
 
 @pytest.fixture
-def page(history: Database) -> Iterator[httpx.Client]:
+def asking(history: Database) -> Iterator[httpx.Client]:
     """A client of the assistant, as its own page is one."""
     app = create_app(ChatService("http://127.0.0.1:9/v1"), Desk(history, time.time))
     with hosted_in_thread(app) as address:

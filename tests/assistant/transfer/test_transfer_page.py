@@ -2,44 +2,24 @@
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from archipel.assistant.app import create_app
-from archipel.assistant.desk import Desk
-from archipel.assistant.history.opened import open_history
-from archipel.chat import ChatService
+from tests.assistant.conftest import Assistant, Chromium
 from tests.assistant.transfer import exports
 from tests.assistant.transfer.exports import chatgpt, chatgpt_message, zipped
-from tests.serve.scripted import ScriptedService, hosted_in_thread
 
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser, scripted: ScriptedService, tmp_path: Path) -> Iterator[Open]:
-    """Open a page of the assistant; it must make no error."""
-    problems: list[str] = []
-    desk = Desk(open_history(f"sqlite:///{tmp_path / 'assistant.db'}"), time.time)
-    with hosted_in_thread(create_app(ChatService(scripted.url), desk)) as address:
-
-        def open_one(place: str = "transfer", locale: str = "en-US") -> Page:
-            page = browser.new_context(locale=locale, accept_downloads=True).new_page()
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on("console", lambda said: "Policy" in said.text and problems.append(said.text))
-            page.goto(f"{address}/#/{place}")
-            expect(page.locator("body.ready")).to_be_visible()
-            return page
-
-        yield open_one
-        for context in browser.contexts:
-            context.close()
-    assert problems == []
+def open_page(chrome: Chromium, assistant: Assistant) -> Open:
+    """Open the panel."""
+    return lambda locale="en-US": chrome.open(f"{assistant.url}/#/transfer", locale=locale)
 
 
 def choose(page: Page, name: str, data: bytes) -> None:

@@ -23,6 +23,7 @@ from archipel.assistant.transfer.importing import Event, bring
 from archipel.assistant.transfer.values import line
 
 _NAME_CHARACTERS = 200
+_AS_IT_COMES = {"Content-Encoding": "identity"}  # not gathered to be packed
 _FORMS = {"md": "text/markdown; charset=utf-8", "json": "application/json"}
 
 
@@ -58,9 +59,8 @@ class Transfer:
         """All conversations as a zip, as it is written."""
         owner = (await self._who(request)).owner
         stream = history(self._desk, owner)
-        return StreamingResponse(
-            stream, media_type="application/zip", headers=_download("archipel.zip")
-        )
+        headers = _download("archipel.zip") | _AS_IT_COMES
+        return StreamingResponse(stream, media_type="application/zip", headers=headers)
 
     async def bring(self, request: Request) -> Response:
         """The body is a file, `X-File-Name` its name, percent-encoded. The answer says what becomes
@@ -90,7 +90,7 @@ class _Report(StreamingResponse):
     """Events as lines of JSON; `ended` is called when it is sent, or whoever reads it has left."""
 
     def __init__(self, events: AsyncGenerator[Event], ended: Callable[[], None]) -> None:
-        super().__init__(_lines(events), media_type="application/x-ndjson")
+        super().__init__(_lines(events), media_type="application/x-ndjson", headers=_AS_IT_COMES)
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
