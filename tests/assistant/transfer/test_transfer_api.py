@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -54,6 +55,17 @@ def test_what_is_refused(asking: httpx.Client, monkeypatch: pytest.MonkeyPatch) 
     streamed = asking.post("/api/import", content=iter([b" " * 600] * 2))
     assert (streamed.status_code, streamed.json()["error"]["code"]) == (413, "too_large")
     assert lines(asking.post("/api/import", content=b"[]"))[-1]["kind"] == "end"
+
+
+def test_a_file_of_3_gigabytes_is_refused_before_it_is_sent(asking: httpx.Client) -> None:
+    url = asking.base_url
+    head = (
+        f"POST /api/import HTTP/1.1\r\nHost: {url.netloc.decode()}\r\n"
+        f"Origin: {str(url).rstrip('/')}\r\nContent-Length: 3000000000\r\n\r\n"
+    )
+    with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
 def test_one_import_at_a_time_and_one_that_is_left_makes_room(asking: httpx.Client) -> None:

@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.assistant.conftest import Assistant, Chromium
+from tests.assistant.test_page_access import axe
 from tests.assistant.transfer import exports
 from tests.assistant.transfer.exports import chatgpt, chatgpt_message, zipped
 
 Open = Callable[..., Page]
+__all__ = ["axe"]
 
 
 @pytest.fixture
@@ -89,3 +91,12 @@ def test_a_refusal_is_shown(open_page: Open) -> None:
     page.route("**/api/import", lambda route: route.abort())
     choose(page, "c.json", b"[]")
     expect(page.get_by_role("alert")).to_contain_text("The connection broke off")
+
+
+def test_the_panel_breaks_no_rule_of_axe(open_page: Open, axe: str) -> None:
+    page = open_page("fr-FR")
+    choose(page, "c.json", json.dumps([exports.workshop(), {"title": "Odd"}]).encode() + b"[{")
+    expect(page.locator(".report table")).to_have_count(2)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []

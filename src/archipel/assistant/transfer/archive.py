@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import IO
 
 from archipel.assistant.transfer.values import line
 from archipel.errors import NotImportable
@@ -30,7 +30,7 @@ class Part:
 
     name: str
     size: int
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Contents:
     refused: Sequence[tuple[str, NotImportable]] = ()
 
 
-def contents(file: BinaryIO, name: str, most: int = READ_BYTES) -> Contents:
+def contents(file: IO[bytes], name: str, most: int = READ_BYTES) -> Contents:
     """What there is to import.
 
     Raises:
@@ -93,7 +93,7 @@ class _Careful(io.BufferedIOBase):
     """A zip's file; its list of files is read at once, so one that is too long is refused before
     it is in memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -133,12 +133,12 @@ def _why_not(entry: zipfile.ZipInfo) -> NotImportable | None:
     return None
 
 
-def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> BinaryIO:
+def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
     with told():
-        return archive.open(entry)  # type: ignore[return-value] # reads like one; ends at file_size
+        return archive.open(entry)  # which ends where file_size says
 
 
-def _from_start(file: BinaryIO) -> BinaryIO:
+def _from_start(file: IO[bytes]) -> IO[bytes]:
     file.seek(0)
     return file
 

@@ -7,7 +7,7 @@ Each element is parsed apart, so that one that is broken or too large costs only
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from archipel.assistant.transfer.values import line
 from archipel.errors import NotImportable
@@ -21,7 +21,7 @@ _INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)  # up to the end of a st
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def elements(file: BinaryIO, most: int = ELEMENT_BYTES) -> Iterator[Any]:
+def elements(file: IO[bytes], most: int = ELEMENT_BYTES) -> Iterator[Any]:
     """The elements of at most `most` bytes, parsed; a `NotImportable` in the place of one that is
     larger or broken.
 
@@ -40,7 +40,7 @@ def elements(file: BinaryIO, most: int = ELEMENT_BYTES) -> Iterator[Any]:
         raise NotImportable("it ends in the middle: download it again.", "cut_off")
 
 
-def _beginning(file: BinaryIO) -> bytes:
+def _beginning(file: IO[bytes]) -> bytes:
     """The first bytes that are not space, nor the mark that some editors put before them."""
     found = file.read(len(_BYTE_ORDER_MARK)).removeprefix(_BYTE_ORDER_MARK)
     while not found.lstrip() and (piece := file.read(_PIECE_BYTES)):

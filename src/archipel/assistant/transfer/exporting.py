@@ -2,11 +2,13 @@
 read."""
 
 import asyncio
+import io
 import json
 import zipfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import IO, Any, cast
 
 from sqlalchemy import Connection, select
 
@@ -56,10 +58,10 @@ async def history(desk: Desk, owner: str) -> AsyncGenerator[bytes]:
     ids = await desk.reading(lambda connection: _ids(connection, owner))
     out = _Pieces()
     listed: list[dict[str, Any]] = []
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", out), "w", zipfile.ZIP_DEFLATED) as archive:
         for id_ in ids:
             try:
-                one = await desk.reading(lambda connection, id_=id_: export(connection, owner, id_))
+                one = await desk.reading(partial(export, owner=owner, conversation=id_))
             except NotFound:
                 continue
             names = f"conversations/{id_}.json", f"markdown/{one.name}-{id_}.md"
@@ -77,18 +79,18 @@ async def history(desk: Desk, owner: str) -> AsyncGenerator[bytes]:
     yield out.taken()
 
 
-class _Pieces:
+class _Pieces(io.RawIOBase):
     """What a zip is written to: it can't be gone back in, and is taken away as it comes."""
 
     def __init__(self) -> None:
         self._held = bytearray()
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
         self._held += data
         return len(data)
-
-    def flush(self) -> None:
-        """All is written as it comes."""
 
     def taken(self) -> bytes:
         taken = bytes(self._held)

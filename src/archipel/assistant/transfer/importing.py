@@ -5,7 +5,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from archipel.assistant.desk import Desk
 from archipel.assistant.transfer.archive import Part, contents, told
@@ -51,7 +51,7 @@ class _Sum:
         return {**vars(self), "left": dict(self.left)}
 
 
-async def bring(desk: Desk, owner: str, file: BinaryIO, name: str) -> AsyncGenerator[Event]:
+async def bring(desk: Desk, owner: str, file: IO[bytes], name: str) -> AsyncGenerator[Event]:
     """Import a file for an owner. What happens, as it happens:
 
     - {"kind": "conversation", "file", "title", "what": "imported" | "updated" | "there" |

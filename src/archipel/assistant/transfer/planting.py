@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from archipel.assistant.history import folders
 from archipel.assistant.history.tables import conversations, messages
@@ -41,27 +41,29 @@ def plant(connection: Connection, owner: str, tree: Tree) -> Outcome:
         known = _add(connection, id_, tree.messages, {})
         _show(connection, id_, known, tree)
         return Outcome("imported", id_, len(known))
-    before = {name: id_ for id_, name in own.keys(_rows(connection, there.id)).items()}
-    known = _add(connection, there.id, tree.messages, before)
+    id_, changed = there
+    before = {name: row for row, name in own.keys(_rows(connection, id_)).items()}
+    known = _add(connection, id_, tree.messages, before)
     added = len(known) - len(before)
-    if added and there.changed <= tree.changed:  # nothing was said here since
-        _show(connection, there.id, known, tree)
-    return Outcome("updated" if added else "there", there.id, added)
+    if added and changed <= tree.changed:  # nothing was said here since
+        _show(connection, id_, known, tree)
+    return Outcome("updated" if added else "there", id_, added)
 
 
-def _there(connection: Connection, owner: str, tree: Tree) -> Row[Any] | None:
+def _there(connection: Connection, owner: str, tree: Tree) -> tuple[int, float] | None:
+    """The owner's conversation of this source: its id, and when it changed."""
     table = conversations
     columns = select(table.c.id, table.c.changed).where(table.c.owner == owner)
     found = connection.execute(columns.where(table.c.source == tree.source)).one_or_none()
     if found is not None or not tree.source.startswith("archipel:"):
-        return found
+        return None if found is None else (found.id, found.changed)
     born_here = and_(table.c.created == tree.created, table.c.source.is_(None))
     for row in connection.execute(columns.where(born_here)).all():
         its = messages.c.conversation == row.id
         first = select(messages.c.text).where(its).order_by(messages.c.id).limit(1)
         words = connection.execute(first).scalar() or ""
         if own.origin(tree.created, words) == tree.source:
-            return row
+            return row.id, row.changed
     return None
 
 
@@ -75,7 +77,8 @@ def _begun(connection: Connection, owner: str, tree: Tree) -> int:
         "changed": tree.changed,
         "source": tree.source,
     }
-    return int(connection.execute(insert(conversations).values(values)).inserted_primary_key[0])
+    added = insert(conversations).values(values).returning(conversations.c.id)
+    return int(connection.execute(added).scalar_one())
 
 
 def _folder(connection: Connection, owner: str, name: str | None) -> int | None:
@@ -116,8 +119,8 @@ def _add(
             "model": one.draft.model,
             "facts": dict(one.draft.facts),
         }
-        result = connection.execute(insert(messages).values(values))
-        ids[one.key] = result.inserted_primary_key[0]
+        added = insert(messages).values(values).returning(messages.c.id)
+        ids[one.key] = connection.execute(added).scalar_one()
     return ids
 
 

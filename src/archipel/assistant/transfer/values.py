@@ -18,13 +18,12 @@ def text(value: Any) -> str:
     becomes �. Of another type: empty."""
     if not isinstance(value, str):
         return ""
-    if "\0" in value:
-        value = value.replace("\0", "�")
+    found = value.replace("\0", "�")
     try:
-        value.encode()
+        found.encode()
     except UnicodeEncodeError:
-        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return value
+        return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return found
 
 
 def line(value: Any, most: int) -> str:

@@ -30,11 +30,15 @@ function summary(end) {
   return [el("p", {}, `${parts.join(", ")}.`), left && el("p", {}, say("left", { left }))];
 }
 
-/** The messages that could not be taken, by kind. */
+/** The messages that could not be taken, by the words for their kinds. */
 function leftOf(left = {}) {
-  const kinds = Object.entries(left).sort(([, one], [, other]) => other - one);
-  const word = (kind) => (knows(`left_${kind}`) ? say(`left_${kind}`) : kind);
-  return kinds.map(([kind, count]) => `${word(kind)} ${number(count)}`).join(", ");
+  const counts = new Map();
+  for (const [kind, count] of Object.entries(left)) {
+    const word = knows(`left_${kind}`) ? say(`left_${kind}`) : kind;
+    counts.set(word, (counts.get(word) ?? 0) + count);
+  }
+  const sorted = [...counts].sort(([, one], [, other]) => other - one);
+  return sorted.map(([word, count]) => `${word} ${number(count)}`).join(", ");
 }
 
 /** In the page's words where it has them, then in the server's, which name the case. */

@@ -32,11 +32,16 @@ _STATUSES = {"done", "stopped", "failed"}
 
 
 class _Row(Protocol):
-    id: int
-    role: str
-    created: float
-    model: str | None
-    facts: Mapping[str, Any] | None
+    @property
+    def id(self) -> int: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def created(self) -> float: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def facts(self) -> Mapping[str, Any] | None: ...
 
 
 def is_one(element: Mapping[str, Any]) -> bool:
