@@ -26,7 +26,7 @@ def open_page(chrome: Chromium, assistant: Assistant) -> Open:
 
 def choose(page: Page, name: str, data: bytes) -> None:
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-    page.get_by_label("Drop files here").set_input_files(file)
+    page.locator(".drop input").set_input_files(file)
 
 
 def test_an_export_of_chatgpt_becomes_conversations_and_a_report(open_page: Open) -> None:

@@ -87,7 +87,7 @@ def _draft(message: Mapping[str, Any], model: str | None, left: Counter[str]) ->
         left["empty"] += 1
         return None
     role: Role = "user" if author == "user" else "assistant"
-    status: Status = "stopped" if message.get("status") in _UNFINISHED else "done"
+    status: Status = "stopped" if text(message.get("status")) in _UNFINISHED else "done"
     if role == "user":
         return Draft(role=role, text=said)
     model = line(facts.get("model_slug"), _MODEL_CHARACTERS) or model

@@ -28,7 +28,7 @@ FORMAT = "archipel-conversation"
 VERSION = 1
 _FACTS_CHARACTERS = 100_000
 _FACTS_DEPTH = 8
-_STATUSES = {"done", "stopped", "failed"}
+_STATUSES = ("done", "stopped", "failed")
 
 
 class _Row(Protocol):
