@@ -6,7 +6,7 @@ from pathlib import Path
 from archipel.assistant.people import LOCAL
 from archipel.assistant.terminal import attached, listing
 from archipel.assistant.terminal.drawing import Drawing, in_line
-from archipel.assistant.terminal.talk import Talk
+from archipel.assistant.terminal.talk import Talk, told
 from archipel.assistant.transfer.exporting import export
 from archipel.errors import ConfigError
 
@@ -79,8 +79,7 @@ class Commands:
         said = await self._model(model) if model else ""
         if said.startswith("no model"):
             return said
-        await self._talk.again(self._drawing())
-        return said
+        return told(await self._talk.again(self._drawing()))
 
     async def _history(self, words: str) -> str:
         history = self._talk.history

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from archipel.assistant.history.messages import Message
 from archipel.assistant.terminal import attached
 from archipel.assistant.terminal.commands import Commands
 from archipel.assistant.terminal.drawing import Drawing, Drawn, Plain, harmless, in_line
-from archipel.assistant.terminal.talk import Talk
+from archipel.assistant.terminal.talk import Talk, told
 from archipel.errors import ArchipelError
 
 _QUOTES = '"""'
@@ -56,19 +55,6 @@ async def _asked(talk: Talk, commands: Commands, drawing: Callable[[], Drawing],
     question = attached.question(words, commands.blocks)
     commands.blocks.clear()
     return told(await talk.ask(question, drawing()))
-
-
-def told(answer: Message) -> str:
-    """What is known of an answer, in a line. Pure."""
-    parts = [in_line(answer.model or "")]
-    tokens, seconds = answer.facts.get("completion_tokens"), answer.facts.get("seconds")
-    if tokens:
-        parts.append(f"{tokens} tokens")
-        if seconds:
-            parts.append(f"{tokens / seconds:.1f} per second")
-    if left_out := answer.facts.get("left_out"):
-        parts.append(f"without the first {left_out} messages, which did not fit")
-    return ", ".join(parts)
 
 
 def _question() -> str | None:

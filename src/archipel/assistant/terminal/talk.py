@@ -10,7 +10,7 @@ from archipel.assistant.answers import note, without_oldest
 from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft, Message, Status
 from archipel.assistant.people import LOCAL
-from archipel.assistant.terminal.drawing import Drawing
+from archipel.assistant.terminal.drawing import Drawing, in_line
 from archipel.assistant.turns import title, turns
 from archipel.chat import ChatService, ServiceError
 from archipel.database import Database
@@ -159,3 +159,16 @@ class Talk:
                 facts["seconds"] = round(self._clock() - began, 3)
                 pieces.append(delta.text)
                 drawing.add(delta.text)
+
+
+def told(answer: Message) -> str:
+    """What is known of an answer, in a line. Pure."""
+    parts = [in_line(answer.model or "")]
+    tokens, seconds = answer.facts.get("completion_tokens"), answer.facts.get("seconds")
+    if tokens:
+        parts.append(f"{tokens} tokens")
+        if seconds:
+            parts.append(f"{tokens / seconds:.1f} per second")
+    if left_out := answer.facts.get("left_out"):
+        parts.append(f"without the first {left_out} messages, which did not fit")
+    return ", ".join(parts)
