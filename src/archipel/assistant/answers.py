@@ -135,7 +135,7 @@ class Answers:
         stream = self._service.stream_chat(turns, model)
         async with contextlib.aclosing(stream) as deltas:
             async for delta in deltas:
-                _note(growing.facts, delta)
+                note(growing.facts, delta)
                 if not delta.text:
                     continue
                 now = clock()
@@ -161,7 +161,8 @@ def without_oldest(turns: Sequence[Message]) -> list[Message] | None:
     return [*instructions, *others[out:]]
 
 
-def _note(facts: dict[str, Any], delta: Delta) -> None:
+def note(facts: dict[str, Any], delta: Delta) -> None:
+    """Write down what a delta tells of the whole answer."""
     if delta.provider is not None:
         facts["provider"] = delta.provider
     if delta.answer_tokens is not None:

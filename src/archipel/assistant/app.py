@@ -25,6 +25,7 @@ from starlette.types import Message as AsgiMessage
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.transfer import Transfer
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages
@@ -91,6 +92,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
         Route("/api/models", answered(Models(service, who).listed)),
         *Conversations(desk, who, answers).routes(),
         *Turns(desk, who, answers).routes(),
+        *Transfer(desk, who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

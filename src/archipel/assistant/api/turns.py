@@ -3,8 +3,6 @@
 import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from pydantic import Field
@@ -13,17 +11,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from archipel import chat
 from archipel.assistant.answers import Answers, Question
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.people import WhoAsks
+from archipel.assistant.turns import title, turns
 
 _TEXT_CHARACTERS = 1_000_000
 _MODELS = 4  # that answer side by side
-_TITLE_CHARACTERS = 60
 
 
 class _Question(Asked):
@@ -69,7 +66,7 @@ class Turns:
         def act(connection: Connection, now: float) -> dict[str, Any]:
             id_ = asked.conversation
             if id_ is None:
-                id_ = conversations.begin(connection, owner, now, _title(asked.text))
+                id_ = conversations.begin(connection, owner, now, title(asked.text))
             conversations.find(connection, owner, id_)
             draft = Draft(role="user", text=asked.text)
             question = messages.add(connection, id_, asked.parent, draft, now)
@@ -126,7 +123,7 @@ class Turns:
         now: float,
     ) -> dict[str, Any]:
         tree = messages.all_of(connection, owner, conversation)
-        turns = _turns(messages.branch(tree, question.id))
+        given = turns(messages.branch(tree, question.id))
         drafts = [Draft(role="assistant", text="", status="growing", model=one) for one in models]
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
@@ -137,7 +134,7 @@ class Turns:
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,
             "answers": answers,
-            "turns": turns,
+            "turns": given,
         }
 
     def _started(self, begun: dict[str, Any]) -> Response:
@@ -151,22 +148,3 @@ class Turns:
                 "answers": [asdict(answer) for answer in begun["answers"]],
             }
         )
-
-
-def _turns(branch: Sequence[Message]) -> list[chat.Message]:
-    """What the model is given: the branch without empty answers; what one said in several messages
-    on end is one turn, since many models know of turns by turns only. Pure."""
-    spoken = [one for one in branch if one.text]
-    return [
-        chat.Message(role, "\n\n".join(one.text for one in ones))
-        for role, ones in groupby(spoken, attrgetter("role"))
-    ]
-
-
-def _title(text: str) -> str:
-    """The beginning of a question's first line, cut at a word. Pure."""
-    line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    cut = line[:_TITLE_CHARACTERS].rpartition(" ")[0] or line[:_TITLE_CHARACTERS]
-    return f"{cut}…"
