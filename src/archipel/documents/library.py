@@ -1,0 +1,276 @@
+"""A library: one SQLite file with documents, their blocks, and the index to search them.
+
+Python's own `sqlite3`, not `archipel.database`: full-text search is SQLite's own, and the file can
+be made again from the documents, so another version of it is refused and no migration is needed.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from archipel.documents.blocks import Anchor, Block, Document
+from archipel.documents.chunks import cut_into_chunks, searched_text
+from archipel.documents.words import folded_words, stems
+from archipel.errors import ConfigError, DatabaseError
+
+_VERSION = 1
+_BUSY_SECONDS = 10
+_SCHEMA = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    added TEXT NOT NULL,
+    title TEXT NOT NULL,
+    language TEXT NOT NULL,
+    unread TEXT NOT NULL,
+    UNIQUE (owner, collection, name)
+);
+CREATE TABLE blocks (
+    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    anchor TEXT NOT NULL,
+    headings TEXT NOT NULL,
+    PRIMARY KEY (document, place)
+) WITHOUT ROWID;
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,
+    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    pieces TEXT NOT NULL
+);
+CREATE INDEX chunks_of_document ON chunks (document, place);
+CREATE VIRTUAL TABLE chunk_words USING fts5 (
+    words, stems, tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TABLE vectors (
+    chunk INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,
+    model TEXT NOT NULL,
+    dimension INTEGER NOT NULL,
+    vector BLOB NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Documents of one owner: those of a collection, or all with None. Who may see which scope is
+    the caller's to say; every question and order is held to the scopes it comes with."""
+
+    owner: str
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Under what a document stands in the library; one document has it."""
+
+    owner: str
+    collection: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that the library holds."""
+
+    id: int
+    place: Place
+    digest: str
+    added: datetime
+    title: str
+    language: str
+    unread: int
+
+
+class Library:
+    """One library. Each call opens the file for itself, so threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file at `path`, or make it.
+
+        Raises:
+            ConfigError: the file can't be made.
+            DatabaseError: it is no library, or of another version of this program.
+        """
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600)  # what SQLite adds beside it gets the same mode
+        except OSError as error:
+            raise ConfigError(f"can't make {path}: {error.strerror}. Check the path.") from error
+        with self.connected(writes=True) as connection:
+            self._make_or_check(connection)
+
+    @contextlib.contextmanager
+    def connected(self, *, writes: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction of its own: all that the block writes, or nothing.
+
+        Raises:
+            DatabaseError: an order failed; nothing was written.
+        """
+        try:
+            connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+            with contextlib.closing(connection):
+                for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+                    connection.execute(f"PRAGMA {pragma}")
+                connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+                with connection:
+                    yield connection
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"the library {self._path} failed: {error}. If it is damaged, delete it and add "
+                "the documents again."
+            ) from error
+
+    def digest(self, place: Place) -> str | None:
+        """The digest of the bytes that the document in this place was read from, or None."""
+        with self.connected() as connection:
+            row = connection.execute(
+                "SELECT digest FROM documents WHERE (owner, collection, name) = (?, ?, ?)",
+                _key(place),
+            ).fetchone()
+        return row[0] if row else None
+
+    def add(self, place: Place, digest: str, document: Document, added: datetime) -> int:
+        """Put a document in; one that was in its place goes. Returns its id.
+
+        Raises:
+            DatabaseError: it can't be written; the library is as it was.
+        """
+        with self.connected(writes=True) as connection:
+            _remove(connection, place)
+            unread = json.dumps([unread.to_json() for unread in document.unread])
+            found = (digest, added.isoformat(), document.title, document.language, unread)
+            connection.execute(
+                "INSERT INTO documents (owner, collection, name, digest, added, title, language,"
+                " unread) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_key(place), *found),
+            )
+            number = _last_id(connection)
+            connection.executemany(
+                "INSERT INTO blocks VALUES (?, ?, ?, ?, ?)",
+                (
+                    (number, row, block.text, _json(block.anchor.to_json()), _json(block.headings))
+                    for row, block in enumerate(document.blocks)
+                ),
+            )
+            _index(connection, number, document)
+        return number
+
+    def remove(self, place: Place) -> bool:
+        """Take a document out; whether it was there."""
+        with self.connected(writes=True) as connection:
+            return _remove(connection, place)
+
+    def documents(self, scopes: Sequence[Scope]) -> list[Held]:
+        """What the library holds within the scopes, by name."""
+        with self.connected() as connection:
+            rows = connection.execute(
+                "SELECT id, owner, collection, name, digest, added, title, language,"
+                f" json_array_length(unread) FROM documents WHERE {WITHIN} ORDER BY name, id",
+                {"scopes": scopes_json(scopes)},
+            ).fetchall()
+        return [
+            Held(row[0], Place(*row[1:4]), row[4], datetime.fromisoformat(row[5]), *row[6:])
+            for row in rows
+        ]
+
+    def blocks(
+        self, scopes: Sequence[Scope], document: int, first: int, last: int
+    ) -> list[tuple[int, Block]]:
+        """The blocks of a document at places `first` to `last`, both from 0 and included, if it is
+        within the scopes; each with its place."""
+        with self.connected() as connection:
+            rows = connection.execute(
+                "SELECT place, text, anchor, blocks.headings FROM blocks"
+                " JOIN documents ON documents.id = blocks.document"
+                f" WHERE document = :document AND place BETWEEN :first AND :last AND {WITHIN}"
+                " ORDER BY place",
+                {
+                    "scopes": scopes_json(scopes),
+                    "document": document,
+                    "first": first,
+                    "last": last,
+                },
+            ).fetchall()
+        return [(row[0], _block(row[1:])) for row in rows]
+
+    def _make_or_check(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not tables:
+            for statement in _SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        elif version != _VERSION:
+            raise DatabaseError(
+                f"the library {self._path} has version {version}; this program reads {_VERSION}:"
+                " delete the file and add the documents again."
+            )
+
+
+WITHIN = """EXISTS (
+    SELECT 1 FROM json_each(:scopes) AS scope
+    WHERE json_extract(scope.value, '$[0]') = documents.owner
+    AND coalesce(json_extract(scope.value, '$[1]'), documents.collection) = documents.collection
+)"""
+
+
+def scopes_json(scopes: Sequence[Scope]) -> str:
+    """The value of `:scopes` in `WITHIN`, the condition that holds a query to the scopes."""
+    return _json([[scope.owner, scope.collection] for scope in scopes])
+
+
+def _index(connection: sqlite3.Connection, document: int, read: Document) -> None:
+    """The chunks of a document, and the words that they are found by."""
+    for place, pieces in enumerate(cut_into_chunks(read.blocks)):
+        connection.execute(
+            "INSERT INTO chunks (document, place, pieces) VALUES (?, ?, ?)",
+            (document, place, _json([[piece.block, piece.start, piece.end] for piece in pieces])),
+        )
+        headings = (heading for piece in pieces for heading in read.blocks[piece.block].headings)
+        texts = [read.blocks[piece.block].text[piece.start : piece.end] for piece in pieces]
+        words = folded_words(searched_text(read.title, headings, texts))
+        connection.execute(
+            "INSERT INTO chunk_words (rowid, words, stems) VALUES (?, ?, ?)",
+            (_last_id(connection), " ".join(words), " ".join(stems(words))),
+        )
+
+
+def _remove(connection: sqlite3.Connection, place: Place) -> bool:
+    row = connection.execute(
+        "SELECT id FROM documents WHERE (owner, collection, name) = (?, ?, ?)",
+        _key(place),
+    ).fetchone()
+    if row is None:
+        return False
+    connection.execute(
+        "DELETE FROM chunk_words WHERE rowid IN (SELECT id FROM chunks WHERE document = ?)", row
+    )
+    connection.execute("DELETE FROM documents WHERE id = ?", row)
+    return True
+
+
+def _key(place: Place) -> tuple[str, str, str]:
+    return place.owner, place.collection, place.name
+
+
+def _last_id(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+
+def _block(row: Sequence[str]) -> Block:
+    text, anchor, headings = row
+    return Block(text, Anchor.from_json(json.loads(anchor)), tuple(json.loads(headings)))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
