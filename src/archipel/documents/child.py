@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from archipel.documents.blocks import Limits
-from archipel.documents.collector import Collector, too_costly
+from archipel.documents.collector import Collector, too_costly, too_large
 from archipel.documents.formats.inside import read_inside
 from archipel.documents.language import guess_language
 from archipel.documents.pages import PlaceOnPage
@@ -30,7 +30,7 @@ def main() -> None:
     limits = Limits(**order["limits"])
     _limit(limits)
     try:
-        data = Path(order["path"]).read_bytes()
+        data = _bytes(order, limits)
         lines = _draw(order, data) if "place" in order else _read(order["name"], data, limits)
     except ArchipelError as error:
         lines = [{"error": type(error).__name__, "message": str(error)}]
@@ -56,6 +56,14 @@ def _limit(limits: Limits) -> None:
         hard = resource.getrlimit(kind)[1]
         allowed = last if hard == resource.RLIM_INFINITY else min(last, hard)
         resource.setrlimit(kind, (min(value, allowed), allowed))
+
+
+def _bytes(order: dict[str, Any], limits: Limits) -> bytes:
+    with Path(order["path"]).open("rb") as file:
+        data = file.read(limits.input_bytes + 1)
+    if len(data) > limits.input_bytes:  # it grew since it was measured, or is no file
+        raise too_large(order["name"], f"{limits.input_bytes:,} bytes")
+    return data
 
 
 def _read(name: str, data: bytes, limits: Limits) -> list[dict[str, Any]]:

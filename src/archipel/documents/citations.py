@@ -200,10 +200,16 @@ def _with_quote(answer: str, mark: _Claim, floor: int, source: _Source) -> _Clai
     beginnings = list(_beginnings(before, end))
     for start in reversed(beginnings):
         if citations := _verified(before[start:end], mark.numbers, source):
-            return replace(mark, quote=(start, end), citations=citations)
+            return replace(mark, quote=_trimmed(before, start, end), citations=citations)
     if beginnings and beginnings[0] > floor:
-        return replace(mark, quote=(beginnings[0], end))
+        return replace(mark, quote=_trimmed(before, beginnings[0], end))
     return mark
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The range without the blanks inside its ends: French quotation marks have some."""
+    words = text[start:end]
+    return start + len(words) - len(words.lstrip()), start + len(words.rstrip())
 
 
 def _beginnings(before: str, end: int) -> Iterator[int]:
