@@ -154,7 +154,7 @@ def _stands(citation: Citation, sources: dict[str, str]) -> bool:
 def _answers(
     library: Library, questions: Sequence[Question], found: Sequence[Sequence[Passage]]
 ) -> dict[str, float]:
-    """The answer without a model: is it given when the document is there, and not when it is not?"""
+    """Answers without a model: given when the document is there, and not when it is not?"""
     given, holding, silent = [], [], []
     for question, passages in zip(questions, found, strict=True):
         rarities = word_rarities(library, question.question)

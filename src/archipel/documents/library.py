@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from archipel.documents.blocks import Anchor, Block, Document
+from archipel.documents.blocks import Anchor, Block, Document, Unread
 from archipel.documents.chunks import cut_into_chunks, searched_text
 from archipel.documents.words import folded_words, stems
 from archipel.errors import ConfigError, DatabaseError
@@ -87,7 +87,7 @@ class Held:
     added: datetime
     title: str
     language: str
-    unread: int
+    unread: tuple[Unread, ...]
 
 
 class Library:
@@ -175,11 +175,18 @@ class Library:
         with self.connected() as connection:
             rows = connection.execute(
                 "SELECT id, owner, collection, name, digest, added, title, language,"
-                f" json_array_length(unread) FROM documents WHERE {WITHIN} ORDER BY name, id",
+                f" unread FROM documents WHERE {WITHIN} ORDER BY name, id",
                 {"scopes": scopes_json(scopes)},
             ).fetchall()
         return [
-            Held(row[0], Place(*row[1:4]), row[4], datetime.fromisoformat(row[5]), *row[6:])
+            Held(
+                row[0],
+                Place(*row[1:4]),
+                row[4],
+                datetime.fromisoformat(row[5]),
+                *row[6:8],
+                tuple(map(Unread.from_json, json.loads(row[8]))),
+            )
             for row in rows
         ]
 

@@ -93,6 +93,8 @@ async def _answers(
     try:
         async with asyncio.timeout(limits.wall_seconds):
             yield _lines(process, order)
+    except (ValueError, KeyError, TypeError) as error:  # no process of ours writes such lines
+        raise _broken(order, process.returncode or 0) from error
     except TimeoutError as error:
         raise too_costly(order["name"], f"{limits.wall_seconds} seconds") from error
     finally:

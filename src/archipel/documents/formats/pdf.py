@@ -56,7 +56,7 @@ def read_pdf(data: bytes, out: Collector) -> None:
         for place, paragraph in enumerate(page, 1):
             anchor = Anchor(page=number, box=_rounded(paragraph.box), paragraph=place)
             _add(paragraph, anchor, usual, out)
-    out.title = title or out.title
+    out.title = out.title or title
 
 
 def _page(document: pypdfium2.PdfDocument, number: int) -> list[Paragraph]:

@@ -23,7 +23,6 @@ def read_pptx(data: bytes, out: Collector) -> None:
     """
     check_package(out.name, data, out.limits)
     presentation = Presentation(BytesIO(data))
-    out.title = (presentation.core_properties.title or "").strip()
     for number, slide in enumerate(presentation.slides, 1):
         out.count("slides", out.limits.pages)
         out.under(1, "")
@@ -36,6 +35,7 @@ def read_pptx(data: bytes, out: Collector) -> None:
         if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
             notes = slide.notes_slide.notes_text_frame.text
             out.add(notes, Anchor(slide=number, shape=_NOTES))
+    out.title = out.title or (presentation.core_properties.title or "").strip()
 
 
 def _flat(shapes: Iterable[Any]) -> Iterator[Any]:

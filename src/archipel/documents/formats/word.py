@@ -27,7 +27,6 @@ def read_docx(data: bytes, out: Collector) -> None:
     """
     check_package(out.name, data, out.limits)
     document = open_docx(BytesIO(data))
-    out.title = (document.core_properties.title or "").strip()
     number = 0
     for item in document.iter_inner_content():
         if isinstance(item, Paragraph):
@@ -39,6 +38,7 @@ def read_docx(data: bytes, out: Collector) -> None:
     for note in _notes(document):
         number += 1
         out.add(note, Anchor(paragraph=number))
+    out.title = out.title or (document.core_properties.title or "").strip()
 
 
 def _add_paragraph(paragraph: Paragraph, number: int, out: Collector) -> None:
