@@ -22,7 +22,7 @@ from archipel.documents.library import Library, Place, Scope
 from archipel.documents.normal import normal
 from archipel.documents.passages import Passage
 from archipel.documents.search import search
-from archipel.documents.support import supporting_sentences, word_rarities
+from archipel.documents.support import asked_of, supporting_sentences
 
 CORPUS = Path(__file__).parents[1] / "tests/documents/corpus"
 _SCOPES = [Scope("bench")]
@@ -157,13 +157,13 @@ def _answers(
     """Answers without a model: given when the document is there, and not when it is not?"""
     given, holding, silent = [], [], []
     for question, passages in zip(questions, found, strict=True):
-        rarities = word_rarities(library, question.question)
+        asked = asked_of(library, question.question)
         others = [one for one in passages if one.place.name != f"{question.document}.md"]
-        sentences = supporting_sentences(question.question, passages[:3], rarities)
+        sentences = supporting_sentences(asked, passages[:3])
         words = [_plain(one.citation.quote) for one in sentences]
         given.append(bool(sentences))
         holding.append(any(_plain(question.quote) in one for one in words))
-        silent.append(not supporting_sentences(question.question, others[:3], rarities))
+        silent.append(not supporting_sentences(asked, others[:3]))
     return {
         "answered_share": _share(given),
         "answer_has_quote_share": _share(holding),

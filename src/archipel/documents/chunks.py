@@ -47,9 +47,11 @@ def cut_into_chunks(blocks: Sequence[Block]) -> list[tuple[Piece, ...]]:
 
 
 def searched_text(title: str, headings: Iterable[str], texts: Sequence[str]) -> str:
-    """What a chunk is found by: its document's title, the headings above its blocks, their text."""
-    above = [text for text in dict.fromkeys([title, *headings]) if text not in texts]
-    return "\n".join([*above, *texts])
+    """What a chunk is found by: the document's title and the headings above its blocks, which say
+    best what it is on and count double, and its text."""
+    above = list(dict.fromkeys([title, *headings]))
+    below = [text for text in texts if text not in above]
+    return "\n".join([*above, *above, *below])
 
 
 def _overlap(chunk: list[_Sized], room: int) -> list[_Sized]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from archipel.documents.blocks import Anchor, Block, Document, Unread
 from archipel.documents.chunks import cut_into_chunks, searched_text
-from archipel.documents.words import folded_words, stems
+from archipel.documents.concepts import chunk_words
 from archipel.errors import ConfigError, DatabaseError
 
 _VERSION = 1
@@ -50,6 +50,7 @@ CREATE INDEX chunks_of_document ON chunks (document, place);
 CREATE VIRTUAL TABLE chunk_words USING fts5 (
     words, stems, tokenize = 'unicode61 remove_diacritics 2'
 );
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (chunk_words, row);
 CREATE TABLE vectors (
     chunk INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,
     model TEXT NOT NULL,
@@ -245,10 +246,10 @@ def _index(connection: sqlite3.Connection, document: int, read: Document) -> Non
         )
         headings = (heading for piece in pieces for heading in read.blocks[piece.block].headings)
         texts = [read.blocks[piece.block].text[piece.start : piece.end] for piece in pieces]
-        words = folded_words(searched_text(read.title, headings, texts))
+        found_by = chunk_words(searched_text(read.title, headings, texts))
         connection.execute(
             "INSERT INTO chunk_words (rowid, words, stems) VALUES (?, ?, ?)",
-            (_last_id(connection), " ".join(words), " ".join(stems(words))),
+            (_last_id(connection), found_by.words, found_by.stems),
         )
 
 

@@ -4,18 +4,16 @@ Any text is a question: nothing in it is taken for syntax.
 """
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 
+from archipel.documents.concepts import ChunkWords, Concept, Rarities, concepts_of, fit
 from archipel.documents.embedding import Embedder, Vectors, nearest, question_vector
 from archipel.documents.library import WITHIN, Library, Scope, scopes_json
 from archipel.documents.passages import Passage, load_passages
-from archipel.documents.words import stems, telling_words
 
-_QUESTION_CHARACTERS = 4_000
-_QUESTION_WORDS = 48
-_WORD_WEIGHT, _STEM_WEIGHT = 1.0, 1.0
-_CANDIDATES = 50
+_CANDIDATES = 200
 _FUSION = 60  # the constant of reciprocal rank fusion, as in its paper (Cormack 2009)
 
 
@@ -53,29 +51,45 @@ def _search(
 
 
 def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Scope]) -> list[int]:
-    """The ids of the chunks that share words or stems with the question, best first."""
-    asked = full_text_query(question)
-    if not asked:
+    """The ids of the chunks that fit the question's concepts, best first: FTS5 finds those that
+    have most of its terms, and `concepts.fit` ranks them."""
+    concepts = concepts_of(question)
+    if not concepts:
         return []
     rows = connection.execute(
-        "SELECT chunk_words.rowid FROM chunk_words JOIN chunks ON chunks.id = chunk_words.rowid"
+        "SELECT chunk_words.rowid, words, stems FROM chunk_words"
+        " JOIN chunks ON chunks.id = chunk_words.rowid"
         " JOIN documents ON documents.id = chunks.document"
         f" WHERE chunk_words MATCH :asked AND {WITHIN}"
-        f" ORDER BY bm25(chunk_words, {_WORD_WEIGHT}, {_STEM_WEIGHT}), chunk_words.rowid"
-        f" LIMIT {_CANDIDATES}",
-        {"asked": asked, "scopes": scopes_json(scopes)},
+        f" ORDER BY bm25(chunk_words), chunk_words.rowid LIMIT {_CANDIDATES}",
+        {"asked": full_text_query(concepts), "scopes": scopes_json(scopes)},
     ).fetchall()
-    return [row[0] for row in rows]
+    rarities = rarities_of(connection, concepts)
+    fits = {row[0]: fit(concepts, rarities, ChunkWords(row[1], row[2])) for row in rows}
+    return sorted(fits, key=lambda chunk: (-fits[chunk], chunk))
 
 
-def full_text_query(question: str) -> str:
-    """What FTS5 is asked: any of the telling words or of their stems, each quoted; "" for none."""
-    words = telling_words(question[:_QUESTION_CHARACTERS])[:_QUESTION_WORDS]
-    if not words:
-        return ""
-    any_word = " OR ".join(f'"{word}"' for word in words)
-    any_stem = " OR ".join(f'"{stem}"' for stem in dict.fromkeys(stems(words)))
-    return f"words : ({any_word}) OR stems : ({any_stem})"
+def full_text_query(concepts: Sequence[Concept]) -> str:
+    """What FTS5 is asked: any term of any concept, each quoted."""
+    words = dict.fromkeys(term for concept in concepts for term in concept.words)
+    stems = dict.fromkeys(term for concept in concepts for term in concept.stems)
+    asked = []
+    for column, terms in (("words", words), ("stems", stems)):
+        if terms:
+            any_term = " OR ".join(f'"{term}"' for term in terms)
+            asked.append(f"{column} : ({any_term})")
+    return " OR ".join(asked)
+
+
+def rarities_of(connection: sqlite3.Connection, concepts: Sequence[Concept]) -> Rarities:
+    """In how many chunks of the library each term of the concepts is, phrases left out."""
+    total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+    terms = {term for concept in concepts for term in (*concept.stems, *concept.words)}
+    having = connection.execute(
+        "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))",
+        (json.dumps(sorted(terms)),),
+    ).fetchall()
+    return Rarities(total, dict(having))
 
 
 def fused(rankings: Sequence[Sequence[int]]) -> list[int]:

@@ -1,6 +1,7 @@
 """Words as the index knows them: without case or accents, and as French and English stems.
 
-Accents go before stemming, on both sides, so that "reunions" finds "réunion".
+Accents go before stemming, on both sides, so that "reunions" finds "réunion". A stem is marked with
+its language, f or e: the French "main" is a hand, and no "main" entrance.
 """
 
 import functools
@@ -10,23 +11,36 @@ from collections.abc import Iterable
 
 import snowballstemmer
 
+LANGUAGES = ("fr", "en")
+_MARKS = {"fr": ("f", "french"), "en": ("e", "english")}
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST = 40  # letters: what is longer is no word that anybody asks for
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
 _FRENCH = """
-    le la les l un une des du de d et ou en au aux a dans par pour sur avec sans sous vers chez que
-    qui quoi qu dont ou ce c cet cette ces ca cela est sont etre etait ete sera ont ai as avoir fait
-    faire il elle ils elles je j tu nous vous on me m te t se s lui leur leurs mon ma mes ton ta tes
-    son sa ses notre nos votre vos ne n pas plus si y quel quelle quels quelles comment quand
-    combien pourquoi est lequel laquelle doit peut faut
+    le la les l un une des du de d et ou en au aux a dans par pour sur avec sans sous vers chez
+    entre que qui quoi qu dont ce c cet cette ces ca cela ci y il elle ils elles je j tu nous
+    vous on me m te t se s lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos
+    ne n pas plus si quel quelle quels quelles comment quand combien pourquoi est lequel
+    laquelle suis es sommes etes sont etais etait etions etaient fut furent sera seront serait
+    seraient etre ete ai as avons avez ont avais avait avaient aura auront aurait avoir eu ayant
+    puis peux peut pouvons pouvez peuvent pouvait pourra pourrait dois doit devons devez doivent
+    devrait faut veux veut voulez veulent voudrait fais fait font faire faites vais va vont
+    allez aller alors ainsi aussi donc lors lorsque jusque jusqu tant plutot tres trop encore
+    deja jamais toujours meme memes autre autres tout tous toute toutes chaque quelque quelques
+    certain certains apres depuis pendant contre selon afin existe aimerais savoir passe suite
+    cas
 """
 _ENGLISH = """
-    the a an of and or to in on at by for with without from into as is are was were be been being do
-    does did has have had having it its this that these those he she they we you i me my our your
-    his her their them us what which who whom whose when where why how many much can could should
-    would will shall may must not no if than then there any some s t
+    the a an of and or to in on at by for with without from into as is are was were be been
+    being am do does did has have had having it its this that these those he she they we you i
+    me my our your his her their them us what which who whom whose when where why how many much
+    can could should would will shall may might must no not if than then there any some s t m
+    get gets got getting go goes going went come comes about again also only just very too still
+    even ever never always each every other another same such own up down out off until while
+    because since both between through against during under over after before put make makes
+    made take takes took like want wants know tell see
 """
-SMALL_WORDS = frozenset(_FRENCH.split()) | frozenset(_ENGLISH.split())
+_SMALL_WORDS = frozenset(_FRENCH.split()) | frozenset(_ENGLISH.split())
 
 
 def folded_words(text: str) -> list[str]:
@@ -36,22 +50,27 @@ def folded_words(text: str) -> list[str]:
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
 
 
-def stems(words: Iterable[str]) -> list[str]:
-    """The French and the English stem of each word; one where both are the same."""
-    return [stem for word in words for stem in _stems(word)]
+def languages_of(guess: str) -> tuple[str, ...]:
+    """The languages to take a text's stems in: the one that was guessed, or both."""
+    return (guess,) if guess in LANGUAGES else LANGUAGES
 
 
-def telling_words(question: str) -> list[str]:
-    """A question's words without the small ones, each once; all of them if only small ones are."""
-    words = list(dict.fromkeys(folded_words(question)))
-    return [word for word in words if word not in SMALL_WORDS] or words
+def stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
+    """The marked stems of folded words in their order, in each of the languages."""
+    return [stem(language, word) for word in words for language in languages]
+
+
+def is_small(word: str) -> bool:
+    """Whether a folded word says little about what a text is on."""
+    return word in _SMALL_WORDS
 
 
 @functools.cache
-def _stemmers() -> tuple[snowballstemmer.stemmer, snowballstemmer.stemmer]:
-    return snowballstemmer.stemmer("french"), snowballstemmer.stemmer("english")
+def _stemmers() -> dict[str, snowballstemmer.stemmer]:
+    return {language: snowballstemmer.stemmer(name) for language, (_, name) in _MARKS.items()}
 
 
 @functools.lru_cache(maxsize=100_000)
-def _stems(word: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.stemWord(word) for one in _stemmers()))
+def stem(language: str, word: str) -> str:
+    """The marked stem of a folded word in "fr" or "en"."""
+    return f"{_MARKS[language][0]}{_stemmers()[language].stemWord(word)}"

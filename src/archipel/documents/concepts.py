@@ -1,0 +1,134 @@
+"""A question as concepts: each telling word with its stems and what means much the same, weighed.
+
+Pure: the index says how rare terms are and which words chunks have; how well they fit is computed
+here.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from archipel.documents.language import guess_language
+from archipel.documents.thesaurus import phrases, related_terms
+from archipel.documents.words import folded_words, is_small, languages_of, stem, stems
+
+_MOST_CONCEPTS = 32
+_QUESTION_CHARACTERS = 4_000
+_SAME_STEM, _SAME_WORD, _RELATED = 1.0, 0.6, 0.8  # the word in another language's text is a name
+_SATURATION, _LENGTH_SHARE = 0.9, 0.5  # BM25's k1 and b
+_USUAL_WORDS = 150  # in a chunk with its headings
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """What one word of a question asks for: terms, each with a weight up to 1.
+
+    `stems` are marked stems, `words` folded words and phrases.
+    """
+
+    stems: Mapping[str, float]
+    words: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rarities:
+    """How many chunks a library has, and how many of them have each term."""
+
+    chunks: int
+    having: Mapping[str, int]
+
+    def of(self, concept: Concept) -> float:
+        """The logarithm of all chunks by those that have a term of the concept, as many as there
+        would be if no two terms sought each other's company."""
+        lacking = 1.0
+        for term in (*concept.stems, *concept.words):
+            lacking *= 1 - min(self.having.get(term, 0) / max(self.chunks, 1), 1.0)
+        having = self.chunks * (1 - lacking)
+        return math.log(1 + (self.chunks - having + 0.5) / (having + 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWords:
+    """A chunk's folded words and its marked stems, blanks between them."""
+
+    words: str
+    stems: str
+
+
+def chunk_words(text: str) -> ChunkWords:
+    """The words and stems of a text, the stems in its language, or in both if it is another."""
+    words = folded_words(text)
+    return ChunkWords(" ".join(words), " ".join(stems(words, languages_of(guess_language(text)))))
+
+
+def concepts_of(question: str) -> list[Concept]:
+    """The concepts of a question, each once, without small words unless there are no others."""
+    question = question[:_QUESTION_CHARACTERS]
+    languages = languages_of(guess_language(question))
+    terms = _terms(folded_words(question))
+    telling = [term for term in terms if not is_small(term)] or terms
+    return [_concept(term, languages) for term in telling[:_MOST_CONCEPTS]]
+
+
+def fit(concepts: Sequence[Concept], rarities: Rarities, chunk: ChunkWords) -> float:
+    """How well a chunk answers to the concepts: BM25, where a concept counts by its best term."""
+    counts = _Counts(chunk)
+    length = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counts.length / _USUAL_WORDS)
+    whole = 0.0
+    for concept in concepts:
+        held = (weight * count / (count + length) for weight, count in counts.of(concept))
+        whole += rarities.of(concept) * max(held, default=0.0)
+    return whole
+
+
+def share_held(concepts: Sequence[Concept], rarities: Rarities, chunk: ChunkWords) -> float:
+    """The share of the concepts that a text has, each by its rarity and its best term; 0 to 1."""
+    counts = _Counts(chunk)
+    held = whole = 0.0
+    for concept in concepts:
+        rarity = rarities.of(concept)
+        held += rarity * max((weight for weight, _ in counts.of(concept)), default=0.0)
+        whole += rarity
+    return held / whole if whole else 0.0
+
+
+class _Counts:
+    """How often a chunk has which terms."""
+
+    def __init__(self, chunk: ChunkWords) -> None:
+        self._words = Counter(chunk.words.split())
+        self._stems = Counter(chunk.stems.split())
+        self._text = f" {chunk.words} "
+        self.length = self._words.total()
+
+    def of(self, concept: Concept) -> Iterator[tuple[float, int]]:
+        """The weight and the count of each term of the concept that the chunk has."""
+        for term, weight in concept.stems.items():
+            if count := self._stems[term]:
+                yield weight, count
+        for term, weight in concept.words.items():
+            if count := self._text.count(f" {term} ") if " " in term else self._words[term]:
+                yield weight, count
+
+
+def _terms(words: Sequence[str]) -> list[str]:
+    """Words, and instead of them the longest phrases that the thesaurus has; each once."""
+    terms: list[str] = []
+    place = 0
+    while place < len(words):
+        lengths = (n for n in (4, 3, 2) if " ".join(words[place : place + n]) in phrases())
+        length = next(lengths, 1)
+        terms.append(" ".join(words[place : place + length]))
+        place += length
+    return list(dict.fromkeys(terms))
+
+
+def _concept(term: str, languages: Sequence[str]) -> Concept:
+    is_phrase = " " in term
+    own = {} if is_phrase else {stem(language, term): _SAME_STEM for language in languages}
+    words = {term: _SAME_STEM if is_phrase else _SAME_WORD}
+    for known in [term] if is_phrase else list(own):
+        for related in related_terms(known):
+            (words if " " in related else own).setdefault(related, _RELATED)
+    return Concept(own, words)
