@@ -6,6 +6,7 @@ its place.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from archipel.documents.blocks import Block
 from archipel.documents.sentences import sentences
@@ -46,12 +47,19 @@ def cut_into_chunks(blocks: Sequence[Block]) -> list[tuple[Piece, ...]]:
     return chunks
 
 
-def searched_text(title: str, headings: Iterable[str], texts: Sequence[str]) -> str:
-    """What a chunk is found by: the document's title and the headings above its blocks, which say
-    best what it is on and count double, and its text."""
-    above = list(dict.fromkeys([title, *headings]))
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a chunk is found by: its text, and above it what says best what it is on."""
+
+    above: str
+    below: str
+
+
+def searched(name: str, title: str, headings: Iterable[str], texts: Sequence[str]) -> Searched:
+    """Above a chunk stand its document's name without suffix, title, and headings; each once."""
+    above = list(dict.fromkeys([PurePath(name).stem, title, *headings]))
     below = [text for text in texts if text not in above]
-    return "\n".join([*above, *above, *below])
+    return Searched("\n".join(above), "\n".join(below))
 
 
 def _overlap(chunk: list[_Sized], room: int) -> list[_Sized]:

@@ -9,14 +9,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from archipel.documents.chunks import Searched
 from archipel.documents.language import guess_language
 from archipel.documents.thesaurus import phrases, related_terms
-from archipel.documents.words import folded_words, is_small, languages_of, stem, stems
+from archipel.documents.words import (
+    folded_words,
+    is_small,
+    language_of,
+    languages_of,
+    marked_stems,
+    stem,
+)
 
 _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
-_SAME_STEM, _SAME_WORD, _RELATED = 1.0, 0.6, 0.8  # the word in another language's text is a name
-_SATURATION, _LENGTH_SHARE = 0.9, 0.5  # BM25's k1 and b
+_OWN, _TRANSLATED = 1.0, 0.7  # terms in the question's language, and in the other one
+_SAME_WORD = 0.6  # where the stem is not the same: a name, in a text of the other language
+_SATURATION, _LENGTH_SHARE = 1.2, 0.5  # BM25's k1 and b
+_RARITY_POWER = 0.8  # what is rare in a small library is not always what was asked for
 _USUAL_WORDS = 150  # in a chunk with its headings
 
 
@@ -45,7 +55,7 @@ class Rarities:
         for term in (*concept.stems, *concept.words):
             lacking *= 1 - min(self.having.get(term, 0) / max(self.chunks, 1), 1.0)
         having = self.chunks * (1 - lacking)
-        return math.log(1 + (self.chunks - having + 0.5) / (having + 0.5))
+        return math.log(1 + (self.chunks - having + 0.5) / (having + 0.5)) ** _RARITY_POWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,12 @@ class ChunkWords:
     stems: str
 
 
-def chunk_words(text: str) -> ChunkWords:
-    """The words and stems of a text, the stems in its language, or in both if it is another."""
-    words = folded_words(text)
-    return ChunkWords(" ".join(words), " ".join(stems(words, languages_of(guess_language(text)))))
+def chunk_words(chunk: Searched) -> ChunkWords:
+    """A chunk's words and stems, what is above it counted double; the stems in its language, or in
+    both if it is another."""
+    words = folded_words(f"{chunk.above}\n{chunk.above}\n{chunk.below}")
+    languages = languages_of(guess_language(f"{chunk.above}\n{chunk.below}"))
+    return ChunkWords(" ".join(words), " ".join(marked_stems(words, languages)))
 
 
 def concepts_of(question: str) -> list[Concept]:
@@ -126,9 +138,13 @@ def _terms(words: Sequence[str]) -> list[str]:
 
 def _concept(term: str, languages: Sequence[str]) -> Concept:
     is_phrase = " " in term
-    own = {} if is_phrase else {stem(language, term): _SAME_STEM for language in languages}
-    words = {term: _SAME_STEM if is_phrase else _SAME_WORD}
-    for known in [term] if is_phrase else list(own):
+    stems = {} if is_phrase else {stem(language, term): _OWN for language in languages}
+    words = {term: _OWN if is_phrase else _SAME_WORD}
+    for known in [term] if is_phrase else list(stems):
         for related in related_terms(known):
-            (words if " " in related else own).setdefault(related, _RELATED)
-    return Concept(own, words)
+            if " " in related:
+                words.setdefault(related, _TRANSLATED)
+            else:
+                is_own = language_of(related) in languages
+                stems.setdefault(related, _OWN if is_own else _TRANSLATED)
+    return Concept(stems, words)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from archipel.documents.chunks import searched_text
 from archipel.documents.library import WITHIN, Library, Scope, scopes_json
-from archipel.documents.passages import Passage, load_passages
+from archipel.documents.passages import load_passages
 from archipel.errors import ModelError
 
 Vectors = npt.NDArray[np.float32]
@@ -107,12 +106,7 @@ def _waiting(library: Library, model: str, batch: int) -> dict[int, str]:
             (model, batch),
         ).fetchall()
         passages = load_passages(connection, [row[0] for row in rows])
-    return {passage.chunk: _searched(passage) for passage in passages}
-
-
-def _searched(passage: Passage) -> str:
-    headings = (heading for part in passage.parts for heading in part.headings)
-    return searched_text(passage.title, headings, [part.text for part in passage.parts])
+    return {one.chunk: f"{one.searched.above}\n{one.searched.below}" for one in passages}
 
 
 def _keep(library: Library, model: str, chunks: list[int], vectors: Vectors) -> None:

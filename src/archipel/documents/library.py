@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from archipel.documents.blocks import Anchor, Block, Document, Unread
-from archipel.documents.chunks import cut_into_chunks, searched_text
+from archipel.documents.chunks import cut_into_chunks, searched
 from archipel.documents.concepts import chunk_words
 from archipel.errors import ConfigError, DatabaseError
 
@@ -163,7 +163,7 @@ class Library:
                     for row, block in enumerate(document.blocks)
                 ),
             )
-            _index(connection, number, document)
+            _index(connection, number, place.name, document)
         return number
 
     def remove(self, place: Place) -> bool:
@@ -237,7 +237,7 @@ def scopes_json(scopes: Sequence[Scope]) -> str:
     return _json([[scope.owner, scope.collection] for scope in scopes])
 
 
-def _index(connection: sqlite3.Connection, document: int, read: Document) -> None:
+def _index(connection: sqlite3.Connection, document: int, name: str, read: Document) -> None:
     """The chunks of a document, and the words that they are found by."""
     for place, pieces in enumerate(cut_into_chunks(read.blocks)):
         connection.execute(
@@ -246,7 +246,7 @@ def _index(connection: sqlite3.Connection, document: int, read: Document) -> Non
         )
         headings = (heading for piece in pieces for heading in read.blocks[piece.block].headings)
         texts = [read.blocks[piece.block].text[piece.start : piece.end] for piece in pieces]
-        found_by = chunk_words(searched_text(read.title, headings, texts))
+        found_by = chunk_words(searched(name, read.title, headings, texts))
         connection.execute(
             "INSERT INTO chunk_words (rowid, words, stems) VALUES (?, ?, ?)",
             (_last_id(connection), found_by.words, found_by.stems),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archipel.documents.blocks import Anchor
+from archipel.documents.chunks import Searched, searched
 from archipel.documents.library import Place
 
 
@@ -34,6 +35,13 @@ class Passage:
     def text(self) -> str:
         """The parts' text, a line each."""
         return "\n".join(part.text for part in self.parts)
+
+    @property
+    def searched(self) -> Searched:
+        """What the passage is found by."""
+        headings = (heading for part in self.parts for heading in part.headings)
+        texts = [part.text for part in self.parts]
+        return searched(self.place.name, self.title, headings, texts)
 
 
 def load_passages(connection: sqlite3.Connection, chunks: Sequence[int]) -> list[Passage]:

@@ -7,7 +7,7 @@ can be wrong; whether it is given is decided by how much of the question the pas
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archipel.documents.chunks import searched_text
+from archipel.documents.chunks import Searched
 from archipel.documents.citations import Citation, cite
 from archipel.documents.concepts import Concept, Rarities, chunk_words, concepts_of, share_held
 from archipel.documents.library import Library
@@ -62,9 +62,7 @@ def supporting_sentences(
 
 def share_of_question(passage: Passage, asked: Asked) -> float:
     """How much of the question a passage has, its title and headings included; 0 to 1."""
-    headings = (heading for part in passage.parts for heading in part.headings)
-    text = searched_text(passage.title, headings, [part.text for part in passage.parts])
-    return share_held(asked.concepts, asked.rarities, chunk_words(text))
+    return share_held(asked.concepts, asked.rarities, chunk_words(passage.searched))
 
 
 def _best_sentence(passage: Passage, asked: Asked) -> Citation:
@@ -72,7 +70,7 @@ def _best_sentence(passage: Passage, asked: Asked) -> Citation:
 
     def share(span: tuple[int, int, str]) -> tuple[float, int]:
         start, end, headings = span
-        text = chunk_words(f"{headings}\n{passage.text[start:end]}")
+        text = chunk_words(Searched(headings, passage.text[start:end]))
         return share_held(asked.concepts, asked.rarities, text), start - end
 
     start, end, _ = max(_spans(passage), key=share)

@@ -28,7 +28,9 @@ _FRENCH = """
     allez aller alors ainsi aussi donc lors lorsque jusque jusqu tant plutot tres trop encore
     deja jamais toujours meme memes autre autres tout tous toute toutes chaque quelque quelques
     certain certains apres depuis pendant contre selon afin existe aimerais savoir passe suite
-    cas
+    cas venir viens vient viennent venu tenir tient tenu connaitre vouloir falloir rester reste
+    laisser mettre met mis donner donne prendre prend pris trouver trouve passer devenir arriver
+    arrive sert servir voir voit dire dit possible besoin lieu chose choses facon maniere
 """
 _ENGLISH = """
     the a an of and or to in on at by for with without from into as is are was were be been
@@ -38,7 +40,9 @@ _ENGLISH = """
     get gets got getting go goes going went come comes about again also only just very too still
     even ever never always each every other another same such own up down out off until while
     because since both between through against during under over after before put make makes
-    made take takes took like want wants know tell see
+    made take takes took like want wants know tell see happen happens happened keep keeps find
+    give given need needs let lets become stay stays use used using way thing things possible
+    able
 """
 _SMALL_WORDS = frozenset(_FRENCH.split()) | frozenset(_ENGLISH.split())
 
@@ -55,7 +59,12 @@ def languages_of(guess: str) -> tuple[str, ...]:
     return (guess,) if guess in LANGUAGES else LANGUAGES
 
 
-def stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
+def language_of(marked: str) -> str:
+    """The language of a marked stem."""
+    return next(language for language, (mark, _) in _MARKS.items() if marked.startswith(mark))
+
+
+def marked_stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
     """The marked stems of folded words in their order, in each of the languages."""
     return [stem(language, word) for word in words for language in languages]
 
