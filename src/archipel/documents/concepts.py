@@ -10,16 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archipel.documents.chunks import Searched
-from archipel.documents.language import guess_language
+from archipel.documents.language import is_small, languages_of
 from archipel.documents.thesaurus import phrases, related_terms
-from archipel.documents.words import (
-    folded_words,
-    is_small,
-    language_of,
-    languages_of,
-    marked_stems,
-    stem,
-)
+from archipel.documents.words import folded_words, language_of, marked_stems, stem
 
 _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
@@ -70,14 +63,14 @@ def chunk_words(chunk: Searched) -> ChunkWords:
     """A chunk's words and stems, what is above it counted double; the stems in its language, or in
     both if it is another."""
     words = folded_words(f"{chunk.above}\n{chunk.above}\n{chunk.below}")
-    languages = languages_of(guess_language(f"{chunk.above}\n{chunk.below}"))
+    languages = languages_of(f"{chunk.above}\n{chunk.below}")
     return ChunkWords(" ".join(words), " ".join(marked_stems(words, languages)))
 
 
 def concepts_of(question: str) -> list[Concept]:
     """The concepts of a question, each once, without small words unless there are no others."""
     question = question[:_QUESTION_CHARACTERS]
-    languages = languages_of(guess_language(question))
+    languages = languages_of(question)
     terms = _terms(folded_words(question))
     telling = [term for term in terms if not is_small(term)] or terms
     return [_concept(term, languages) for term in telling[:_MOST_CONCEPTS]]
