@@ -98,7 +98,7 @@ def test_the_same_words_have_one_number_and_two_numbers_two_passages() -> None:
 def test_a_quote_over_two_blocks_has_two_spans() -> None:
     checked = check_answer('"as the law says”. The office" [1]', PASSAGES)
     spans = [(span.block, span.start, span.end) for span in checked.citations[0].spans]
-    assert spans == [(3, 31, 49), (4, 0, 8)]
+    assert spans == [(3, 32, 49), (4, 0, 8)]
 
 
 def test_quotation_marks_and_numbers_within_a_quote() -> None:
@@ -138,8 +138,9 @@ def test_the_context_has_whole_numbered_passages_within_its_budget() -> None:
     assert whole.passages == tuple(PASSAGES)
     assert "[1] Title 1 (1.md, page 1)\nLeave is thirty days." in whole.text
     assert "[2] Title 2" in whole.text
-    small = context(PASSAGES, 130)
-    assert small.passages == (PASSAGES[1],)
+    small = context([passage(3, "Too long. " * 20), *PASSAGES], 130)
+    assert small.passages == (PASSAGES[0],)
+    assert small.text.startswith("[1] Title 1")
     assert len(small.text) <= 130
     for language, words in NOT_IN_DOCUMENTS.items():
         assert words in INSTRUCTIONS[language]

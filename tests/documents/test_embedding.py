@@ -14,7 +14,7 @@ from archipel.documents.search import search
 from archipel.errors import ModelError
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-TOPICS = (("leave", "congé", "holiday"), ("invoice", "facture", "bill"), ("door", "porte"))
+TOPICS = (("leave", "urlaub"), ("invoice", "rechnung"), ("door", "tür"))
 TEXTS = {
     "leave.md": "The leave is thirty days.",
     "invoice.md": "An invoice is due in a month.",
@@ -23,7 +23,7 @@ TEXTS = {
 
 
 class Topics:
-    """A tiny model: how often a text speaks of each topic, in either language."""
+    """A tiny model: how often a text speaks of each topic, in English or German."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -55,10 +55,10 @@ def found(
 def test_a_question_in_another_language(library: Library) -> None:
     embedder = Embedder("topics", Topics().embed)
     assert asyncio.run(embed_chunks(library, embedder)) == 3
-    assert found(library, "Combien de congés ?", None) == []
-    assert found(library, "Combien de congés ?", embedder)[0] == "leave.md"
-    assert found(library, "Quand payer une facture ?", embedder)[0] == "invoice.md"
-    assert found(library, "Combien de congés ?", embedder, owner="bob") == []
+    assert found(library, "Wieviel Urlaub gibt es?", None) == []
+    assert found(library, "Wieviel Urlaub gibt es?", embedder)[0] == "leave.md"
+    assert found(library, "Bis wann ist die Rechnung fällig?", embedder)[0] == "invoice.md"
+    assert found(library, "Wieviel Urlaub gibt es?", embedder, owner="bob") == []
 
 
 def test_only_what_is_new_is_embedded(library: Library, tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_only_what_is_new_is_embedded(library: Library, tmp_path: Path) -> None:
 def test_another_model_embeds_all_again(library: Library) -> None:
     first, second = Embedder("one", Topics().embed), Embedder("two", Topics().embed)
     asyncio.run(embed_chunks(library, first))
-    assert found(library, "congés", second) == []  # the other model's vectors say nothing here
+    assert found(library, "Urlaub", second) == []  # the other model's vectors say nothing here
     assert asyncio.run(embed_chunks(library, second)) == 3
-    assert found(library, "congés", second)[0] == "leave.md"
+    assert found(library, "Urlaub", second)[0] == "leave.md"
 
 
 def test_a_model_that_gives_no_vectors_is_named(library: Library) -> None:

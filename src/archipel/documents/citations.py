@@ -131,9 +131,10 @@ class _Built:
         self._copy_to(claim.start)
         self._done = claim.end
         self._stripped += not claim.citations
+        self._text += " " if claim.citations else ""
         for number in dict.fromkeys(self._number(citation) for citation in claim.citations):
-            start = len(self._text) + 1
-            self._text += f" [{number}]"
+            start = len(self._text)
+            self._text += f"[{number}]"
             self._marks.append(Mark(start, len(self._text), number))
 
     def finished(self) -> Checked:

@@ -30,7 +30,7 @@ class Normal:
 
     def find(self, quote: "Normal") -> tuple[int, int] | None:
         """Where in the source the quote's words stand, whole words only, or None."""
-        if not quote.text:
+        if not any(char.isalnum() for char in quote.text):
             return None
         start = self.text.find(quote.text)
         while start >= 0:
