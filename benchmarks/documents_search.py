@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from archipel.config import usable_cores
 from archipel.documents.citations import Citation, check_answer
 from archipel.documents.ingest import ingest
 from archipel.documents.library import Library, Place, Scope
@@ -46,8 +47,15 @@ class Question:
 
 def run(quick: bool) -> dict[str, float]:
     """Shares are of 1, times medians in milliseconds of one question at a time."""
-    questions = [Question(**one) for one in json.loads((CORPUS / "questions.json").read_text())]
-    return asyncio.run(_measure(questions, turns=1 if quick else 5))
+    return asyncio.run(_measure(read_questions(), turns=1 if quick else 5))
+
+
+def read_questions() -> list[Question]:
+    """The corpus' questions."""
+    values = json.loads((CORPUS / "questions.json").read_text())
+    return [
+        Question(one["question"], one["language"], one["document"], one["quote"]) for one in values
+    ]
 
 
 async def _measure(questions: Sequence[Question], turns: int) -> dict[str, float]:
@@ -55,14 +63,16 @@ async def _measure(questions: Sequence[Question], turns: int) -> dict[str, float
         library = Library(Path(folder) / "library.db")
         paths = sorted(CORPUS.glob("*/*.md"))
         began = time.perf_counter()
-        for path in paths:
-            await ingest(library, path, Place("bench", path.parent.name, _name(path)), _NOW)
+        room = asyncio.Semaphore(usable_cores())
+        await asyncio.gather(*(_add(library, path, room) for path in paths))
         seconds = time.perf_counter() - began
         took: list[float] = []
         for _ in range(turns):
             found = [await _timed(library, question, took) for question in questions]
-        figures = _found_shares(questions, found) | _citations(questions, found)
-        figures |= _answers(library, questions, found)
+        figures = found_shares(questions, found) | cited_figures(questions, found)
+        near = json.loads((CORPUS / "unanswerable.json").read_text())
+        beside = [(one["question"], await _ask(library, one["question"])) for one in near]
+        figures |= _answer_shares(library, list(zip(questions, found, strict=True)), beside)
     return {
         "documents": len(paths),
         "questions": len(questions),
@@ -71,15 +81,24 @@ async def _measure(questions: Sequence[Question], turns: int) -> dict[str, float
     } | figures
 
 
+async def _add(library: Library, path: Path, room: asyncio.Semaphore) -> None:
+    async with room:
+        await ingest(library, path, Place("bench", path.parent.name, _name(path)), _NOW)
+
+
 def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
 async def _timed(library: Library, question: Question, took: list[float]) -> list[Passage]:
     began = time.perf_counter()
-    found = await search(library, question.question, _SCOPES, 8)
+    found = await _ask(library, question.question)
     took.append(time.perf_counter() - began)
     return found
+
+
+async def _ask(library: Library, question: str) -> list[Passage]:
+    return await search(library, question, _SCOPES, 8)
 
 
 def _is_right(question: Question, passage: Passage) -> bool:
@@ -92,9 +111,10 @@ def _plain(text: str) -> str:
     return normal(re.sub(r"[*_`]", "", text)).text
 
 
-def _found_shares(
+def found_shares(
     questions: Sequence[Question], found: Sequence[Sequence[Passage]]
 ) -> dict[str, float]:
+    """Shares of the questions whose passage is among the first three found, by language."""
     groups: dict[str, Callable[[Question], bool]] = {
         "passage_in_top3_share": lambda _: True,
         "passage_in_top3_share_french": lambda question: question.document.startswith("fr/"),
@@ -124,7 +144,7 @@ def _found_shares(
     }
 
 
-def _citations(
+def cited_figures(
     questions: Sequence[Question], found: Sequence[Sequence[Passage]]
 ) -> dict[str, float]:
     """Answers that quote rightly, with a wrong number, with a word changed, with one left out."""
@@ -151,24 +171,35 @@ def _stands(citation: Citation, sources: dict[str, str]) -> bool:
     return _plain(citation.quote) in sources[citation.passage.place.name]
 
 
-def _answers(
-    library: Library, questions: Sequence[Question], found: Sequence[Sequence[Passage]]
+def _answer_shares(
+    library: Library,
+    found: Sequence[tuple[Question, Sequence[Passage]]],
+    beside: Sequence[tuple[str, Sequence[Passage]]],
 ) -> dict[str, float]:
-    """Answers without a model: given when the document is there, and not when it is not?"""
+    """Answers without a model: given when the document is there, and not when it is not?
+
+    `beside` has questions close to the documents' subjects that none of them answers.
+    """
     given, holding, silent = [], [], []
-    for question, passages in zip(questions, found, strict=True):
-        asked = asked_of(library, question.question)
+    for question, passages in found:
         others = [one for one in passages if one.place.name != f"{question.document}.md"]
-        sentences = supporting_sentences(asked, passages[:3])
-        words = [_plain(one.citation.quote) for one in sentences]
+        sentences = _sentences(library, question.question, passages)
         given.append(bool(sentences))
-        holding.append(any(_plain(question.quote) in one for one in words))
-        silent.append(not supporting_sentences(asked, others[:3]))
+        holding.append(any(_plain(question.quote) in one for one in sentences))
+        silent.append(not _sentences(library, question.question, others))
     return {
         "answered_share": _share(given),
         "answer_has_quote_share": _share(holding),
-        "absent_share_without_the_document": _share(silent),
+        "silent_share_without_the_document": _share(silent),
+        "silent_share_beside_the_subject": _share(
+            not _sentences(library, question, passages) for question, passages in beside
+        ),
     }
+
+
+def _sentences(library: Library, question: str, passages: Sequence[Passage]) -> list[str]:
+    supported = supporting_sentences(asked_of(library, question), passages[:3])
+    return [_plain(one.citation.quote) for one in supported]
 
 
 def _share(holds: Iterable[bool]) -> float:

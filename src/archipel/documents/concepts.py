@@ -48,7 +48,7 @@ class Rarities:
         for term in (*concept.stems, *concept.words):
             lacking *= 1 - min(self.having.get(term, 0) / max(self.chunks, 1), 1.0)
         having = self.chunks * (1 - lacking)
-        return math.log(1 + (self.chunks - having + 0.5) / (having + 0.5)) ** _RARITY_POWER
+        return math.pow(math.log(1 + (self.chunks - having + 0.5) / (having + 0.5)), _RARITY_POWER)
 
 
 @dataclass(frozen=True, slots=True)

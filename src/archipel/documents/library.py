@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from archipel.documents.blocks import Anchor, Block, Document, Unread
 from archipel.documents.chunks import cut_into_chunks, searched
@@ -179,17 +180,7 @@ class Library:
                 f" unread FROM documents WHERE {WITHIN} ORDER BY name, id",
                 {"scopes": scopes_json(scopes)},
             ).fetchall()
-        return [
-            Held(
-                row[0],
-                Place(*row[1:4]),
-                row[4],
-                datetime.fromisoformat(row[5]),
-                *row[6:8],
-                tuple(map(Unread.from_json, json.loads(row[8]))),
-            )
-            for row in rows
-        ]
+        return [_held(row) for row in rows]
 
     def blocks(
         self, scopes: Sequence[Scope], document: int, first: int, last: int
@@ -273,6 +264,13 @@ def _key(place: Place) -> tuple[str, str, str]:
 
 def _last_id(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+
+def _held(row: Sequence[Any]) -> Held:
+    number, owner, collection, name, digest, added, title, language, unread = row
+    parts = tuple(Unread.from_json(part) for part in json.loads(unread))
+    place = Place(owner, collection, name)
+    return Held(number, place, digest, datetime.fromisoformat(added), title, language, parts)
 
 
 def _block(row: Sequence[str]) -> Block:
