@@ -35,20 +35,11 @@ class Concept:
 
 
 @dataclass(frozen=True, slots=True)
-class Rarities:
-    """How many chunks a library has, and how many of them have each term."""
+class Rated:
+    """A concept, and how rare it is: what a chunk gains by having it."""
 
-    chunks: int
-    having: Mapping[str, int]
-
-    def of(self, concept: Concept) -> float:
-        """The logarithm of all chunks by those that have a term of the concept, as many as there
-        would be if no two terms sought each other's company."""
-        lacking = 1.0
-        for term in (*concept.stems, *concept.words):
-            lacking *= 1 - min(self.having.get(term, 0) / max(self.chunks, 1), 1.0)
-        having = self.chunks * (1 - lacking)
-        return math.pow(math.log(1 + (self.chunks - having + 0.5) / (having + 0.5)), _RARITY_POWER)
+    concept: Concept
+    rarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +67,30 @@ def concepts_of(question: str) -> list[Concept]:
     return [_concept(term, languages) for term in telling[:_MOST_CONCEPTS]]
 
 
-def fit(concepts: Sequence[Concept], rarities: Rarities, chunk: ChunkWords) -> float:
+def rated(concepts: Sequence[Concept], chunks: int, having: Mapping[str, int]) -> list[Rated]:
+    """The concepts with their rarities, in a library of so many chunks, `having` each term."""
+    return [Rated(concept, _rarity(concept, chunks, having)) for concept in concepts]
+
+
+def fit(asked: Sequence[Rated], chunk: ChunkWords) -> float:
     """How well a chunk answers to the concepts: BM25, where a concept counts by its best term."""
     counts = _Counts(chunk)
     length = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counts.length / _USUAL_WORDS)
     whole = 0.0
-    for concept in concepts:
-        held = (weight * count / (count + length) for weight, count in counts.of(concept))
-        whole += rarities.of(concept) * max(held, default=0.0)
+    for one in asked:
+        held = (weight * count / (count + length) for weight, count in counts.of(one.concept))
+        whole += one.rarity * max(held, default=0.0)
     return whole
 
 
-def share_held(concepts: Sequence[Concept], rarities: Rarities, chunk: ChunkWords) -> float:
+def share_held(asked: Sequence[Rated], chunk: ChunkWords) -> float:
     """The share of the concepts that a text has, each by its rarity and its best term; 0 to 1."""
     counts = _Counts(chunk)
-    held = whole = 0.0
-    for concept in concepts:
-        rarity = rarities.of(concept)
-        held += rarity * max((weight for weight, _ in counts.of(concept)), default=0.0)
-        whole += rarity
+    whole = sum(one.rarity for one in asked)
+    held = sum(
+        one.rarity * max((weight for weight, _ in counts.of(one.concept)), default=0.0)
+        for one in asked
+    )
     return held / whole if whole else 0.0
 
 
@@ -115,6 +111,16 @@ class _Counts:
         for term, weight in concept.words.items():
             if count := self._text.count(f" {term} ") if " " in term else self._words[term]:
                 yield weight, count
+
+
+def _rarity(concept: Concept, chunks: int, having: Mapping[str, int]) -> float:
+    """The logarithm of all chunks by those that have a term of the concept, as many as there would
+    be if no two terms sought each other's company."""
+    lacking = 1.0
+    for term in (*concept.stems, *concept.words):
+        lacking *= 1 - min(having.get(term, 0) / max(chunks, 1), 1.0)
+    holding = chunks * (1 - lacking)
+    return math.pow(math.log(1 + (chunks - holding + 0.5) / (holding + 0.5)), _RARITY_POWER)
 
 
 def _terms(words: Sequence[str]) -> list[str]:

@@ -8,12 +8,12 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from archipel.documents.concepts import ChunkWords, Concept, Rarities, concepts_of, fit
+from archipel.documents.concepts import ChunkWords, Concept, Rated, concepts_of, fit, rated
 from archipel.documents.embedding import Embedder, Vectors, nearest, question_vector
 from archipel.documents.library import WITHIN, Library, Scope, scopes_json
 from archipel.documents.passages import Passage, load_passages
 
-_CANDIDATES = 200
+_CANDIDATES = 100
 _FUSION = 60  # the constant of reciprocal rank fusion, as in its paper (Cormack 2009)
 
 
@@ -64,8 +64,8 @@ def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Sco
         f" ORDER BY bm25(chunk_words), chunk_words.rowid LIMIT {_CANDIDATES}",
         {"asked": full_text_query(concepts), "scopes": scopes_json(scopes)},
     ).fetchall()
-    rarities = rarities_of(connection, concepts)
-    fits = {row[0]: fit(concepts, rarities, ChunkWords(row[1], row[2])) for row in rows}
+    asked = rated_in(connection, concepts)
+    fits = {row[0]: fit(asked, ChunkWords(row[1], row[2])) for row in rows}
     return sorted(fits, key=lambda chunk: (-fits[chunk], chunk))
 
 
@@ -81,15 +81,15 @@ def full_text_query(concepts: Sequence[Concept]) -> str:
     return " OR ".join(asked)
 
 
-def rarities_of(connection: sqlite3.Connection, concepts: Sequence[Concept]) -> Rarities:
-    """In how many chunks of the library each term of the concepts is, phrases left out."""
+def rated_in(connection: sqlite3.Connection, concepts: Sequence[Concept]) -> list[Rated]:
+    """The concepts with their rarities in this library; phrases count as in no chunk."""
     total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
     terms = {term for concept in concepts for term in (*concept.stems, *concept.words)}
     having = connection.execute(
         "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))",
         (json.dumps(sorted(terms)),),
     ).fetchall()
-    return Rarities(total, dict(having))
+    return rated(concepts, total, dict(having))
 
 
 def fused(rankings: Sequence[Sequence[int]]) -> list[int]:

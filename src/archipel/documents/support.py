@@ -9,21 +9,15 @@ from dataclasses import dataclass
 
 from archipel.documents.chunks import Searched
 from archipel.documents.citations import Citation, cite
-from archipel.documents.concepts import Concept, Rarities, chunk_words, concepts_of, share_held
+from archipel.documents.concepts import Rated, chunk_words, concepts_of, share_held
 from archipel.documents.library import Library
 from archipel.documents.passages import Passage
-from archipel.documents.search import rarities_of
+from archipel.documents.search import rated_in
 from archipel.documents.sentences import sentences
 
+# On the corpus of the tests, a question whose document is there has 0.5 or more in 61 of 100 cases,
+# and one whose document was taken out has less in 62.
 THRESHOLD = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question's concepts, and how rare their terms are in the library."""
-
-    concepts: Sequence[Concept]
-    rarities: Rarities
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +28,18 @@ class Supported:
     share: float
 
 
-def asked_of(library: Library, question: str) -> Asked:
+def asked_of(library: Library, question: str) -> list[Rated]:
     """The question as this library takes it.
 
     Raises:
         DatabaseError: the library can't be read.
     """
-    concepts = concepts_of(question)
     with library.connected() as connection:
-        return Asked(concepts, rarities_of(connection, concepts))
+        return rated_in(connection, concepts_of(question))
 
 
 def supporting_sentences(
-    asked: Asked, passages: Sequence[Passage], threshold: float = THRESHOLD
+    asked: Sequence[Rated], passages: Sequence[Passage], threshold: float = THRESHOLD
 ) -> list[Supported]:
     """One sentence of each passage that has `threshold` of the question or more, the best first.
 
@@ -60,18 +53,18 @@ def supporting_sentences(
     return sorted(found, key=lambda one: -one.share)
 
 
-def share_of_question(passage: Passage, asked: Asked) -> float:
+def share_of_question(passage: Passage, asked: Sequence[Rated]) -> float:
     """How much of the question a passage has, its title and headings included; 0 to 1."""
-    return share_held(asked.concepts, asked.rarities, chunk_words(passage.searched))
+    return share_held(asked, chunk_words(passage.searched))
 
 
-def _best_sentence(passage: Passage, asked: Asked) -> Citation:
+def _best_sentence(passage: Passage, asked: Sequence[Rated]) -> Citation:
     """The sentence that has most of the question, with its headings; of two, the shorter."""
 
     def share(span: tuple[int, int, str]) -> tuple[float, int]:
         start, end, headings = span
         text = chunk_words(Searched(headings, passage.text[start:end]))
-        return share_held(asked.concepts, asked.rarities, text), start - end
+        return share_held(asked, text), start - end
 
     start, end, _ = max(_spans(passage), key=share)
     return cite(passage, start, end)
