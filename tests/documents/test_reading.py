@@ -1,6 +1,7 @@
 """Each kind of file gives its text in blocks, each with its place in the file."""
 
 import asyncio
+import zipfile
 from pathlib import Path
 
 from archipel.documents.blocks import Anchor, Block, Document
@@ -12,6 +13,7 @@ from tests.documents.made import (
     make_pdf,
     make_pptx,
     make_xlsx,
+    rezipped,
 )
 
 
@@ -79,6 +81,23 @@ def test_a_word_file_has_headings_paragraphs_and_rows(tmp_path: Path) -> None:
     row = block(document, "North")
     assert row.text == "North | 31"
     assert row.headings == ("Leave", "Summer", "Team | Days")
+
+
+def test_a_word_file_reads_as_with_its_changes_accepted(tmp_path: Path) -> None:
+    """Tracked insertions, links and content controls are read, deletions are not."""
+    path = make_docx(tmp_path / "tracked.docx", [("Normal", "REPLACED")])
+    body = (
+        "<w:sdt><w:sdtContent><w:p><w:r><w:t xml:space='preserve'>It is </w:t></w:r>"
+        "<w:ins w:id='1' w:author='A'><w:r><w:t>forty</w:t></w:r></w:ins>"
+        "<w:del w:id='2' w:author='A'><w:r><w:delText>thirty</w:delText></w:r></w:del>"
+        "<w:hyperlink><w:r><w:tab/><w:t>days</w:t></w:r></w:hyperlink></w:p></w:sdtContent></w:sdt>"
+    )
+    with zipfile.ZipFile(path) as package:
+        xml = package.read("word/document.xml").decode()
+    start, end = xml.index("<w:p>"), xml.index("</w:p>") + len("</w:p>")
+    changed = (xml[:start] + body + xml[end:]).encode()
+    path.write_bytes(rezipped(path.read_bytes(), {"word/document.xml": changed}))
+    assert [block.text for block in read(path).blocks] == ["It is forty days"]
 
 
 def test_an_excel_file_has_sheets_and_cells(tmp_path: Path) -> None:
