@@ -198,6 +198,22 @@ def test_a_message_is_read_with_what_hangs_on_it(tmp_path: Path) -> None:
     assert unread.anchor.part == ("logo.png",)
 
 
+def test_a_message_in_letters_that_do_not_exist_and_one_within_another(tmp_path: Path) -> None:
+    path = tmp_path / "odd.eml"
+    path.write_bytes(
+        b"From: a@example.org\nSubject: =?utf-8?q?Caf=C3=A9?=\nMIME-Version: 1.0\n"
+        b"Content-Type: multipart/mixed; boundary=x\n\n"
+        b'--x\nContent-Type: text/plain; charset="klingon"\n\nUn caf\xc3\xa9.\n'
+        b"--x\nContent-Type: message/rfc822\n\nFrom: b@example.org\nSubject: Inner\n\n"
+        b"The inner one.\n"
+        b"--x--\n"
+    )
+    document = read(path)
+    assert document.title == "Café"
+    assert block(document, "Un café.").anchor.part == ()
+    assert block(document, "The inner one.").anchor.part == ("message.eml",)
+
+
 def test_what_a_file_is_counts_more_than_its_name(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "scan", [[("Some words", 12)]])
     assert block(read(path, "report.docx"), "Some words").anchor.page == 1

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 
 from archipel.documents.blocks import Anchor
 from archipel.documents.collector import Collector, too_large
 from archipel.documents.formats.html import read_html
-from archipel.documents.formats.text import read_text
+from archipel.documents.formats.text import decode, read_text
 from archipel.errors import DocumentCorrupt, DocumentError, DocumentTooLarge
 
 _HEAD = ("From", "To", "Cc", "Date", "Subject")
@@ -40,26 +40,40 @@ def _read_body(message: EmailMessage, out: Collector) -> None:
     body = message.get_body(("plain", "html"))
     if body is None:
         return
-    data = body.get_content().encode("utf-8", "ignore")
+    data = _text(body).encode("utf-8", "ignore")
     if body.get_content_type() == "text/html":
         read_html(data, out)
     else:
         read_text(data, out)
 
 
-def _read_attachment(attachment: EmailMessage, out: Collector, read_inside: ReadInside) -> None:
+def _read_attachment(attachment: Message, out: Collector, read_inside: ReadInside) -> None:
     out.under(1, "")
-    content = attachment.get_content()
-    if isinstance(content, EmailMessage):
-        name, data = attachment.get_filename() or "message.eml", content.as_bytes()
-    else:
-        name = attachment.get_filename() or attachment.get_content_type().replace("/", ".")
-        data = content.encode() if isinstance(content, str) else bytes(content)
-    inner = out.within(name)
+    kind = attachment.get_content_type()
+    unnamed = "message.eml" if kind == "message/rfc822" else kind.replace("/", ".")
+    inner = out.within(attachment.get_filename() or unnamed)
     try:
-        read_inside(data, inner)
+        read_inside(_bytes(attachment), inner)
     except DocumentTooLarge:
         raise
     except DocumentError as error:
         inner.leave_out(Anchor(), str(error))
     out.take(inner)
+
+
+def _text(part: Message) -> str:
+    """A part's text, in the letters that it names, or by its bytes where there are no such."""
+    data = _bytes(part)
+    try:
+        return data.decode(part.get_content_charset("utf-8"))
+    except (LookupError, UnicodeDecodeError):
+        return decode(data)
+
+
+def _bytes(part: Message) -> bytes:
+    """What a part holds; of a message, the message itself."""
+    parts = part.get_payload()
+    if isinstance(parts, list):
+        return next((part.as_bytes() for part in parts if isinstance(part, Message)), b"")
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
