@@ -43,6 +43,14 @@ class Passage:
         texts = [part.text for part in self.parts]
         return searched(self.place.name, self.title, headings, texts)
 
+    @property
+    def sections(self) -> list[Searched]:
+        """The parts under the same headings, with these above them."""
+        texts: dict[tuple[str, ...], list[str]] = {}
+        for part in self.parts:
+            texts.setdefault(part.headings, []).append(part.text)
+        return [Searched("\n".join(above), "\n".join(below)) for above, below in texts.items()]
+
 
 def load_passages(connection: sqlite3.Connection, chunks: Sequence[int]) -> list[Passage]:
     """The passages of these chunks, in this order; one that is gone is left out."""

@@ -119,11 +119,13 @@ async def _lines(
     while line := await process.stdout.readline():
         answer = json.loads(line)
         if "error" in answer:
+            await process.wait()
             raise _refusal(answer)
         finished = "block" not in answer
         yield answer
+    status = await process.wait()  # to kill one that is ending confuses asyncio's watcher
     if not finished:
-        raise _broken(order, await process.wait())
+        raise _broken(order, status)
 
 
 def _refusal(answer: dict[str, str]) -> ArchipelError:

@@ -8,12 +8,21 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from archipel.documents.concepts import ChunkWords, Concept, Rated, concepts_of, fit, rated
+from archipel.documents.concepts import (
+    ChunkWords,
+    Concept,
+    Rated,
+    chunk_words,
+    concepts_of,
+    fit,
+    rated,
+)
 from archipel.documents.embedding import Embedder, Vectors, nearest, question_vector
 from archipel.documents.library import WITHIN, Library, Scope, scopes_json
 from archipel.documents.passages import Passage, load_passages
 
 _CANDIDATES = 100
+_LOOKED_INTO, _SECTION_SHARE = 12, 0.5
 _FUSION = 60  # the constant of reciprocal rank fusion, as in its paper (Cormack 2009)
 
 
@@ -52,7 +61,8 @@ def _search(
 
 def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Scope]) -> list[int]:
     """The ids of the chunks that fit the question's concepts, best first: FTS5 finds those that
-    have most of its terms, and `concepts.fit` ranks them."""
+    have most of its terms, `concepts.fit` ranks them, and the first ones once more, as what is
+    asked together mostly stands in one section."""
     concepts = concepts_of(question)
     if not concepts:
         return []
@@ -66,7 +76,12 @@ def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Sco
     ).fetchall()
     asked = rated_in(connection, concepts)
     fits = {row[0]: fit(asked, ChunkWords(row[1], row[2])) for row in rows}
-    return sorted(fits, key=lambda chunk: (-fits[chunk], chunk))
+    ranking = sorted(fits, key=lambda chunk: (-fits[chunk], chunk))
+    for passage in load_passages(connection, ranking[:_LOOKED_INTO]):
+        sections = (fit(asked, chunk_words(section)) for section in passage.sections)
+        fits[passage.chunk] += _SECTION_SHARE * max(sections)
+    first = sorted(ranking[:_LOOKED_INTO], key=lambda chunk: (-fits[chunk], chunk))
+    return first + ranking[_LOOKED_INTO:]
 
 
 def full_text_query(concepts: Sequence[Concept]) -> str:

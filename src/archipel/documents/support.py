@@ -16,7 +16,7 @@ from archipel.documents.search import rated_in
 from archipel.documents.sentences import sentences
 
 # On the corpus of the tests, a question whose document is there has 0.5 or more in 61 of 100 cases,
-# and one whose document was taken out has less in 62.
+# and one whose document was taken out has less in 61.
 THRESHOLD = 0.5
 
 
