@@ -31,10 +31,17 @@ PROGRAMMING = (
 
 @dataclass(frozen=True)
 class Field:
-    """What one chooses; the first choice stands until another is made."""
+    """What one chooses, the first choice until another is made; or, without choices, what one
+    writes, so many characters at most."""
 
     name: str
-    choices: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    characters: int = 0
+
+    @property
+    def usual(self) -> str:
+        """What it is until one says otherwise."""
+        return self.choices[0] if self.choices else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +137,21 @@ def chosen(name: str, fields: Mapping[str, str], characters: int) -> Chosen:
     for key, value in fields.items():
         if key not in known:
             raise ConfigError(f"{name} has no field {key[:40]!r}. It has {', '.join(known)}.")
-        if value not in known[key].choices:
-            choices = ", ".join(known[key].choices)
-            raise ConfigError(f"{name}: {key} is one of {choices}, not {value[:40]!r}.")
+        _check(name, known[key], value)
     if characters > action.characters:
         raise ConfigError(
             f"{name} takes {action.characters:,} characters at most, not {characters:,}. "
             "Give it the text in several pieces."
         )
-    return Chosen(action, {key: fields.get(key, field.choices[0]) for key, field in known.items()})
+    return Chosen(action, {key: fields.get(key, field.usual) for key, field in known.items()})
+
+
+def _check(name: str, field: Field, value: str) -> None:
+    if field.choices and value not in field.choices:
+        choices = ", ".join(field.choices)
+        raise ConfigError(f"{name}: {field.name} is one of {choices}, not {value[:40]!r}.")
+    if not field.choices and len(value) > field.characters:
+        most = f"{field.characters:,}"
+        raise ConfigError(
+            f"{name}: {field.name} has {len(value):,} characters; {most} are taken at most."
+        )

@@ -1,0 +1,62 @@
+// What people come for, at a press: translate, summarise, rewrite, correct, explain, write code.
+
+import { addToQuestion, addTool } from "../composer.js";
+import { iconButton } from "../dom.js";
+import { addWords, say } from "../i18n.js";
+import { openMenu } from "../menus.js";
+import { addToMessage } from "../message_parts.js";
+import { on, store } from "../store.js";
+import { changesView } from "./changes_view.js";
+import { begin as beginChosen, choose, chosenAction } from "./chosen.js";
+import { chip, notesOf, progressOf } from "./notes.js";
+import { begin as beginOnText } from "./on_text.js";
+import { begin as beginSlash } from "./slash.js";
+import { actionOf, actions, load } from "./table.js";
+
+await Promise.all([addWords("actions"), load()]);
+const tool = iconButton("M11 2L4 12h5l-1 6 7-10h-5z", "actions", open, { "aria-haspopup": "menu" });
+addTool(tool);
+beginChosen();
+beginSlash(open, choose);
+beginOnText();
+let sent = false;
+addToQuestion(
+  () => {
+    const action = chosenAction();
+    sent = action !== null;
+    return action && { action };
+  },
+  (edited) => edited.facts.action && { action: edited.facts.action },
+);
+on("branch", () => {
+  if (sent) choose(null);
+  sent = false;
+});
+addToMessage(drawn);
+
+function open() {
+  const items = actions.map((action) => ({
+    text: say(`action_${action.name}`),
+    run: () => choose(action),
+  }));
+  return openMenu(tool, items);
+}
+
+function drawn(message) {
+  const asked = message.role === "user" ? message : store.messages.get(message.parent);
+  const action = asked?.facts.action;
+  if (!action || !actionOf(action.name)) return null;
+  if (message === asked) return chip(action);
+  if (message.status === "growing") return progressOf(message.progress ?? {});
+  return answer(message, asked, actionOf(action.name));
+}
+
+/** The notes, and for what is shown as changes these in the text's place. */
+function answer(message, asked, action) {
+  const notes = notesOf(message.facts.action?.notes);
+  const changes = action.shown === "diff" && message.status === "done" && message.text;
+  const made = document.createElement("div");
+  made.append(...[changes && changesView(asked.text, message.text), notes].filter(Boolean));
+  made.className = changes ? "in-place" : "";
+  return made;
+}
