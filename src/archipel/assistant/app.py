@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from archipel.assistant.answers import Answers
+from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
 from archipel.assistant.api.turns import Turns
@@ -74,7 +75,7 @@ class _SafeHeaders:
 def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starlette:
     """The assistant over an OpenAI-compatible service. While it runs, the service and the desk are
     its own: it closes them."""
-    answers = Answers(desk, service)
+    answers = Answers(desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -89,7 +90,8 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
     routes: list[BaseRoute] = [
         Route("/api/models", answered(Models(service, who).listed)),
         *Conversations(desk, who, answers).routes(),
-        *Turns(desk, who, answers).routes(),
+        *Turns(desk, who, answers, service).routes(),
+        *Actions(who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

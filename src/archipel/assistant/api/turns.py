@@ -14,25 +14,50 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from archipel import chat
-from archipel.assistant.answers import Answers, Question
+from archipel.assistant.actions.acting import act
+from archipel.assistant.actions.prompts import turn
+from archipel.assistant.actions.table import Chosen, chosen
+from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
+from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.people import WhoAsks
+from archipel.assistant.pieces import Piece
+from archipel.errors import ConfigError
 
 _TEXT_CHARACTERS = 1_000_000
 _MODELS = 4  # that answer side by side
 _TITLE_CHARACTERS = 60
 
 
+class _Action(Asked):
+    """What to do with the text; fields that are not given have their first choice."""
+
+    name: str
+    fields: dict[str, str] = Field(default_factory=dict, max_length=8)
+
+
 class _Question(Asked):
-    """`conversation` is null for a new one, `parent` null for its first message."""
+    """`conversation` is null for a new one, `parent` null for its first message; without an
+    `action` the text is a question as it stands."""
 
     conversation: int | None
     parent: int | None
     text: str = Field(min_length=1, max_length=_TEXT_CHARACTERS)
     models: list[str] = Field(min_length=1, max_length=_MODELS)
+    action: _Action | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What the question keeps beside its text.
+
+        Raises:
+            ConfigError: the action is not one, or not for this text.
+        """
+        if self.action is None:
+            return {}
+        return {"action": chosen(self.action.name, self.action.fields, len(self.text)).facts}
 
 
 class _Again(Asked):
@@ -42,10 +67,13 @@ class _Again(Asked):
 class Turns:
     """Endpoints that let models answer."""
 
-    def __init__(self, desk: Desk, who: WhoAsks, answers: Answers) -> None:
+    def __init__(
+        self, desk: Desk, who: WhoAsks, answers: Answers, service: chat.ChatService
+    ) -> None:
         self._desk = desk
         self._who = who
         self._answers = answers
+        self._service = service
 
     def routes(self) -> list[BaseRoute]:
         """What the page calls."""
@@ -64,31 +92,31 @@ class Turns:
     async def ask(self, request: Request) -> Response:
         """A question below a message, or the first of a new conversation; each model begins an
         answer. An edited question is another one below the same parent."""
-        owner, asked = (await self._who(request)).owner, await read(request, _Question)
+        owner, sent = (await self._who(request)).owner, await read(request, _Question)
+        draft = Draft(role="user", text=sent.text, facts=sent.facts())
 
-        def act(connection: Connection, now: float) -> dict[str, Any]:
-            id_ = asked.conversation
+        def begin(connection: Connection, now: float) -> dict[str, Any]:
+            id_ = sent.conversation
             if id_ is None:
-                id_ = conversations.begin(connection, owner, now, _title(asked.text))
+                id_ = conversations.begin(connection, owner, now, _title(sent.text))
             conversations.find(connection, owner, id_)
-            draft = Draft(role="user", text=asked.text)
-            question = messages.add(connection, id_, asked.parent, draft, now)
-            return self._begun(connection, owner, id_, question, asked.models, now)
+            question = messages.add(connection, id_, sent.parent, draft, now)
+            return self._begun(connection, owner, id_, question, sent.models, now)
 
-        return self._started(await self._desk.writing(act))
+        return self._started(await self._desk.writing(begin))
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        asked = await read(request, _Again)
+        sent = await read(request, _Again)
 
-        def act(connection: Connection, now: float) -> dict[str, Any]:
+        def begin(connection: Connection, now: float) -> dict[str, Any]:
             conversation, question = messages.find(connection, owner, id_)
             if question.role != "user":
                 raise Refused(400, "Only a question can be asked again.")
-            return self._begun(connection, owner, conversation, question, asked.models, now)
+            return self._begun(connection, owner, conversation, question, sent.models, now)
 
-        return self._started(await self._desk.writing(act))
+        return self._started(await self._desk.writing(begin))
 
     async def stop(self, request: Request) -> Response:
         """End an answer where it is."""
@@ -99,8 +127,9 @@ class Turns:
         return JSONResponse(asdict(message))
 
     async def follow(self, request: Request) -> Response:
-        """Server-sent events: `piece` (a JSON string; its id is the piece's number), then `end`
-        with the message as it is kept. `after`, or Last-Event-ID, says which one has."""
+        """Server-sent events: `piece` (a JSON string; its id is the piece's number), `progress` (an
+        object: where the answer's making is), then `end` with the message as it is kept. `after`,
+        or Last-Event-ID, says which piece one has."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
         await self._desk.reading(lambda c: messages.find(c, owner, id_))
         last = request.headers.get("last-event-id", "")
@@ -109,12 +138,13 @@ class Turns:
         return StreamingResponse(self._events(owner, id_, after), media_type="text/event-stream")
 
     async def _events(self, owner: str, id_: int, after: int) -> AsyncGenerator[str]:
-        async for place, piece in self._answers.follow(id_, after):
-            data = json.dumps(piece, ensure_ascii=False)
-            yield f"id: {place}\nevent: piece\ndata: {data}\n\n"
+        async for news in self._answers.follow(id_, after):
+            if news.progress is not None:
+                yield _event("progress", news.progress)
+            if news.text:
+                yield f"id: {news.number}\n{_event('piece', news.text)}"
         _, message = await self._desk.reading(lambda c: messages.find(c, owner, id_))
-        data = json.dumps(asdict(message), ensure_ascii=False)
-        yield f"event: end\ndata: {data}\n\n"
+        yield _event("end", asdict(message))
 
     def _begun(
         self,
@@ -141,7 +171,7 @@ class Turns:
     def _started(self, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
         for answer in begun["answers"]:
-            self._answers.start(answer.id, Question(answer.model, begun["turns"]))
+            self._answers.start(answer.id, self._pieces(answer.model, begun))
         return JSONResponse(
             {
                 "conversation": asdict(begun["conversation"]),
@@ -150,15 +180,40 @@ class Turns:
             }
         )
 
+    def _pieces(self, model: str, begun: dict[str, Any]) -> AsyncGenerator[Piece]:
+        question: Message = begun["question"]
+        action = _chosen(question)
+        if action is None:
+            return asked(self._service, Question(model, begun["turns"]))
+        return act(self._service, model, action, question.text)
+
+
+def _event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _chosen(question: Message) -> Chosen | None:
+    """The question's action, if it has one that is known today."""
+    action = question.facts.get("action")
+    try:
+        return action and chosen(action["name"], action["fields"], len(question.text))
+    except ConfigError:
+        return None
+
 
 def _turns(branch: Sequence[Message]) -> list[chat.Message]:
     """What the model is given: the branch without empty answers; what one said in several messages
     on end is one turn, since many models know of turns by turns only. Pure."""
     spoken = [one for one in branch if one.text]
     return [
-        chat.Message(role, "\n\n".join(one.text for one in ones))
+        chat.Message(role, "\n\n".join(_said(one) for one in ones))
         for role, ones in groupby(spoken, attrgetter("role"))
     ]
+
+
+def _said(message: Message) -> str:
+    action = _chosen(message) if message.role == "user" else None
+    return turn(action, message.text) if action else message.text
 
 
 def _title(text: str) -> str:

@@ -1,0 +1,9 @@
+// Modules that add to the page once it is there; each is imported for what it does on loading.
+
+const extras = [];
+
+/** Load them all; one that fails takes no other with it. */
+export async function loadExtras() {
+  const loaded = await Promise.allSettled(extras.map((load) => load()));
+  for (const { reason } of loaded.filter(({ status }) => status === "rejected")) reportError(reason);
+}

@@ -1,0 +1,39 @@
+// Drawings of 20 × 20, as paths.
+
+const paths = {
+  add: "M10 4v12M4 10h12",
+  arrow_down: "M10 4v12M5 11l5 5 5-5",
+  check: "M4 10.5l4 4 8-9",
+  close: "M5 5l10 10M15 5L5 15",
+  compare: "M3.5 4h5v12h-5zM11.5 4h5v12h-5z",
+  copy: "M7 7h9v9H7zM4 13V4h9",
+  edit: "M4 16l1-4 8-8 3 3-8 8zM11 6l3 3",
+  folder: "M3 5.5h5l1.5 2H17v8H3z",
+  fork: "M6 4v3a3 3 0 003 3h2a3 3 0 013 3v3M6 16V4M4 6l2-2 2 2M12 14l2 2 2-2",
+  gone: "M5 6h10M8 6V4h4v2M6 6l.7 10h6.6L14 6",
+  left: "M12 5l-5 5 5 5",
+  menu: "M3.5 6h13M3.5 10h13M3.5 14h13",
+  microphone: "M10 3a2 2 0 00-2 2v4a2 2 0 004 0V5a2 2 0 00-2-2zM5.5 9a4.5 4.5 0 009 0M10 13.5V17",
+  more: "M5 10h.01M10 10h.01M15 10h.01",
+  pin: "M7 3h6l-1 5 3 3H5l3-3zM10 11v6",
+  plane: "M3 11l14-6-4 12-3-5zM10 12l7-7",
+  retry: "M15.5 8A6 6 0 104.6 13M15.5 4v4h-4",
+  right: "M8 5l5 5-5 5",
+  search: "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4",
+  send: "M10 16V4M5 9l5-5 5 5",
+  share: "M8.5 11.5a3 3 0 004.2 0l2.8-2.8a3 3 0 00-4.2-4.2l-.8.8M11.5 8.500a3 3 0 00-4.2 0l-2.8 2.800a3 3 0 004.2 4.200l.8-.8",
+  sound: "M4 8v4h3l4 3V5L7 8zM13.500 7.500a4 4 0 010 5",
+  stop: "M6 6h8v8H6z",
+  theme: "M10 3a7 7 0 100 14zM10 3a7 7 0 010 14",
+};
+
+/** An icon that says nothing to those who hear the page. */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", paths[name] ?? name);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,59 @@
+// Other pages of the assistant: one at #/NAME in the conversation's place, or one beside it.
+//
+// A panel's module has `show(root, { what, signal, close })`: it fills `root`; `what` is the rest of
+// the address, or what `openBeside` was given; `signal` ends when the panel is left.
+
+import { $, el, iconButton, problem } from "./dom.js";
+import { say } from "./i18n.js";
+
+/** The panels by name: `icon` for the sidebar (null: not listed there), and the module. The word
+ * `panel_NAME` of the languages is the name that people read. */
+export const panels = {};
+
+let leaving = new AbortController();
+let returnTo = null;
+
+/** Show the panel `name` in the conversation's place. */
+export async function openWhole(name, what) {
+  closeBeside();
+  await fill($("#whole"), name, { what, close: () => location.assign("#/") });
+}
+
+/** Show the panel `name` beside the conversation; focus comes back when it is closed. */
+export async function openBeside(name, what) {
+  returnTo = document.activeElement;
+  const root = $("#beside");
+  const content = el("div", { class: "content" });
+  const head = el("h2", {}, say(`panel_${name}`));
+  const close = iconButton("close", "close", closeBeside);
+  root.replaceChildren(el("div", { class: "head" }, head, close), content);
+  root.setAttribute("aria-label", say(`panel_${name}`));
+  root.hidden = false;
+  await fill(content, name, { what, close: closeBeside });
+  close.focus();
+}
+
+/** Close the panel beside the conversation; gives whether there was one. */
+export function closeBeside() {
+  const root = $("#beside");
+  if (root.hidden) return false;
+  leaving.abort();
+  root.hidden = true;
+  root.replaceChildren();
+  returnTo?.focus();
+  returnTo = null;
+  return true;
+}
+
+async function fill(root, name, given) {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  try {
+    const { show } = await panels[name].load();
+    if (!signal.aborted) await show(root, { ...given, signal });
+  } catch (error) {
+    if (signal.aborted) return;
+    root.replaceChildren(problem(error, () => fill(root, name, given)));
+  }
+}

@@ -1,0 +1,31 @@
+// What the page knows, and who wants to hear that it changed.
+//
+// Events: "models"; "list" (conversations or folders); "branch" (another conversation or branch is
+// shown, a message was added); "message" (one is as the event's argument says); "growing" (answers
+// began or ended); "link" (the connection to the assistant was lost or is back).
+
+/** `messages` are the open conversation's, by id, in the order in which they came about; `shown` is
+ * where its branch ends. `readOnly`: somebody else's, opened by a link. */
+export const store = {
+  models: [],
+  host: "",
+  local: false,
+  conversation: null,
+  messages: new Map(),
+  shown: null,
+  readOnly: false,
+  growing: new Set(),
+  folders: [],
+};
+
+const listeners = new Map();
+
+/** Call `listener` with the argument of each `event`. */
+export function on(event, listener) {
+  listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+}
+
+/** Say that something changed. */
+export function emit(event, argument = null) {
+  for (const listener of listeners.get(event) ?? []) listener(argument);
+}

@@ -1,0 +1,70 @@
+// An answer's server-sent events, read with fetch: numbered pieces, then the message as it is kept.
+
+import { call } from "./api.js";
+
+const firstWaitMs = 400;
+const longestWaitMs = 8000;
+
+/** Follow the answer `id` from the piece after number `after` to its end; gives the message. A lost
+ * connection is taken up again at the last number, after ever longer waits.
+ * `onPiece(text, number)`, `onLink(connected)`. Raises what the server refuses with, or AbortError. */
+export async function follow({ id, after, signal, onPiece, onLink }) {
+  let waitMs = firstWaitMs;
+  for (;;) {
+    try {
+      const response = await call(`api/messages/${id}/events?after=${after}`, { signal });
+      onLink(true);
+      for await (const { event, number, data } of events(response.body)) {
+        if (event === "end") return data;
+        after = number;
+        waitMs = firstWaitMs;
+        onPiece(data, number);
+      }
+    } catch (error) {
+      if (signal.aborted || !isLoss(error)) throw error;
+    }
+    onLink(false);
+    await pause(waitMs, signal);
+    waitMs = Math.min(2 * waitMs, longestWaitMs);
+  }
+}
+
+/** Whether an error is the network's, and not the server's answer or our own mistake. */
+function isLoss(error) {
+  return error.code === "page_unreachable" || error.code === "database" || error.name === "TypeError";
+}
+
+/** Wait, but not longer than until the browser says that it is online again. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const ended = new AbortController();
+    const end = (act) => () => {
+      clearTimeout(timer);
+      ended.abort();
+      act();
+    };
+    const timer = setTimeout(end(resolve), milliseconds);
+    addEventListener("online", end(resolve), { signal: ended.signal });
+    signal.addEventListener("abort", end(() => reject(signal.reason)), { signal: ended.signal });
+  });
+}
+
+/** The events of a stream: {event, number, data}. */
+async function* events(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n\n");
+    rest = parts.pop();
+    yield* parts.map(parsed);
+  }
+}
+
+function parsed(text) {
+  const fields = Object.fromEntries(
+    text.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+  );
+  return { event: fields.event, number: Number(fields.id), data: JSON.parse(fields.data) };
+}

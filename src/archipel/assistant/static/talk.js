@@ -1,0 +1,101 @@
+// What can be done with the open conversation: open, ask, ask again, stop, show another branch.
+
+import { read, send } from "./api.js";
+import { followGrowing, leaveGrowing } from "./live.js";
+import { emit, store } from "./store.js";
+import { branch, leafBelow, nextParent } from "./tree.js";
+import { tellTabs } from "./tabs.js";
+
+/** Begin with nothing: the next question opens a conversation. */
+export function openNew() {
+  show({ conversation: null, messages: [] });
+}
+
+/** Open a conversation; with `message`, on the branch that holds it. */
+export async function openConversation(id, message = null) {
+  const found = await read(`conversations/${id}`);
+  show(found, message);
+  followGrowing();
+}
+
+/** Open what somebody shares by a link. */
+export async function openShared(token) {
+  const { title, messages } = await read(`shared/${encodeURIComponent(token)}`);
+  const shown = messages.at(-1)?.id ?? null;
+  show({ conversation: { id: null, title, shown }, messages }, null, true);
+}
+
+/** Ask `text` of the models, below the branch's end or, edited, below `parent`. `more` goes into the
+ * request beside them. Gives the question's message. */
+export async function ask({ text, models, parent, more = {} }) {
+  const conversation = store.conversation?.id ?? null;
+  const below = parent === undefined ? nextParent(store.messages, store.shown) : parent;
+  const body = { conversation, parent: below, text, models, ...more };
+  return begun(await send("POST", "questions", body));
+}
+
+/** Another answer to a question, of each of the models. */
+export async function askAgain(question, models) {
+  return begun(await send("POST", `messages/${question}/answers`, { models }));
+}
+
+/** End the answers under way where they are. */
+export async function stopAll() {
+  await Promise.all([...store.growing].map((id) => send("POST", `messages/${id}/stop`)));
+}
+
+/** Show the newest branch through a message, here and when the conversation is opened again. */
+export async function showBranch(message) {
+  await keepShown(leafBelow(store.messages, message));
+}
+
+/** Show the branch that ends at a message. */
+export async function keepShown(end) {
+  store.shown = end;
+  emit("branch");
+  if (!store.readOnly) await changeConversation(store.conversation.id, { shown: end });
+}
+
+/** A new conversation with the messages up to one; gives its id. */
+export async function fork(message) {
+  const { id } = await send("POST", `conversations/${store.conversation.id}/fork`, { message });
+  tellTabs(id);
+  return id;
+}
+
+/** Change a conversation's title, folder, pin or shown branch. */
+export async function changeConversation(id, change) {
+  const changed = await send("PATCH", `conversations/${id}`, change);
+  if (store.conversation?.id === id) store.conversation = changed;
+  emit("changed", changed);
+  tellTabs(id);
+  return changed;
+}
+
+/** The messages of the branch that is shown. */
+export function shownBranch() {
+  return branch(store.messages, store.shown);
+}
+
+function show({ conversation, messages }, message = null, readOnly = false) {
+  leaveGrowing();
+  store.conversation = conversation;
+  store.messages = new Map(messages.map((one) => [one.id, one]));
+  store.readOnly = readOnly;
+  store.shown = conversation?.shown ?? null;
+  if (store.messages.has(message) && !shownBranch().some((one) => one.id === message)) {
+    store.shown = leafBelow(store.messages, message);
+  }
+  emit("branch");
+}
+
+function begun({ conversation, question, answers }) {
+  store.conversation = conversation;
+  for (const one of [question, ...answers]) store.messages.set(one.id, one);
+  store.shown = conversation.shown;
+  emit("branch");
+  emit("changed", conversation);
+  followGrowing();
+  tellTabs(conversation.id);
+  return question;
+}
