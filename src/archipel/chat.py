@@ -3,6 +3,7 @@
 Knows nothing about who answers: `archipel serve`, another program, a provider on the internet.
 """
 
+import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from archipel.hosts import is_loopback
 
 # A long prompt on a slow machine takes minutes before the first token.
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
+_PICTURE_BYTES = 28 << 20  # of an answer: 20 MB in base64
 
 
 class ServiceError(ArchipelError):
@@ -119,6 +121,32 @@ class ChatService:
             raise ServiceError(f"{self.url} sent a chunk that is not OpenAI's: {error}.") from error
         if not finished:
             raise ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
+
+    async def make_picture(self, model: str, prompt: str, **options: object) -> bytes:
+        """The file of a picture; `options` go into the request. It may have any content: look.
+
+        Raises:
+            ServiceError: the service can't be reached, refuses, or answers without a picture or
+                with too much.
+        """
+        body = {"model": model, "prompt": prompt, "n": 1, **options}
+        url, answer = f"{self.url}/images/generations", bytearray()
+        try:
+            async with self._client.stream("POST", url, json=body) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                async for chunk in response.aiter_bytes():
+                    answer += chunk
+                    if len(answer) > _PICTURE_BYTES:
+                        raise ServiceError(f"{model} sent over {_PICTURE_BYTES >> 20} MiB.")
+            return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ServiceError(
+                f"{model} answered without a picture in base64. Choose a model that makes pictures."
+            ) from error
 
     def _unreachable(self, error: Exception) -> ServiceError:
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):

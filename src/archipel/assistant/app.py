@@ -5,11 +5,13 @@ stays here: the browser never sees it.
 """
 
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -25,9 +27,11 @@ from archipel.assistant.answers import Answers
 from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.pictures import Pictures
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import messages
+from archipel.assistant.history import messages, pictures
+from archipel.assistant.makers import Makers
 from archipel.assistant.people import WhoAsks, alone
 from archipel.chat import ChatService
 from archipel.hosts import is_loopback
@@ -58,7 +62,8 @@ class Models:
 
 
 class _SafeHeaders:
-    """Adds `_HEADERS` to every response, streams too, which pass through untouched."""
+    """Adds `_HEADERS` to every response that has not its own, streams too, which pass through
+    untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,10 +71,18 @@ class _SafeHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _tidy(connection: Connection, now: float) -> None:
+    """What the program that ran before left."""
+    messages.cut_off(connection)
+    pictures.forget_unsent(connection, now)
 
 
 def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starlette:
@@ -80,7 +93,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with service:
-            await desk.writing(lambda connection, _: messages.cut_off(connection))
+            await desk.writing(_tidy)
             try:
                 yield
             finally:
@@ -90,8 +103,9 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
     routes: list[BaseRoute] = [
         Route("/api/models", answered(Models(service, who).listed)),
         *Conversations(desk, who, answers).routes(),
-        *Turns(desk, who, answers, service).routes(),
+        *Turns(desk, who, answers, Makers(desk, service, secrets.randbelow)).routes(),
         *Actions(who).routes(),
+        *Pictures(desk, who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from archipel.assistant.pieces import Piece, noted
 from archipel.chat import ChatService, Message, ServiceError
 
+_NOT_REFUSED = ("unreachable", "cut_off", "context_length_exceeded", "invalid_api_key")
+
 
 @dataclass(frozen=True)
 class Question:
@@ -30,6 +32,8 @@ async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piec
                 async for delta in deltas:
                     yield Piece(delta.text, noted(delta))
         except ServiceError as error:
+            if error.code not in _NOT_REFUSED and any(_shows(turn) for turn in turns):
+                raise ServiceError(str(error), "pictures_refused") from error
             fewer = without_oldest(turns)
             if error.code != "context_length_exceeded" or fewer is None:
                 raise
@@ -51,3 +55,8 @@ def without_oldest(turns: Sequence[Message]) -> list[Message] | None:
     while out < len(others) - 1 and others[out].role != "user":
         out += 1
     return [*instructions, *others[out:]]
+
+
+def _shows(turn: Message) -> bool:
+    """Whether a turn has pictures."""
+    return not isinstance(turn.content, str)

@@ -109,6 +109,8 @@ def answer_language(chosen: Chosen, text: str) -> str | None:
 
 def turn(chosen: Chosen, text: str) -> str:
     """An action as the turn of a conversation that goes on after it. Pure."""
+    if chosen.action.way == "picture":
+        return text
     return prompt(chosen, text, answer_language(chosen, text))
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from archipel.assistant.actions.languages import LANGUAGES
 from archipel.errors import ConfigError
 
-Way = Literal["parts", "digest", "whole"]
-Shown = Literal["text", "diff"]
+Way = Literal["parts", "digest", "whole", "picture"]
+Shown = Literal["text", "diff", "picture"]
 SAME = "same"  # as the text
 DETECTED = "detected"
 PROGRAMMING = (
@@ -27,6 +27,7 @@ PROGRAMMING = (
     "bash",
     "html",
 )
+SIZES = {"square": "1024x1024", "wide": "1536x1024", "tall": "1024x1536"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """`way`: done part by part, by summaries of parts, or at once. `shown`: as a text, or as
-    changes of the person's."""
+    """`way`: done part by part, by summaries of parts, at once, or by a model that draws. `shown`:
+    as a text, as changes of the person's, as a picture."""
 
     name: str
     fields: tuple[Field, ...]

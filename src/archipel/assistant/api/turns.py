@@ -3,8 +3,6 @@
 import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from pydantic import Field
@@ -13,23 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from archipel import chat
-from archipel.assistant.actions.acting import act
-from archipel.assistant.actions.prompts import turn
-from archipel.assistant.actions.table import Chosen, chosen
+from archipel.assistant.actions.table import chosen
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
-from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import conversations, messages
+from archipel.assistant.history import conversations, messages, pictures
 from archipel.assistant.history.messages import Draft, Message
+from archipel.assistant.makers import Makers
 from archipel.assistant.people import WhoAsks
-from archipel.assistant.pieces import Piece
-from archipel.errors import ConfigError
+from archipel.assistant.turns import title, turns
 
 _TEXT_CHARACTERS = 1_000_000
 _MODELS = 4  # that answer side by side
-_TITLE_CHARACTERS = 60
+_PICTURES = 4  # that a question may have, and that a model is given of a conversation
 
 
 class _Action(Asked):
@@ -48,6 +42,7 @@ class _Question(Asked):
     text: str = Field(min_length=1, max_length=_TEXT_CHARACTERS)
     models: list[str] = Field(min_length=1, max_length=_MODELS)
     action: _Action | None = None
+    pictures: list[int] = Field(default_factory=list, max_length=_PICTURES)
 
     def facts(self) -> dict[str, Any]:
         """What the question keeps beside its text.
@@ -67,13 +62,11 @@ class _Again(Asked):
 class Turns:
     """Endpoints that let models answer."""
 
-    def __init__(
-        self, desk: Desk, who: WhoAsks, answers: Answers, service: chat.ChatService
-    ) -> None:
+    def __init__(self, desk: Desk, who: WhoAsks, answers: Answers, makers: Makers) -> None:
         self._desk = desk
         self._who = who
         self._answers = answers
-        self._service = service
+        self._makers = makers
 
     def routes(self) -> list[BaseRoute]:
         """What the page calls."""
@@ -98,12 +91,15 @@ class Turns:
         def begin(connection: Connection, now: float) -> dict[str, Any]:
             id_ = sent.conversation
             if id_ is None:
-                id_ = conversations.begin(connection, owner, now, _title(sent.text))
+                id_ = conversations.begin(connection, owner, now, title(sent.text))
             conversations.find(connection, owner, id_)
             question = messages.add(connection, id_, sent.parent, draft, now)
+            if sent.pictures:
+                shown = pictures.send(connection, owner, sent.pictures, question.id)
+                question = messages.note(connection, question, {"pictures": shown})
             return self._begun(connection, owner, id_, question, sent.models, now)
 
-        return self._started(await self._desk.writing(begin))
+        return self._started(owner, await self._desk.writing(begin))
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
@@ -116,7 +112,7 @@ class Turns:
                 raise Refused(400, "Only a question can be asked again.")
             return self._begun(connection, owner, conversation, question, sent.models, now)
 
-        return self._started(await self._desk.writing(begin))
+        return self._started(owner, await self._desk.writing(begin))
 
     async def stop(self, request: Request) -> Response:
         """End an answer where it is."""
@@ -156,7 +152,8 @@ class Turns:
         now: float,
     ) -> dict[str, Any]:
         tree = messages.all_of(connection, owner, conversation)
-        turns = _turns(messages.branch(tree, question.id))
+        branch = messages.branch(tree, question.id)
+        given = turns(branch, pictures.of_messages(connection, _with_pictures(branch)))
         drafts = [Draft(role="assistant", text="", status="growing", model=one) for one in models]
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
@@ -165,13 +162,14 @@ class Turns:
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,
             "answers": answers,
-            "turns": turns,
+            "turns": given,
         }
 
-    def _started(self, begun: dict[str, Any]) -> Response:
+    def _started(self, owner: str, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
         for answer in begun["answers"]:
-            self._answers.start(answer.id, self._pieces(answer.model, begun))
+            pieces = self._makers.pieces(owner, begun["question"], answer, begun["turns"])
+            self._answers.start(answer.id, pieces)
         return JSONResponse(
             {
                 "conversation": asdict(begun["conversation"]),
@@ -180,46 +178,17 @@ class Turns:
             }
         )
 
-    def _pieces(self, model: str, begun: dict[str, Any]) -> AsyncGenerator[Piece]:
-        question: Message = begun["question"]
-        action = _chosen(question)
-        if action is None:
-            return asked(self._service, Question(model, begun["turns"]))
-        return act(self._service, model, action, question.text)
-
 
 def _event(name: str, data: object) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def _chosen(question: Message) -> Chosen | None:
-    """The question's action, if it has one that is known today."""
-    action = question.facts.get("action")
-    try:
-        return action and chosen(action["name"], action["fields"], len(question.text))
-    except ConfigError:
-        return None
-
-
-def _turns(branch: Sequence[Message]) -> list[chat.Message]:
-    """What the model is given: the branch without empty answers; what one said in several messages
-    on end is one turn, since many models know of turns by turns only. Pure."""
-    spoken = [one for one in branch if one.text]
-    return [
-        chat.Message(role, "\n\n".join(_said(one) for one in ones))
-        for role, ones in groupby(spoken, attrgetter("role"))
-    ]
-
-
-def _said(message: Message) -> str:
-    action = _chosen(message) if message.role == "user" else None
-    return turn(action, message.text) if action else message.text
-
-
-def _title(text: str) -> str:
-    """The beginning of a question's first line, cut at a word. Pure."""
-    line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    cut = line[:_TITLE_CHARACTERS].rpartition(" ")[0] or line[:_TITLE_CHARACTERS]
-    return f"{cut}…"
+def _with_pictures(branch: Sequence[Message]) -> list[int]:
+    """The questions whose pictures the model is given: the newest. Pure."""
+    found, count = [], 0
+    for one in reversed(branch):
+        own = len(one.facts.get("pictures", ())) if one.role == "user" else 0
+        count += own
+        if own and count <= _PICTURES:
+            found.append(one.id)
+    return found

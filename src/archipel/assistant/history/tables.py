@@ -14,6 +14,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0002"  # the migration that makes them as they are here
+NEWEST = "0003"  # the migration that makes them as they are here
 
 folders = Table(
     "folders",
@@ -82,4 +83,18 @@ memories = Table(
     Column("created", Double, nullable=False),
     Column("changed", Double),  # when its person corrected it
     UniqueConstraint("owner", "digest"),
+)
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("message", _Number, ForeignKey("messages.id"), index=True),  # null: not yet sent
+    Column("media_type", String(32), nullable=False),  # image/png, image/jpeg, image/webp
+    Column("width", Integer, nullable=False),  # in pixels, as the height
+    Column("height", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("prompt", Text),  # that it was made of; null: its person gave it
+    Column("seed", BigInteger),
+    Column("created", Double, nullable=False),
 )
