@@ -1,7 +1,7 @@
 // What people come for, at a press: translate, summarise, rewrite, correct, explain, write code.
 
 import { addToQuestion, addTool } from "../composer.js";
-import { iconButton } from "../dom.js";
+import { el, iconButton } from "../dom.js";
 import { addWords, say } from "../i18n.js";
 import { openMenu } from "../menus.js";
 import { addToMessage } from "../message_parts.js";
@@ -13,6 +13,7 @@ import { begin as beginOnText } from "./on_text.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
 
+document.head.append(el("link", { rel: "stylesheet", href: new URL("actions.css", import.meta.url).href }));
 await Promise.all([addWords("actions"), load()]);
 const tool = iconButton("M11 2L4 12h5l-1 6 7-10h-5z", "actions", open, { "aria-haspopup": "menu" });
 addTool(tool);
