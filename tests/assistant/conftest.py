@@ -1,10 +1,14 @@
 """The assistant's page over a service whose answers the test writes."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from archipel.assistant.workshop.sandbox import Sandbox
+from archipel.errors import SandboxError
+from tests.conftest import missing
 from tests.serve.conftest import (
     archipel,
     checkpoint,
@@ -35,3 +39,13 @@ def page_over() -> Iterator[Callable[[str], str]]:
 
     with contextlib.ExitStack() as stack:
         yield lambda url: stack.enter_context(hosted_in_thread(create_app(url, "secret-key")))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    """The sandbox that this machine has."""
+    try:
+        return asyncio.run(Sandbox.open())
+    except SandboxError as error:
+        missing(f"what a sandbox needs ({error})")
+        raise
