@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
+from archipel.assistant.actions.mending import Workbench
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
@@ -89,6 +90,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
     """The assistant over an OpenAI-compatible service. While it runs, the service and the desk are
     its own: it closes them."""
     answers = Answers(desk)
+    makers = Makers(desk, service, Workbench(), secrets.randbelow)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -103,7 +105,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
     routes: list[BaseRoute] = [
         Route("/api/models", answered(Models(service, who).listed)),
         *Conversations(desk, who, answers).routes(),
-        *Turns(desk, who, answers, Makers(desk, service, secrets.randbelow)).routes(),
+        *Turns(desk, who, answers, makers).routes(),
         *Actions(who).routes(),
         *Pictures(desk, who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from archipel.assistant.actions.acting import act
 from archipel.assistant.actions.drawing import Order, draw
+from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.messages import Message
@@ -22,6 +23,7 @@ class Makers:
 
     desk: Desk
     service: ChatService
+    bench: Workbench
     chance: Callable[[int], int]
 
     def pieces(
@@ -36,4 +38,6 @@ class Makers:
         if action.action.way == "picture":
             order = Order(owner, answer.id, model, action, question.text, self.chance(_SEEDS))
             return draw(self.service, self.desk, order)
+        if action.action.way == "workshop":
+            return mend(self.service, model, self.bench, action, question.text)
         return act(self.service, model, action, question.text)

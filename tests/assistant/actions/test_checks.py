@@ -108,7 +108,7 @@ def test_the_instruction_is_in_the_answers_language_and_names_what_was_chosen() 
 
 
 def test_every_choice_has_its_words_in_both_languages() -> None:
-    for action in ACTIONS.values():
+    for action in (one for one in ACTIONS.values() if one.way != "picture"):
         for field in action.fields:
             for choice in field.choices:
                 told = chosen(action.name, {field.name: choice}, 9)

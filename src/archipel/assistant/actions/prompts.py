@@ -20,6 +20,8 @@ _TASKS = {
         "nothing else: keep the words, the style, the order and the form. Give back what has no "
         "mistake as it is.",
         "explain": "Explain the text or the code below {level}.{language}",
+        "repair": "Repair the Python code below.",
+        "optimise": "Make the Python code below faster. Its results must stay the same.",
         "code": "Write {language} that does what is asked below: complete, in one code block, "
         "with a few words on how to use it.",
     },
@@ -34,6 +36,9 @@ _TASKS = {
         "change rien d’autre : garde les mots, le style, l’ordre et la forme. Rends tel quel ce "
         "qui n’a pas de faute.",
         "explain": "Explique le texte ou le code ci-dessous {level}.{language}",
+        "repair": "Répare le code Python ci-dessous.",
+        "optimise": "Rends plus rapide le code Python ci-dessous. Ses résultats doivent rester "
+        "les mêmes.",
         "code": "Écris {language} qui fait ce qui est demandé ci-dessous : complet, dans un seul "
         "bloc de code, avec quelques mots sur son emploi.",
     },
@@ -93,6 +98,7 @@ _OF_PARTS = {
     "fr": "Le texte est fait des résumés des parties d’un texte plus long, dans l’ordre.",
 }
 _ANSWER_IN = {"en": " Answer in {0}.", "fr": " Réponds en {0}."}
+_PHRASED = ("length", "audience", "tone", "level")
 _ALONE = {
     "en": "Answer with the summary alone.",
     "fr": "Réponds par le résumé seul.",
@@ -141,6 +147,7 @@ def _phrases(chosen: Chosen, speech: str, wanted: str | None) -> dict[str, str]:
     found = {
         key: _EXPERTS[speech][key] if value == "expert" else _CHOICES[speech].get(value, "")
         for key, value in fields.items()
+        if key in _PHRASED
     }
     if name == "explain":
         found["language"] = _in_language(speech, wanted)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from archipel.assistant.actions.languages import LANGUAGES
 from archipel.errors import ConfigError
 
-Way = Literal["parts", "digest", "whole", "picture"]
-Shown = Literal["text", "diff", "picture"]
+Way = Literal["parts", "digest", "whole", "picture", "workshop"]
+Shown = Literal["text", "diff", "picture", "evidence"]
 SAME = "same"  # as the text
 DETECTED = "detected"
 PROGRAMMING = (
@@ -47,8 +47,8 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """`way`: done part by part, by summaries of parts, at once, or by a model that draws. `shown`:
-    as a text, as changes of the person's, as a picture."""
+    """`way`: done part by part, by summaries of parts, at once, by a model that draws, in
+    the workshop. `shown`: as a text, as changes of the person's, as a picture, as evidence."""
 
     name: str
     fields: tuple[Field, ...]
@@ -59,6 +59,11 @@ class Action:
 
 
 _SPOKEN = tuple(LANGUAGES)
+_CODE_FIELDS = (
+    Field("tests", characters=50_000),
+    Field("calls", characters=4_000),
+    Field("language", ("en", "fr")),
+)
 ACTIONS = {
     one.name: one
     for one in (
@@ -107,6 +112,27 @@ ACTIONS = {
         ),
         Action(
             name="code", fields=(Field("language", PROGRAMMING),), way="whole", characters=40_000
+        ),
+        Action(
+            name="repair",
+            fields=_CODE_FIELDS,
+            way="workshop",
+            shown="evidence",
+            characters=200_000,
+        ),
+        Action(
+            name="optimise",
+            fields=_CODE_FIELDS,
+            way="workshop",
+            shown="evidence",
+            characters=200_000,
+        ),
+        Action(
+            name="picture",
+            fields=(Field("size", tuple(SIZES)),),
+            way="picture",
+            shown="picture",
+            characters=4_000,
         ),
     )
 }
