@@ -16,7 +16,6 @@ from archipel.assistant.workshop.difference import diff_lines
 from archipel.assistant.workshop.improve import (
     Asked,
     Attempt,
-    Event,
     Examined,
     Finished,
     Proposed,
@@ -73,7 +72,7 @@ async def mend(
                 facts = chosen.facts | {"notes": [], "parts": 1, "evidence": evidence(task, event)}
                 yield Piece(said(event), {**asking.told, "action": facts})
             else:
-                steps = [*steps, step(event)]
+                steps = after(steps, step(event))
                 yield Piece(facts=asking.told, progress={"steps": steps})
 
 
@@ -123,7 +122,7 @@ def _call(line: str) -> Call:
     return Call(line)
 
 
-def step(event: Event) -> dict[str, Any]:
+def step(event: Examined | Timed | Asked | Proposed) -> dict[str, Any]:
     """One line of what was done. Pure."""
     match event:
         case Examined():
@@ -139,8 +138,13 @@ def step(event: Event) -> dict[str, Any]:
             }
         case Asked() | Proposed():
             return {"kind": event.kind, "attempt": event.attempt}
-        case Finished():
-            return {"kind": event.kind, "verdict": event.verdict}
+
+
+def after(steps: list[dict[str, Any]], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps with one more; a time takes the place of the one before it. Pure."""
+    place = [(one["kind"], one["attempt"]) for one in steps[-1:]]
+    again = place == [("timed", new["attempt"])] and new["kind"] == "timed"
+    return [*(steps[:-1] if again else steps), new]
 
 
 def said(end: Finished) -> str:

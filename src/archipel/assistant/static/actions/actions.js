@@ -9,6 +9,7 @@ import { on, store } from "../store.js";
 import { changesView } from "./changes_view.js";
 import { begin as beginChosen, choose, chosenAction } from "./chosen.js";
 import { chip, notesOf, progressOf } from "./notes.js";
+import { evidenceView, stepsOf } from "./evidence.js";
 import { begin as beginOnText } from "./on_text.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
@@ -48,16 +49,20 @@ function drawn(message) {
   const action = asked?.facts.action;
   if (!action || !actionOf(action.name)) return null;
   if (message === asked) return chip(action);
-  if (message.status === "growing") return progressOf(message.progress ?? {});
+  if (message.status === "growing") return growing(message.progress ?? {});
   return answer(message, asked, actionOf(action.name));
 }
 
-/** The notes, and for what is shown as changes these in the text's place. */
+function growing(progress) {
+  return progress.steps ? stepsOf(progress.steps) : progressOf(progress);
+}
+
+/** The notes or the evidence, and for what is shown as changes these in the text's place. */
 function answer(message, asked, action) {
-  const notes = notesOf(message.facts.action?.notes);
+  const { notes, evidence } = message.facts.action ?? {};
   const changes = action.shown === "diff" && message.status === "done" && message.text;
   const made = document.createElement("div");
-  made.append(...[changes && changesView(asked.text, message.text), notes].filter(Boolean));
+  made.append(...[changes && changesView(asked.text, message.text), evidence && evidenceView(evidence), notesOf(notes)].filter(Boolean));
   made.className = changes ? "in-place" : "";
   return made;
 }

@@ -38,7 +38,7 @@ export function sorted({ name, choices }) {
 export function usualFields(action) {
   const before = parsed(localStorage.getItem(remembered(action.name)));
   const fit = { target: language, level: "usual" };
-  if (action.name === "explain") fit.language = language;
+  if (["explain", "repair", "optimise"].includes(action.name)) fit.language = language;
   return Object.fromEntries(
     action.fields.map(({ name, choices }) => {
       const wanted = [before[name], fit[name]].find((one) => choices.includes(one));
@@ -59,7 +59,7 @@ export function inWords({ name, fields }) {
   const action = actionOf(name);
   const choices = (action?.fields ?? []).filter((one) => one.choices.length);
   const told = choices
-    .filter((field) => !["detected", "same", "any"].includes(fields[field.name]))
+    .filter((field) => !["repair", "optimise"].includes(name) && !["detected", "same", "any"].includes(fields[field.name]))
     .map((field) => choiceWord(field.name, fields[field.name]));
   return [say(`action_${name}`), ...told].join(" · ");
 }
