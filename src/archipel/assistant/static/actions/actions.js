@@ -21,6 +21,7 @@ addTool(tool);
 beginChosen();
 beginSlash(open, choose);
 beginOnText();
+const answers = new WeakMap(); // messages' elements: what one refused stays refused
 let sent = false;
 addToQuestion(
   () => {
@@ -61,8 +62,9 @@ function growing(progress) {
 function answer(message, asked, action) {
   const { notes, evidence } = message.facts.action ?? {};
   const changes = action.shown === "diff" && message.status === "done" && message.text;
-  const made = document.createElement("div");
-  made.append(...[changes && changesView(asked.text, message.text), evidence && evidenceView(evidence), notesOf(notes)].filter(Boolean));
-  made.className = changes ? "in-place" : "";
-  return made;
+  if (!answers.has(message)) {
+    const shown = [changes && changesView(asked.text, message.text), evidence && evidenceView(evidence)];
+    answers.set(message, el("div", { class: changes ? "in-place" : "" }, shown, notesOf(notes)));
+  }
+  return answers.get(message);
 }
