@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -120,6 +121,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
                 allowed_hosts=["localhost", "127.0.0.1", "[::1]"],
                 www_redirect=False,
             ),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # events pass as they are
         ],
         lifespan=lifespan,
     )
