@@ -17,8 +17,8 @@ from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft
 from archipel.assistant.history.opened import open_history
 from archipel.assistant.people import Person
-from archipel.database import Database
 from archipel.assistant.workshop.sandbox import Sandbox
+from archipel.database import Database
 from archipel.errors import SandboxError
 from tests.conftest import missing
 from tests.serve.conftest import (
@@ -171,7 +171,6 @@ def answer(page: Page, scripted: ScriptedService, question: str, text: str) -> N
     scripted.say(text)
     scripted.finish()
     expect(page.get_by_role("status")).to_have_text("Answer ready.")
-        yield lambda url: stack.enter_context(hosted_in_thread(create_app(url, "secret-key")))
 
 
 @pytest.fixture(scope="module")

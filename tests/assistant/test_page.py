@@ -126,7 +126,9 @@ def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: Scripted
     expect(page.get_by_label("Model", exact=True)).to_have_value("reef")
 
 
-def test_a_question_waits_until_the_models_are_known(page: Page, scripted: ScriptedService) -> None:
+def test_a_question_waits_until_the_models_are_known(
+    page: Page, scripted: ScriptedService
+) -> None:
     held: list[Route] = []
     page.route("**/api/models", lambda route: route.continue_() if held else held.append(route))
     page.reload()

@@ -182,9 +182,7 @@ def axe() -> str:
 
 def states(page: Page, assistant: Assistant, scripted: ScriptedService) -> Iterator[str]:
     """Lead the page through what it can look like; gives the name of each state."""
-    names = json.loads(
-        (STATIC / f"languages/{page.evaluate('document.documentElement.lang')}.json").read_text()
-    )
+    names = json.loads((STATIC / f"languages/{page.evaluate('document.documentElement.lang')}.json").read_text())
     assistant.tell("Old", "Old.", title="Old")
     page.reload()
     expect(page.locator("#list a[data-id]")).to_be_visible()
@@ -254,21 +252,8 @@ def test_no_word_is_in_the_code(
     context = browser.new_context(locale="en-US")
     _answer_with(context, "**/languages/en.json", marked)
     page = chrome.open(assistant.url, context=context)
-    foreign = re.compile(
-        r"^(⟦.*⟧.*|Archipel|EN|FR|English|Français|island|reef|[\d/↑↓+A-Z]|Old\.?|old)$", re.S
-    )
-    theirs = {
-        "Question",
-        "closed",
-        "Title",
-        "Some",
-        "text",
-        ".",
-        "one",
-        "python",
-        "print(1)",
-        "1/2",
-    }
+    foreign = re.compile(r"^(⟦.*⟧.*|Archipel|EN|FR|English|Français|island|reef|[\d/↑↓+A-Z]|Old\.?|old)$", re.S)
+    theirs = {"Question", "closed", "Title", "Some", "text", ".", "one", "python", "print(1)", "1/2"}
     shown: set[str] = set()
     for _ in _marked_states(page, assistant, scripted):
         shown |= set(page.evaluate(_WORDS_OF_THE_PAGE))

@@ -64,9 +64,7 @@ def imported(path: Path) -> set[Path]:
         one = waiting.pop()
         if one not in found:
             found.add(one)
-            names = re.findall(
-                r'^(?:import|export)[^;]*?from "(.+?)";', one.read_text(), re.M | re.S
-            )
+            names = re.findall(r'^(?:import|export)[^;]*?from "(.+?)";', one.read_text(), re.M | re.S)
             waiting += [(one.parent / name).resolve() for name in names]
     return found
 
