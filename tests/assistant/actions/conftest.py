@@ -151,6 +151,7 @@ def over_ruled(assistant_over: Callable[..., Assistant], ruled: Ruled) -> Assist
 
 
 @pytest.fixture
-def doing(over_ruled: Assistant) -> Doing:
+def doing(over_ruled: Assistant) -> Iterator[Doing]:
     """Whoever asks it by HTTP."""
-    return Doing(over_ruled.client())
+    with over_ruled.client() as http:
+        yield Doing(http)
