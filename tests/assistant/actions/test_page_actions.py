@@ -22,7 +22,7 @@ def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
 
 
 def done(page: Page) -> None:
-    expect(page.get_by_role("status").first).to_have_text("Answer ready.")
+    expect(page.get_by_role("status")).to_have_text("Answer ready.")
 
 
 def test_an_action_is_chosen_by_keyboard_with_its_fields(ruled_page: Page, ruled: Ruled) -> None:
@@ -80,14 +80,14 @@ def test_a_correction_is_seen_as_changes_that_can_be_refused(
     page.get_by_role("menuitem", name="Correct").click()
     ask(page, "The cat sat on teh mat, and it were very happy there.")
     done(page)
-    expect(page.locator(".changes [role=status]")).to_have_text("2 changes, 2 accepted")
+    expect(page.locator(".changes .acts > span")).to_have_text("2 changes, 2 accepted")
     expect(page.locator(".answer > .body")).to_be_hidden()
     changes = page.locator("button.change")
     expect(changes.first).to_have_attribute("aria-label", "“teh” became “the”")
     changes.last.focus()
     page.keyboard.press("Enter")
     expect(changes.last).to_have_attribute("aria-pressed", "false")
-    expect(page.locator(".changes [role=status]")).to_have_text("2 changes, 1 accepted")
+    expect(page.locator(".changes .acts > span")).to_have_text("2 changes, 1 accepted")
     page.get_by_role("button", name="Write on with it").click()
     expect(page.get_by_label("Ask anything")).to_have_value(
         "The cat sat on the mat, and it were very happy there."
@@ -115,7 +115,7 @@ def test_nothing_to_correct_and_an_edited_action(ruled_page: Page, ruled: Ruled)
 
 def test_notes_tell_what_to_check_and_markup_stays_text(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
-    ruled.rule = lambda prompt: "Es sind 13 <img src=x onerror=alert(1)> Boote, {x<b>y</b>}."
+    ruled.rule = lambda prompt: "Es sind 13 <img src=x onerror=alert()> Boote, {x<b>y</b>}."
     page.get_by_role("button", name="Actions").click()
     page.get_by_role("menuitem", name="Translate").click()
     ask(page, "There are 12 boats.")
@@ -165,7 +165,7 @@ def test_the_part_under_way_is_shown_also_after_a_reload(
     expect(page.locator(".action-progress")).to_have_text("Part 2 of 2")
     page.keyboard.press("Escape")
     assert scripted.client_left.wait(20)
-    expect(page.locator(".notice")).to_contain_text("Stopped.")
+    expect(page.locator(".answer .notice")).to_contain_text("Stopped.")
     expect(page.locator(".answer .body")).to_contain_text("The lighthouse is white.")
 
 

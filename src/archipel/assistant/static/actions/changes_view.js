@@ -1,7 +1,7 @@
 // A person's text with what an action changed: each change can be refused and accepted again.
 
 import { setQuestion } from "../composer.js";
-import { button, copyText, el } from "../dom.js";
+import { announce, button, copyText, el } from "../dom.js";
 import { number, say, sayCount } from "../i18n.js";
 import { changesOf, textWith } from "./changes.js";
 
@@ -11,7 +11,7 @@ export function changesView(before, after) {
   const refused = new Set();
   const places = changes.flatMap(({ same }, place) => (same === undefined ? [place] : []));
   const buttons = new Map(places.map((place) => [place, changeButton(place)]));
-  const count = el("span", { role: "status" });
+  const count = el("span");
   const text = el("div", { class: "text", dir: "auto" });
   text.append(...changes.map(({ same }, place) => same ?? buttons.get(place)));
   const result = () => textWith(changes, refused);
@@ -23,7 +23,7 @@ export function changesView(before, after) {
   ];
   const group = { class: "acts", role: "group", "aria-label": say("changes") };
   if (!places.length) return el("div", { class: "changes" }, el("p", {}, say("no_changes")), text);
-  set(places, false);
+  count.textContent = counted();
   return el("div", { class: "changes" }, el("div", group, count, acts), text);
 
   function set(which, refuse) {
@@ -32,8 +32,16 @@ export function changesView(before, after) {
       else refused.delete(place);
       buttons.get(place).setAttribute("aria-pressed", `${!refuse}`);
     }
-    const accepted = places.length - refused.size;
-    count.textContent = `${sayCount("changes", places.length)}, ${say("accepted", { count: number(accepted) })}`;
+    count.textContent = counted();
+    announce("accepted", accepted());
+  }
+
+  function accepted() {
+    return { count: number(places.length - refused.size) };
+  }
+
+  function counted() {
+    return `${sayCount("changes", places.length)}, ${say("accepted", accepted())}`;
   }
 
   function changeButton(place) {
@@ -44,7 +52,7 @@ export function changesView(before, after) {
     });
     const press = () => set([place], !refused.has(place));
     const shown = [old && el("del", {}, visible(old)), new_ && el("ins", {}, visible(new_))];
-    const attributes = { type: "button", class: "change", "aria-label": label, title: label };
+    const attributes = { type: "button", class: "change", "aria-label": label, title: label, "aria-pressed": "true" };
     return el("button", { ...attributes, onclick: press }, shown);
   }
 }

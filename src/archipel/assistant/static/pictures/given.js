@@ -8,13 +8,14 @@ import { on } from "../store.js";
 import { isPicture, redrawn } from "./redraw.js";
 
 const most = 4;
-const row = el("div", { id: "given-pictures", role: "group", "aria-label": say("pictures_given"), hidden: true });
+const row = el("div", { id: "given-pictures", role: "group", hidden: true });
 const chooser = el("input", { type: "file", accept: "image/png,image/jpeg,image/webp", multiple: true, hidden: true });
 let given = []; // {id, width, height, name}
 let sent = [];
 
 /** Take pictures from now on. */
 export function begin() {
+  row.setAttribute("aria-label", say("pictures_given"));
   $("#composer").before(row);
   $("#composer").append(chooser);
   addTool(iconButton("M3 5h14v11H3zM3 14l4-4 3 3 3-4 4 4M7 8h.01", "picture_give", () => chooser.click()));
