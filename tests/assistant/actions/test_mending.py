@@ -21,6 +21,11 @@ SLOW = """def total(n):
 FAST = "One loop is enough.\n\n```python\ndef total(n):\n    return max(n, 0)\n```"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _before_the_browser(sandbox: Sandbox) -> None:
+    """The sandbox is tried in an event loop, of which a browser has its own."""
+
+
 def test_code_words_and_calls_are_told_apart() -> None:
     text = f"Only ints come.\n\n```python\n{WRONG}```"
     fields = {"calls": "double(2) == 4\n\ndouble(3)\n", "language": "fr", "tests": "x"}
@@ -38,7 +43,7 @@ def test_a_newer_time_takes_the_place_of_the_one_before() -> None:
     assert [(one["kind"], one.get("gain")) for one in steps] == [("asked", None), ("timed", 2.0)]
 
 
-def test_a_repair_over_http_has_its_evidence(doing: Doing, ruled: Ruled, sandbox: Sandbox) -> None:
+def test_a_repair_over_http_has_its_evidence(doing: Doing, ruled: Ruled) -> None:
     ruled.rule = lambda prompt: RIGHT
     begun = doing.begin(WRONG, action={"name": "repair", "fields": {"calls": "double(2) == 4"}})
     events = doing.events(begun["answers"][0]["id"])
@@ -59,7 +64,7 @@ def test_a_repair_over_http_has_its_evidence(doing: Doing, ruled: Ruled, sandbox
     assert answer["facts"]["completion_tokens"] == 5
 
 
-def test_code_that_cannot_be_run_says_why(doing: Doing, sandbox: Sandbox) -> None:
+def test_code_that_cannot_be_run_says_why(doing: Doing) -> None:
     answer = doing.do("repair", WRONG, tests="def test(:")
     assert answer["status"] == "failed"
     assert "the tests are not Python" in answer["facts"]["error"]["message"]
@@ -73,18 +78,16 @@ def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
     return page
 
 
-def test_an_optimisation_shows_times_and_the_difference(
-    ruled_page: Page, ruled: Ruled, sandbox: Sandbox
-) -> None:
+def test_an_optimisation_shows_times_and_the_difference(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: FAST
     page.get_by_role("button", name="Actions").click()
     page.get_by_role("menuitem", name="Make code faster").click()
-    page.get_by_label("calls to check").fill("total(3000)")
+    page.get_by_label("calls to check").fill("total(400)")
     ask(page, SLOW)
-    expect(page.locator(".steps li").first).to_have_text("As it is: 0 of 0 checks passed")
+    expect(page.locator(".steps li").first).to_have_text("As it is, it runs")
     verdict = page.locator(".verdict")
-    expect(verdict).to_have_text("Faster, with the same results.", timeout=20_000)
+    expect(verdict).to_have_text("Faster, with the same results.", timeout=60_000)
     times = page.get_by_role("row", name="Time")
     expect(times).to_contain_text("times as fast (between")
     expect(page.get_by_role("row", name="Memory")).to_contain_text("MB")
@@ -96,9 +99,7 @@ def test_an_optimisation_shows_times_and_the_difference(
     expect(page.get_by_label("Ask anything")).to_have_value("def total(n):\n    return max(n, 0)\n")
 
 
-def test_a_repair_that_fails_shows_what_still_fails(
-    ruled_page: Page, ruled: Ruled, sandbox: Sandbox
-) -> None:
+def test_a_repair_that_fails_shows_what_still_fails(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: f"No idea.\n\n```python\n{WRONG}\n```"
     page.get_by_role("button", name="Actions").click()

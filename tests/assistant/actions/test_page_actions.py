@@ -175,6 +175,7 @@ def test_french_words_and_rules_of_axe(
     if not AXE.exists():
         missing("axe-core (scripts/system-packages)")
     page = chrome.open(over_ruled.url, locale="fr-FR")
+    expect(page.get_by_role("button", name="Actions")).to_be_visible()
     page.get_by_label("Posez votre question").focus()
     page.keyboard.type("/corr")
     expect(page.get_by_role("menuitem", name="Corriger")).to_be_focused()

@@ -2,8 +2,7 @@
 
 const extras = [
   () => import("./voice.js"),
-  () => import("./actions/actions.js"),
-  () => import("./pictures/pictures.js"),
+  () => import("./actions/actions.js").then(() => import("./pictures/pictures.js")), // buttons in order
 ];
 
 /** Load them all; one that fails takes no other with it. */

@@ -16,7 +16,8 @@ function stepWord({ kind, attempt, passed, counted, gain, pairs }) {
   const of = { attempt: number(attempt) };
   if (kind === "examined") {
     const counts = { passed: number(passed), counted: number(counted) };
-    return say(attempt ? "step_examined" : "step_examined_first", { ...of, ...counts });
+    const key = counted ? "step_examined" : "step_runs";
+    return say(attempt ? key : `${key}_first`, { ...of, ...counts });
   }
   if (kind === "timed") return say("step_timed", { ...of, gain: number(gain, digits), pairs: number(pairs) });
   return say(`step_${kind}`, of);
