@@ -121,7 +121,7 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
                 allowed_hosts=["localhost", "127.0.0.1", "[::1]"],
                 www_redirect=False,
             ),
-            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # events pass as they are
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # but no events
         ],
         lifespan=lifespan,
     )

@@ -50,6 +50,21 @@ export function problem(error, retry = null) {
   );
 }
 
+/** Show above the composer what went wrong. */
+export function showProblem(error, retry = null) {
+  $("#problems").replaceChildren(problem(error, retry));
+}
+
+/** What `act` gives; if it fails, that is shown, and there is undefined. */
+export async function attempt(act) {
+  try {
+    return await act();
+  } catch (error) {
+    showProblem(error);
+    return undefined;
+  }
+}
+
 /** Tell those who hear the page; `key` is a word of the languages. */
 export function announce(key, values = {}) {
   $("#status").textContent = say(key, values);

@@ -1,7 +1,7 @@
 // What an answer says about itself: how fast, how long, which model, where; what was left out of
 // the question; why it ended early.
 
-import { button, el, problem } from "./dom.js";
+import { attempt, button, el, problem } from "./dom.js";
 import { number, say, sayCount } from "./i18n.js";
 import { store } from "./store.js";
 import { askAgain } from "./talk.js";
@@ -53,5 +53,5 @@ function failure(message) {
 }
 
 function again(message) {
-  return askAgain(message.parent, [message.model]);
+  return attempt(() => askAgain(message.parent, [message.model]));
 }
