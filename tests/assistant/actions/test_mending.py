@@ -74,14 +74,14 @@ def test_code_that_cannot_be_run_says_why(doing: Doing) -> None:
 def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
     """The page over the service that follows a rule."""
     page = chrome.open(over_ruled.url)
-    expect(page.get_by_role("button", name="Actions")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     return page
 
 
 def test_an_optimisation_shows_times_and_the_difference(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: FAST
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Make code faster").click()
     page.get_by_label("calls to check").fill("total(400)")
     ask(page, SLOW)
@@ -102,7 +102,7 @@ def test_an_optimisation_shows_times_and_the_difference(ruled_page: Page, ruled:
 def test_a_repair_that_fails_shows_what_still_fails(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: f"No idea.\n\n```python\n{WRONG}\n```"
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Repair code").click()
     page.get_by_label("calls to check").fill("double(2) == 4")
     ask(page, WRONG)

@@ -17,7 +17,7 @@ from tests.serve.scripted import ScriptedService
 def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
     """The page over the service that follows a rule."""
     page = chrome.open(over_ruled.url)
-    expect(page.get_by_role("button", name="Actions")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     return page
 
 
@@ -27,7 +27,7 @@ def done(page: Page) -> None:
 
 def test_an_action_is_chosen_by_keyboard_with_its_fields(ruled_page: Page, ruled: Ruled) -> None:
     page, press = ruled_page, ruled_page.keyboard.press
-    page.get_by_role("button", name="Actions").focus()
+    page.get_by_role("button", name="Actions", exact=True).focus()
     press("Enter")
     expect(page.get_by_role("menuitem", name="Translate")).to_be_focused()
     press("ArrowDown")
@@ -76,7 +76,7 @@ def test_a_correction_is_seen_as_changes_that_can_be_refused(
 ) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: "The cat sat on the mat, and it was very happy there."
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Correct").click()
     ask(page, "The cat sat on teh mat, and it were very happy there.")
     done(page)
@@ -101,7 +101,7 @@ def test_a_correction_is_seen_as_changes_that_can_be_refused(
 
 def test_nothing_to_correct_and_an_edited_action(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Correct").click()
     ask(page, "All is well.")
     done(page)
@@ -116,7 +116,7 @@ def test_nothing_to_correct_and_an_edited_action(ruled_page: Page, ruled: Ruled)
 def test_notes_tell_what_to_check_and_markup_stays_text(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: "Es sind 13 <img src=x onerror=alert()> Boote, {x<b>y</b>}."
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Translate").click()
     ask(page, "There are 12 boats.")
     done(page)
@@ -152,7 +152,7 @@ def test_an_action_on_an_answer_and_on_what_is_selected(ruled_page: Page, ruled:
 def test_the_part_under_way_is_shown_also_after_a_reload(
     page: Page, scripted: ScriptedService
 ) -> None:
-    expect(page.get_by_role("button", name="Actions")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     page.get_by_label("Ask anything").fill("/correct " + "The lighthouse is white. " * 100)
     page.keyboard.press("Enter")
     scripted.asked()
@@ -175,7 +175,7 @@ def test_french_words_and_rules_of_axe(
     if not AXE.exists():
         missing("axe-core (scripts/system-packages)")
     page = chrome.open(over_ruled.url, locale="fr-FR")
-    expect(page.get_by_role("button", name="Actions")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     page.get_by_label("Posez votre question").focus()
     page.keyboard.type("/corr")
     expect(page.get_by_role("menuitem", name="Corriger")).to_be_focused()
@@ -185,7 +185,7 @@ def test_french_words_and_rules_of_axe(
     page.keyboard.press("Enter")
     expect(page.locator(".changes")).to_be_visible()
     expect(page.locator(".action-notes")).to_contain_text("1 nombre diffère")
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Réparer du code").click()
     page.evaluate(Path(AXE).read_text())
     for scheme in ("light", "dark"):

@@ -19,7 +19,7 @@ def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
     """The page over the service that follows a rule."""
     page = chrome.open(over_ruled.url)
     expect(page.get_by_role("button", name="Add a picture")).to_be_visible()
-    expect(page.get_by_role("button", name="Actions")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     return page
 
 
@@ -42,7 +42,7 @@ def file(name: str, data: bytes, kind: str = "image/jpeg") -> FilePayload:
 def test_a_picture_is_made_varied_and_saved(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.picture = png(64, 48)
-    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Make a picture").click()
     page.get_by_label("shape").select_option("wide")
     ask(page, "a white lighthouse")
