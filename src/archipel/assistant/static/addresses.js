@@ -63,7 +63,7 @@ async function openTalk(part, [first, message]) {
 }
 
 function nameTab(name = null) {
-  const title = name ?? store.conversation?.title ?? "";
-  $("#title").textContent = title;
+  const title = name ?? (store.conversation ? store.conversation.title || say("untitled") : "");
+  $("#title").textContent = title || say("new_chat");
   document.title = title ? `${title} · Archipel` : "Archipel";
 }

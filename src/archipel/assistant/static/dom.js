@@ -16,7 +16,7 @@ export function el(tag, attributes = {}, ...children) {
     else element.setAttribute(name, value === true ? "" : value);
   }
   const left = new Set([null, undefined, false]);
-  element.append(...children.flat().filter((child) => !left.has(child)));
+  element.append(...children.flat(Infinity).filter((child) => !left.has(child)));
   return element;
 }
 

@@ -3,8 +3,8 @@
 import { $, el } from "./dom.js";
 import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
-import { GrowingMarkdown } from "./markdown.js";
 import { partsOf } from "./message_parts.js";
+import { GrowingMarkdown } from "./render/markdown.js";
 import { toolbar } from "./toolbar.js";
 
 export class MessageView {

@@ -9,17 +9,17 @@ const editLimit = 2000; // words: texts that differ in more are shown as replace
 const context = 3; // unchanged lines shown around a change
 const foldFrom = 4; // unchanged lines that are worth a fold
 
-const words = /[\p{L}\p{N}\p{M}_]+|\s+|[^]/gu;
+const words = / ?[\p{L}\p{N}\p{M}_]+|[^]/gu; // a word with its space, else texts meet at their spaces
 const lines = /[^\n]*\n|[^\n]+/g;
 
 /** The difference between two texts, word by word. Pure. */
 export function diffWords(before, after) {
-  return diff(before.match(words) ?? [], after.match(words) ?? [], gather);
+  return diff(before.match(words) ?? [], after.match(words) ?? []);
 }
 
 /** The difference between two texts, line by line. Pure. */
 export function diffLines(before, after) {
-  return diff(before.match(lines) ?? [], after.match(lines) ?? [], (ops) => ops);
+  return diff(before.match(lines) ?? [], after.match(lines) ?? []);
 }
 
 /** A difference as running text: what went is struck out, what came is marked. */
@@ -47,8 +47,7 @@ function change(op, text) {
   const made = document.createElement(op === "del" ? "del" : "ins");
   const spoken = document.createElement("span");
   spoken.className = "hidden-text";
-  spoken.dataset.text = op === "del" ? "diff_removed" : "diff_added";
-  spoken.textContent = say(spoken.dataset.text);
+  spoken.textContent = say(op === "del" ? "diff_removed" : "diff_added");
   made.append(spoken, text);
   return made;
 }
@@ -61,7 +60,6 @@ function stretch(each, afterChange, beforeChange) {
   const folded = each.slice(head, each.length - tail);
   const fold = document.createElement("details");
   const summary = document.createElement("summary");
-  Object.assign(summary.dataset, { text: "diff_unchanged", count: folded.length });
   summary.textContent = say("diff_unchanged", { count: folded.length });
   fold.append(summary, unchanged(folded));
   return [unchanged(each.slice(0, head)), fold, unchanged(each.slice(each.length - tail))];
@@ -73,7 +71,7 @@ function unchanged(each) {
   return made;
 }
 
-function diff(before, after, tidy) {
+function diff(before, after) {
   const head = commonLength(before, after, (list, index) => list[index]);
   const [oldRest, newRest] = [before.slice(head), after.slice(head)];
   const tail = commonLength(oldRest, newRest, (list, index) => list[list.length - 1 - index]);
@@ -84,7 +82,7 @@ function diff(before, after, tidy) {
   ];
   const same = (list) => list.map((text) => ({ op: "same", text }));
   const ends = oldRest.slice(oldRest.length - tail);
-  return joined(tidy(joined([...same(before.slice(0, head)), ...middle, ...same(ends)])));
+  return joined(gather([...same(before.slice(0, head)), ...middle, ...same(ends)]));
 }
 
 function commonLength(before, after, at) {
@@ -148,23 +146,24 @@ function joined(ops) {
   return made;
 }
 
-/** Changes that only spaces part, as one change: people read "old words → new words". */
+/** What went before what came, wherever both stand together; a space that both begin with is kept. */
 function gather(ops) {
   const made = [];
   let [removed, added] = ["", ""];
   const flush = () => {
-    made.push({ op: "del", text: removed }, { op: "ins", text: added });
+    const kept = removed[0] === " " && added[0] === " " ? 1 : 0;
+    made.push({ op: "same", text: removed.slice(0, kept) });
+    made.push({ op: "del", text: removed.slice(kept) }, { op: "ins", text: added.slice(kept) });
     [removed, added] = ["", ""];
   };
-  ops.forEach(({ op, text }, index) => {
-    const between = /^[^\S\n]+$/.test(text) && (removed || added) && index < ops.length - 1;
-    if (op === "del" || (op === "same" && between)) removed += text;
-    if (op === "ins" || (op === "same" && between)) added += text;
-    if (op === "same" && !between) {
+  for (const { op, text } of ops) {
+    if (op === "del") removed += text;
+    else if (op === "ins") added += text;
+    else {
       flush();
       made.push({ op, text });
     }
-  });
+  }
   flush();
   return made;
 }
