@@ -46,15 +46,15 @@ export function changesView(before, after) {
 
   function changeButton(place) {
     const { before: old, after: new_ } = changes[place];
-    const label = say(!old ? "change_added" : !new_ ? "change_removed" : "change_of", {
-      before: visible(old),
-      after: visible(new_),
-    });
     const press = () => set([place], !refused.has(place));
-    const shown = [old && el("del", {}, visible(old)), new_ && el("ins", {}, visible(new_))];
-    const attributes = { type: "button", class: "change", "aria-label": label, title: label, "aria-pressed": "true" };
-    return el("button", { ...attributes, onclick: press }, shown);
+    const shown = [old && spoken("del", "diff_removed", old), new_ && spoken("ins", "diff_added", new_)];
+    const attributes = { type: "button", class: "change", "aria-pressed": "true", onclick: press };
+    return el("button", attributes, shown);
   }
+}
+
+function spoken(tag, word, text) {
+  return el(tag, {}, el("span", { class: "hidden-text" }, say(word)), visible(text));
 }
 
 /** Spaces that are all of a change would not be seen. */
