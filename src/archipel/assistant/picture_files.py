@@ -27,17 +27,13 @@ def read_picture(data: bytes) -> PictureFile:
     Raises:
         IntegrityError: they are not a picture of a known type, or it has too many pixels.
     """
-    found = None
-    for media_type, size_of in (
-        ("image/png", _png_size),
-        ("image/jpeg", _jpeg_size),
-        ("image/webp", _webp_size),
-    ):
-        if size := size_of(data):
-            found = PictureFile(media_type, *size, data)
-    if found is None or not found.width or not found.height:
+    readers = {"image/png": _png_size, "image/jpeg": _jpeg_size, "image/webp": _webp_size}
+    sizes = {media_type: size_of(data) for media_type, size_of in readers.items()}
+    known = [PictureFile(kind, *size, data) for kind, size in sizes.items() if size and all(size)]
+    if not known:
         begin = data[:12].hex(" ")
         raise IntegrityError(f"this is no PNG, JPEG or WebP (it begins with {begin}). Convert it.")
+    [found] = known
     if found.width * found.height > _MOST_PIXELS:
         size = f"{found.width} × {found.height}"
         raise IntegrityError(f"the picture has {size} pixels; that is too many. Make it smaller.")

@@ -42,7 +42,7 @@ def add(
     }
     if made is None:
         _drop_unsent(connection, owner)
-    [id_] = connection.execute(insert(table).values(values)).inserted_primary_key
+    id_ = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
     return {"id": id_, "width": file.width, "height": file.height}
 
 
