@@ -5,6 +5,7 @@ stays here: the browser never sees it.
 """
 
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,12 +26,16 @@ from archipel.assistant.answers import Answers
 from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.me import Me
+from archipel.assistant.api.preferences import PreferencesCalls
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages
+from archipel.assistant.offers import Offers, shown
 from archipel.assistant.people import WhoAsks, alone
+from archipel.assistant.service_login import ServiceLogin
 from archipel.chat import ChatService
-from archipel.hosts import is_loopback
+from archipel.hosts import LOCAL_HOSTS, is_loopback
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -47,14 +52,22 @@ class Models:
     """The service's models, as the page chooses among them."""
 
     service: ChatService
+    offers: Offers
     who: WhoAsks
 
     async def listed(self, request: Request) -> Response:
-        """The names to choose from, and where they run."""
+        """The names to choose from, where the service is, and what it tells `about` each."""
         await self.who(request)
         host = urlsplit(self.service.url).hostname or ""
-        names = await self.service.list_models()
-        return JSONResponse({"models": names, "host": host, "local": is_loopback(host)})
+        offers = await self.offers.listed()
+        return JSONResponse(
+            {
+                "models": [offer.name for offer in offers],
+                "about": {offer.name: shown(offer) for offer in offers},
+                "host": host,
+                "local": is_loopback(host),
+            }
+        )
 
 
 class _SafeHeaders:
@@ -72,25 +85,38 @@ class _SafeHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starlette:
-    """The assistant over an OpenAI-compatible service. While it runs, the service and the desk are
-    its own: it closes them."""
+def create_app(
+    service: ChatService,
+    desk: Desk,
+    login: ServiceLogin | None = None,
+    page_url: str | None = None,
+) -> Starlette:
+    """The assistant over an OpenAI-compatible service. While it runs, the service, the desk and the
+    login are its own: it closes them. Without a `login` there is one person. `page_url` is where
+    browsers reach it through a proxy; None: on this machine only."""
+    who: WhoAsks = login or alone
+    is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
+    offers = Offers(service, time.monotonic, is_here=is_here)
     answers = Answers(desk)
+    turns = Turns(desk, who, answers, service, offers)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service:
+        async with service, login or contextlib.nullcontext():
             await desk.writing(lambda connection, _: messages.cut_off(connection))
             try:
                 yield
             finally:
                 await answers.close()
+                await turns.close()
                 desk.close()
 
     routes: list[BaseRoute] = [
-        Route("/api/models", answered(Models(service, who).listed)),
+        *Me(login).routes(),
+        Route("/api/models", answered(Models(service, offers, who).listed)),
+        *PreferencesCalls(desk, who).routes(),
         *Conversations(desk, who, answers).routes(),
-        *Turns(desk, who, answers, service).routes(),
+        *turns.routes(),
         *Actions(who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
@@ -101,9 +127,13 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
             # A page of another site can point its name at 127.0.0.1, not change the Host header.
             Middleware(
                 TrustedHostMiddleware,
-                allowed_hosts=["localhost", "127.0.0.1", "[::1]"],
+                allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
                 www_redirect=False,
             ),
         ],
         lifespan=lifespan,
     )
+
+
+def _host(page_url: str | None) -> list[str]:
+    return [urlsplit(page_url).hostname or ""] if page_url else []

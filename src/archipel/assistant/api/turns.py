@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from pydantic import Field
@@ -21,9 +21,12 @@ from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import conversations, messages
+from archipel.assistant.history import conversations, memories, messages, preferences
 from archipel.assistant.history.messages import Draft, Message
-from archipel.assistant.people import WhoAsks
+from archipel.assistant.instructions import instructions
+from archipel.assistant.memory.remembering import Remembering, Said
+from archipel.assistant.offers import Offers, told
+from archipel.assistant.people import Person, WhoAsks
 from archipel.assistant.pieces import Piece
 from archipel.errors import ConfigError
 
@@ -68,12 +71,14 @@ class Turns:
     """Endpoints that let models answer."""
 
     def __init__(
-        self, desk: Desk, who: WhoAsks, answers: Answers, service: chat.ChatService
+        self, desk: Desk, who: WhoAsks, answers: Answers, service: chat.ChatService, offers: Offers
     ) -> None:
         self._desk = desk
         self._who = who
         self._answers = answers
         self._service = service
+        self._offers = offers
+        self._remembering = Remembering(desk, service)
 
     def routes(self) -> list[BaseRoute]:
         """What the page calls."""
@@ -89,10 +94,15 @@ class Turns:
             for (method, path), endpoint in calls.items()
         ]
 
+    async def close(self) -> None:
+        """End what goes on beside the answers."""
+        await self._remembering.close()
+
     async def ask(self, request: Request) -> Response:
         """A question below a message, or the first of a new conversation; each model begins an
         answer. An edited question is another one below the same parent."""
-        owner, sent = (await self._who(request)).owner, await read(request, _Question)
+        person, sent = await self._who(request), await read(request, _Question)
+        owner = person.owner
         draft = Draft(role="user", text=sent.text, facts=sent.facts())
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
@@ -103,12 +113,12 @@ class Turns:
             question = messages.add(connection, id_, sent.parent, draft, now)
             return self._begun(connection, owner, id_, question, sent.models, now)
 
-        return self._started(await self._desk.writing(begin))
+        return self._started(person, await self._desk.writing(begin))
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
-        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        sent = await read(request, _Again)
+        person, id_ = await self._who(request), request.path_params["id"]
+        owner, sent = person.owner, await read(request, _Again)
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
             conversation, question = messages.find(connection, owner, id_)
@@ -116,7 +126,7 @@ class Turns:
                 raise Refused(400, "Only a question can be asked again.")
             return self._begun(connection, owner, conversation, question, sent.models, now)
 
-        return self._started(await self._desk.writing(begin))
+        return self._started(person, await self._desk.writing(begin))
 
     async def stop(self, request: Request) -> Response:
         """End an answer where it is."""
@@ -156,7 +166,10 @@ class Turns:
         now: float,
     ) -> dict[str, Any]:
         tree = messages.all_of(connection, owner, conversation)
-        turns = _turns(messages.branch(tree, question.id))
+        branch = messages.branch(tree, question.id)
+        prefers = preferences.find(connection, owner)
+        known = memories.listed(connection, owner) if prefers.memory else []
+        given = instructions(prefers, known, branch[0].text, branch[0].created)
         drafts = [Draft(role="assistant", text="", status="growing", model=one) for one in models]
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
@@ -165,13 +178,16 @@ class Turns:
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,
             "answers": answers,
-            "turns": turns,
+            "turns": _turns(branch, given.text),
+            "memories": given.memories,
+            "remembers": prefers.memory,
         }
 
-    def _started(self, begun: dict[str, Any]) -> Response:
+    def _started(self, person: Person, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
         for answer in begun["answers"]:
-            self._answers.start(answer.id, self._pieces(answer.model, begun))
+            pieces = self._pieces(person, answer.model, begun)
+            self._answers.start(answer.id, told(pieces, self._offers, answer.model))
         return JSONResponse(
             {
                 "conversation": asdict(begun["conversation"]),
@@ -180,12 +196,17 @@ class Turns:
             }
         )
 
-    def _pieces(self, model: str, begun: dict[str, Any]) -> AsyncGenerator[Piece]:
+    def _pieces(self, person: Person, model: str, begun: dict[str, Any]) -> AsyncGenerator[Piece]:
         question: Message = begun["question"]
+        service = self._service.on_behalf_of(person.user)
         action = _chosen(question)
-        if action is None:
-            return asked(self._service, Question(model, begun["turns"]))
-        return act(self._service, model, action, question.text)
+        if action is not None:
+            return act(service, model, action, question.text)
+        pieces = asked(service, Question(model, begun["turns"], begun["memories"]))
+        if not begun["remembers"] or begun["answers"][0].model != model:  # of several, one is asked
+            return pieces
+        said = Said(person, question.id, question.text, model)
+        return self._remembering.after(pieces, said)
 
 
 def _event(name: str, data: object) -> str:
@@ -201,13 +222,15 @@ def _chosen(question: Message) -> Chosen | None:
         return None
 
 
-def _turns(branch: Sequence[Message]) -> list[chat.Message]:
-    """What the model is given: the branch without empty answers; what one said in several messages
-    on end is one turn, since many models know of turns by turns only. Pure."""
-    spoken = [one for one in branch if one.text]
+def _turns(branch: Sequence[Message], told: str) -> list[chat.Message]:
+    """What the model is given: what it is told first, then the branch without empty answers; what
+    one said in several messages on end is one turn, since many models know of turns by turns only.
+    Pure."""
+    first = [("system", told)] if told else []
+    spoken = first + [(one.role, _said(one)) for one in branch if one.text]
     return [
-        chat.Message(role, "\n\n".join(_said(one) for one in ones))
-        for role, ones in groupby(spoken, attrgetter("role"))
+        chat.Message(role, "\n\n".join(text for _, text in ones))
+        for role, ones in groupby(spoken, itemgetter(0))
     ]
 
 
