@@ -21,6 +21,7 @@ from archipel.assistant.people import WhoAsks
 _PAGE = 50
 _MOST = 200
 _HITS = 30
+_IDS = 1 << 53  # the page's numbers end there
 
 
 class _Change(Asked):
@@ -73,13 +74,15 @@ class Conversations:
 
     async def listed(self, request: Request) -> Response:
         """`limit` conversations, the newest first; with `before` (`changed,id` of a row), those
-        after that row. The first page also has the pinned ones."""
+        after that row; with `folder`, those in it (0: in none). The first page also has the pinned
+        ones."""
         owner = (await self._who(request)).owner
         limit = number(request, "limit", _PAGE, _MOST)
         before = _before(request.query_params.get("before"))
+        folder = number(request, "folder", 0, _IDS) if "folder" in request.query_params else None
 
         def look(connection: Connection) -> dict[str, Any]:
-            found = conversations.listed(connection, owner, limit, before)
+            found = conversations.listed(connection, owner, limit, before, folder)
             pinned = [] if before else conversations.pinned(connection, owner)
             return {
                 "conversations": [asdict(one) for one in found],

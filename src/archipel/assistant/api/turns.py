@@ -174,6 +174,8 @@ class Turns:
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
         ]
+        if len(answers) > 1:  # side by side, until one is chosen
+            messages.show(connection, conversation, question.id)
         return {
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,

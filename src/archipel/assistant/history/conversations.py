@@ -43,10 +43,17 @@ def begin(connection: Connection, owner: str, now: float, title: str = "") -> in
 
 
 def listed(
-    connection: Connection, owner: str, limit: int, before: Before | None = None
+    connection: Connection,
+    owner: str,
+    limit: int,
+    before: Before | None = None,
+    folder: int | None = None,
 ) -> list[Conversation]:
-    """The newest first; the pinned ones are among them at their time."""
+    """The newest first; the pinned ones are among them at their time. Only those of a folder where
+    one is given; 0 is for those in none."""
     query = select(table).where(table.c.owner == owner)
+    if folder is not None:
+        query = query.where(table.c.folder == folder if folder else table.c.folder.is_(None))
     if before is not None:
         earlier = table.c.changed < before.changed
         same = and_(table.c.changed == before.changed, table.c.id < before.id)

@@ -11,6 +11,7 @@ const paths = {
   folder: "M3 5.5h5l1.5 2H17v8H3z",
   fork: "M6 4v3a3 3 0 003 3h2a3 3 0 013 3v3M6 16V4M4 6l2-2 2 2M12 14l2 2 2-2",
   gone: "M5 6h10M8 6V4h4v2M6 6l.7 10h6.6L14 6",
+  keys: "M3 5.5h14v9H3zM6 9h.01M10 9h.01M14 9h.01M7 12h6",
   left: "M12 5l-5 5 5 5",
   menu: "M3.5 6h13M3.5 10h13M3.5 14h13",
   microphone: "M10 3a2 2 0 00-2 2v4a2 2 0 004 0V5a2 2 0 00-2-2zM5.5 9a4.5 4.5 0 009 0M10 13.5V17",

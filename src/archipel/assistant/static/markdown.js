@@ -36,6 +36,19 @@ export class GrowingMarkdown {
     this.#tailNode = nodes.at(-1) ?? null;
     this.#tail = blocks.length ? this.#tail.slice(blocks.at(-1).start) : "";
   }
+
+  /** Nothing follows. */
+  end() {
+    this.draw();
+  }
+
+  /** Replace everything by `text`, which is whole. */
+  set(text) {
+    this.#root.replaceChildren();
+    this.#tailNode = null;
+    this.#tail = text;
+    this.draw();
+  }
 }
 
 /** The blocks of `text`, each with its lines and where it starts. */

@@ -6,21 +6,28 @@ import { emit, store } from "./store.js";
 import { branch, leafBelow, nextParent } from "./tree.js";
 import { tellTabs } from "./tabs.js";
 
+let opening = 0; // the last of several that were asked for wins
+
 /** Begin with nothing: the next question opens a conversation. */
 export function openNew() {
+  opening += 1;
   show({ conversation: null, messages: [] });
 }
 
 /** Open a conversation; with `message`, on the branch that holds it. */
 export async function openConversation(id, message = null) {
+  const mine = (opening += 1);
   const found = await read(`conversations/${id}`);
+  if (mine !== opening) return;
   show(found, message);
   followGrowing();
 }
 
 /** Open what somebody shares by a link. */
 export async function openShared(token) {
+  const mine = (opening += 1);
   const { title, messages } = await read(`shared/${encodeURIComponent(token)}`);
+  if (mine !== opening) return;
   const shown = messages.at(-1)?.id ?? null;
   show({ conversation: { id: null, title, shown }, messages }, null, true);
 }
@@ -31,12 +38,12 @@ export async function ask({ text, models, parent, more = {} }) {
   const conversation = store.conversation?.id ?? null;
   const below = parent === undefined ? nextParent(store.messages, store.shown) : parent;
   const body = { conversation, parent: below, text, models, ...more };
-  return begun(await send("POST", "questions", body));
+  return begin("questions", body);
 }
 
 /** Another answer to a question, of each of the models. */
 export async function askAgain(question, models) {
-  return begun(await send("POST", `messages/${question}/answers`, { models }));
+  return begin(`messages/${question}/answers`, { models });
 }
 
 /** End the answers under way where they are. */
@@ -89,13 +96,18 @@ function show({ conversation, messages }, message = null, readOnly = false) {
   emit("branch");
 }
 
-function begun({ conversation, question, answers }) {
-  store.conversation = conversation;
-  for (const one of [question, ...answers]) store.messages.set(one.id, one);
-  store.shown = conversation.shown;
-  emit("branch");
-  emit("changed", conversation);
-  followGrowing();
+/** Have answers begin, and show them if the person is still here. */
+async function begin(path, body) {
+  const { messages } = store;
+  const { conversation, question, answers } = await send("POST", path, body);
   tellTabs(conversation.id);
+  if (store.messages === messages) {
+    for (const one of [question, ...answers]) messages.set(one.id, one);
+    store.conversation = conversation;
+    store.shown = conversation.shown;
+    emit("branch");
+    followGrowing();
+  }
+  emit("changed", conversation);
   return question;
 }

@@ -1,85 +1,83 @@
-// The conversation on the page: questions, answers as they grow, what went wrong.
+// The branch that is shown: its messages, each drawn in full only when it comes near.
 
-import { knows, say } from "./i18n.js";
-import { GrowingMarkdown } from "./markdown.js";
+import { compareView } from "./compare.js";
+import { $ } from "./dom.js";
+import { MessageView } from "./message.js";
+import { begin as beginScroll } from "./scroll.js";
+import { on, store } from "./store.js";
+import { shownBranch } from "./talk.js";
+import { compared } from "./tree.js";
 
-const log = document.querySelector("#log");
-const scroll = document.querySelector("#scroll");
-let following = true;
+const log = $("#log");
+const views = new Map(); // by the message's id: what is on the page
+let drawn = null; // the Map of messages that they are of
+let comparison = null; // {element, answers} where several stand side by side
 
-scroll.addEventListener("scroll", () => {
-  following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-});
-new ResizeObserver(() => {
-  if (following && log.hasChildNodes()) scroll.scrollTop = scroll.scrollHeight;
-}).observe(log);
+const near = new IntersectionObserver(approach, { root: $("#scroll"), rootMargin: "1200px 0px" });
 
-/** Show a question, and go to the end of the conversation. */
-export function showQuestion(text) {
-  log.querySelector(".problem")?.remove();
-  const body = add("question", "you_said");
-  body.textContent = text;
-  following = true;
+/** Show what the store holds, now and when it changes. */
+export function begin() {
+  beginScroll();
+  on("branch", draw);
+  on("piece", ({ message, text }) => views.get(message.id)?.add(text));
+  on("message", (message) => views.get(message.id)?.end(message));
+  on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
+  on("actions", () => views.forEach((view) => view.drawTools()));
 }
 
-/** An empty answer that grows. */
-export function showAnswer() {
-  const body = add("answer growing", "assistant_said");
-  const message = body.parentElement;
-  const markdown = new GrowingMarkdown(body);
-  log.setAttribute("aria-busy", "true");
-  return {
-    add: (text) => markdown.add(text),
-    /** The answer is as long as it gets; `note` is a key of the languages, with its values. */
-    end(note, values) {
-      markdown.draw();
-      message.classList.remove("growing");
-      log.removeAttribute("aria-busy");
-      if (!body.hasChildNodes()) body.remove();
-      if (note) message.append(marked("p", "note", note, values));
-    },
-  };
+/** The view of the last message of the branch that `fits`, or undefined. */
+export function lastView(fits) {
+  return views.get(shownBranch().findLast(fits)?.id);
 }
 
-/** Say what went wrong, with a button that tries again. */
-export function showProblem(error, retry) {
-  const box = document.createElement("div");
-  box.className = "problem";
-  box.setAttribute("role", "alert");
-  const key = `error_${error.code}`;
-  box.append(marked("strong", "", knows(key) ? key : "error"));
-  const detail = document.createElement("p");
-  detail.textContent = error.message;
-  const button = marked("button", "", "retry");
-  button.type = "button";
-  button.addEventListener("click", () => {
-    box.remove();
-    retry();
-  });
-  box.append(detail, button);
-  log.append(box);
-  following = true;
+/** Draw the branch: what it has in common with the one before stays untouched. */
+function draw() {
+  if (drawn !== store.messages) clear();
+  endComparison();
+  const branch = shownBranch();
+  const answers = compared(store.messages, store.shown);
+  const wanted = new Set(branch.map(({ id }) => id));
+  for (const [id, view] of views) if (!wanted.has(id)) remove(id, view);
+  const fresh = branch.filter(({ id }) => !views.has(id)).map(made);
+  log.append(...fresh.map(({ element }) => element));
+  if (answers.length) compare(answers);
 }
 
-export function clear() {
+function compare(answers) {
+  const element = compareView(answers, answers.map(made));
+  comparison = { element, answers };
+  log.append(element);
+}
+
+function endComparison() {
+  for (const { id } of comparison?.answers ?? []) if (views.has(id)) remove(id, views.get(id));
+  comparison?.element.remove();
+  comparison = null;
+}
+
+function made(message) {
+  const view = new MessageView(message);
+  views.set(message.id, view);
+  near.observe(view.element);
+  return view;
+}
+
+function approach(entries) {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    views.get(Number(target.dataset.id))?.drawNear();
+  }
+}
+
+function remove(id, view) {
+  near.unobserve(view.element);
+  view.element.remove();
+  views.delete(id);
+}
+
+function clear() {
+  for (const [id, view] of views) remove(id, view);
   log.replaceChildren();
-}
-
-function add(kind, speaker) {
-  const message = document.createElement("article");
-  message.className = `message ${kind}`;
-  const body = document.createElement("div");
-  body.className = "body";
-  message.append(marked("span", "hidden-text", speaker), body);
-  log.append(message);
-  return body;
-}
-
-/** An element whose text is a key of the languages, so that it follows a change of language. */
-function marked(tag, className, key, values = {}) {
-  const element = document.createElement(tag);
-  element.className = className;
-  Object.assign(element.dataset, values, { text: key });
-  element.textContent = say(key, values);
-  return element;
+  drawn = store.messages;
 }

@@ -1,0 +1,73 @@
+// What the address says: #/ a new conversation, #/c/12 one, #/c/12/345 one at a message, #/s/TOKEN
+// one that somebody shares, #/NAME… a panel.
+
+import { $, announce, problem } from "./dom.js";
+import { say } from "./i18n.js";
+import { closeBeside, openWhole, panels } from "./panels.js";
+import { emit, on, store } from "./store.js";
+import { hearTabs } from "./tabs.js";
+import { openConversation, openNew, openShared } from "./talk.js";
+import { goTo, goToEnd } from "./scroll.js";
+
+/** Follow the address from now on. */
+export async function begin() {
+  addEventListener("hashchange", show);
+  on("changed", ({ id }) => {
+    if (id === store.conversation?.id && place().part === "") replace(`#/c/${id}`);
+    nameTab();
+  });
+  hearTabs(refresh);
+  await show();
+}
+
+/** Another tab changed a conversation: read it again if it is open, and nobody edits in it. */
+async function refresh(id) {
+  if (id === null || store.conversation?.id !== id || $("#log .editor")) return;
+  await openConversation(id).catch(() => {}); // it is gone, or the assistant is: what is here stays
+}
+
+/** The address as its parts. */
+function place() {
+  const [part, ...rest] = location.hash.slice(2).split("/");
+  return { part, rest };
+}
+
+/** Have the address say where one is, without going anywhere. */
+function replace(hash) {
+  history.replaceState(null, "", hash);
+}
+
+async function show() {
+  if (location.hash && !location.hash.startsWith("#/")) return;
+  const { part, rest } = place();
+  const whole = Object.hasOwn(panels, part);
+  document.body.classList.toggle("panel", whole);
+  $("#whole").hidden = !whole;
+  $("#whole").replaceChildren();
+  $("#problems").replaceChildren();
+  if (!whole) closeBeside();
+  emit("place", part);
+  try {
+    await (whole ? openWhole(part, rest.join("/")) : openTalk(part, rest));
+  } catch (error) {
+    openNew();
+    $("#problems").replaceChildren(problem(error, show));
+  }
+  nameTab(whole ? say(`panel_${part}`) : null);
+}
+
+async function openTalk(part, [first, message]) {
+  if (part === "s") return await openShared(first);
+  if (part !== "c") return openNew();
+  const id = Number(first);
+  if (store.conversation?.id !== id || message) await openConversation(id, Number(message) || null);
+  if (message) goTo(Number(message));
+  else goToEnd();
+  announce("conversation_open", { title: store.conversation.title });
+}
+
+function nameTab(name = null) {
+  const title = name ?? store.conversation?.title ?? "";
+  $("#title").textContent = title;
+  document.title = title ? `${title} · Archipel` : "Archipel";
+}

@@ -1,0 +1,108 @@
+// Where one writes: the question, the buttons beside it, send and stop.
+
+import { $, iconButton, problem } from "./dom.js";
+import { keepDraft, readDraft } from "./drafts.js";
+import { chosenModels } from "./models.js";
+import { on, store } from "./store.js";
+import { ask, stopAll } from "./talk.js";
+import { goToEnd } from "./scroll.js";
+
+const question = $("#question");
+const additions = [];
+let conversation = null; // the one whose draft is shown
+let asking = false;
+
+/** Put a button left of the text. */
+export function addTool(button) {
+  $("#tools").append(button);
+}
+
+/** Have `fields()` (null: nothing) sent beside each question; called when one is asked. */
+export function addToQuestion(fields) {
+  additions.push(fields);
+}
+
+/** Put a text where one writes, and go there. */
+export function setQuestion(text) {
+  question.value = text;
+  changed();
+  question.focus();
+}
+
+/** Ask `text` of the chosen models. What goes wrong is shown, and the text is where it was. */
+export async function askQuestion(text, parent = undefined) {
+  asking = true;
+  $("#problems").replaceChildren();
+  try {
+    const more = Object.assign({}, ...additions.map((fields) => fields()));
+    goToEnd();
+    await ask({ text, models: await chosenModels(), parent, more });
+    goToEnd();
+  } catch (error) {
+    if (!question.value) setQuestion(text);
+    const again = () => askAndClear(text, parent);
+    $("#problems").replaceChildren(problem(error, again));
+  } finally {
+    asking = false;
+    conversation = store.conversation?.id ?? null;
+  }
+}
+
+/** Listen to the person. */
+export function begin() {
+  const send = iconButton("send", "send", null, { type: "submit", class: "send" });
+  const stop = iconButton("stop", "stop", stopAnswers, { class: "send" });
+  $("#send").append(send, stop);
+  $("#composer").addEventListener("submit", submit);
+  question.addEventListener("input", changed);
+  question.addEventListener("keydown", entered);
+  on("growing", showGrowing);
+  on("branch", takeDraft);
+  showGrowing();
+
+  function showGrowing() {
+    const growing = store.growing.size > 0;
+    const focused = send.contains(document.activeElement) || stop.contains(document.activeElement);
+    send.hidden = growing;
+    stop.hidden = !growing;
+    if (focused) question.focus();
+  }
+}
+
+/** End the answers under way. */
+export async function stopAnswers() {
+  await stopAll().catch((error) => $("#problems").replaceChildren(problem(error)));
+}
+
+function submit(event) {
+  event.preventDefault();
+  const text = question.value.trim();
+  if (text && !store.growing.size && !asking) askAndClear(text);
+}
+
+function askAndClear(text, parent) {
+  question.value = "";
+  changed();
+  return askQuestion(text, parent);
+}
+
+function entered(event) {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("#composer").requestSubmit();
+}
+
+function changed() {
+  question.style.height = "auto";
+  question.style.height = `${question.scrollHeight}px`;
+  keepDraft(conversation, question.value);
+}
+
+function takeDraft() {
+  const id = store.conversation?.id ?? null;
+  $("#composer").hidden = store.readOnly;
+  if (asking || id === conversation) return;
+  conversation = id;
+  question.value = readDraft(id);
+  changed();
+}

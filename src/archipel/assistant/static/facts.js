@@ -1,0 +1,57 @@
+// What an answer says about itself: how fast, how long, which model, where; what was left out of
+// the question; why it ended early.
+
+import { button, el, problem } from "./dom.js";
+import { number, say, sayCount } from "./i18n.js";
+import { store } from "./store.js";
+import { askAgain } from "./talk.js";
+
+/** The line of facts under an answer. */
+export function factsOf(message) {
+  if (message.role !== "assistant") return el("p", { class: "facts" });
+  const { facts, model } = message;
+  const place = store.local ? say("on_this_machine") : say("on_host", { host: store.host });
+  const known = [
+    model,
+    facts.completion_tokens && sayCount("tokens", facts.completion_tokens),
+    speedOf(facts) && say("speed", { rate: speedOf(facts) }),
+    facts.provider && say("by_provider", { provider: facts.provider }),
+    model && store.host && place,
+  ];
+  return el("p", { class: "facts" }, known.filter(Boolean).join(" · "));
+}
+
+/** Tokens per second after the first one, as people read it; null if it was not measured. */
+function speedOf({ completion_tokens: tokens, seconds, first_seconds: first }) {
+  const rate = (tokens - 1) / (seconds - first);
+  if (!(tokens > 1) || !Number.isFinite(rate)) return null;
+  return number(rate, { maximumFractionDigits: rate < 10 ? 1 : 0 });
+}
+
+/** What the person should know of an answer, as elements. */
+export function noticesOf(message) {
+  const { facts, status } = message;
+  const found = [];
+  if (facts.left_out) found.push(notice(sayCount("left_out", facts.left_out)));
+  if (facts.ended === "length") found.push(notice(say("ended_length")));
+  if (status === "stopped") found.push(notice(say("stopped"), retry(message)));
+  if (status === "failed") found.push(failure(message));
+  return found;
+}
+
+function notice(text, act = null) {
+  return el("p", { class: "notice" }, el("span", {}, text), act);
+}
+
+function retry(message) {
+  return store.readOnly ? null : button("retry", () => again(message), "small");
+}
+
+function failure(message) {
+  const { code = null, message: text = "" } = message.facts.error ?? {};
+  return problem({ code, message: text }, store.readOnly ? null : () => again(message));
+}
+
+function again(message) {
+  return askAgain(message.parent, [message.model]);
+}

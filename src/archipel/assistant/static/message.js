@@ -1,0 +1,87 @@
+// One message on the page. Far away it is its bare text; near, Markdown with what can be done.
+
+import { $, el } from "./dom.js";
+import { factsOf, noticesOf } from "./facts.js";
+import { say } from "./i18n.js";
+import { GrowingMarkdown } from "./markdown.js";
+import { toolbar } from "./toolbar.js";
+
+export class MessageView {
+  #markdown = null;
+  #body;
+  #notices = el("div", { class: "notices" });
+  #under = el("div", { class: "under" });
+  #near = false;
+
+  /** A view of `message`, not yet on the page: put `element` there. */
+  constructor(message) {
+    this.message = message;
+    const asked = message.role === "user";
+    this.#body = el("div", { class: "body", dir: "auto" }, message.text);
+    const speaker = el("h2", { class: "hidden-text" }, say(asked ? "you_said" : "assistant_said"));
+    const attributes = { class: `message ${asked ? "question" : "answer"}`, "data-id": message.id };
+    this.element = el("article", attributes, speaker, this.#body, this.#notices, this.#under);
+    this.#mark();
+    if (message.status === "growing") this.drawNear();
+  }
+
+  /** Draw it in full: it is near what the person sees. */
+  drawNear() {
+    if (this.#near) return;
+    this.#near = true;
+    if (this.message.role !== "user") {
+      this.#body.replaceChildren();
+      this.#markdown = new GrowingMarkdown(this.#body);
+      if (this.message.status === "growing") this.#markdown.add(this.message.text);
+      else this.#markdown.set(this.message.text);
+    }
+    this.#drawUnder();
+  }
+
+  /** More of a growing answer. */
+  add(text) {
+    this.drawNear();
+    this.#markdown.add(text);
+  }
+
+  /** The answer is as long as it gets. */
+  end(message) {
+    const grown = this.message;
+    this.message = message;
+    this.#mark();
+    if (!this.#near) return this.drawNear();
+    if (grown.text === message.text) this.#markdown.end();
+    else this.#markdown.set(message.text);
+    this.#drawUnder();
+  }
+
+  /** Draw again what can be done with it: that has changed. */
+  drawTools() {
+    if (this.#near) this.#drawUnder();
+  }
+
+  /** Put an element in the text's place, for as long as the promise that `edit` gives lasts. */
+  async instead(element, edit) {
+    const hidden = [this.#body, this.#under];
+    this.element.append(element);
+    for (const one of hidden) one.hidden = true;
+    try {
+      return await edit;
+    } finally {
+      element.remove();
+      for (const one of hidden) one.hidden = false;
+    }
+  }
+
+  #mark() {
+    this.element.classList.toggle("growing", this.message.status === "growing");
+  }
+
+  #drawUnder() {
+    const growing = this.message.status === "growing";
+    const focused = this.#under.contains(document.activeElement);
+    this.#notices.replaceChildren(...(growing ? [] : noticesOf(this.message)));
+    this.#under.replaceChildren(...(growing ? [] : [toolbar(this), factsOf(this.message)]));
+    if (focused) $("#question").focus();
+  }
+}
