@@ -30,7 +30,7 @@ from archipel.assistant.api.me import Me
 from archipel.assistant.api.preferences import PreferencesCalls
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import messages
+from archipel.assistant.history import messages, preferences
 from archipel.assistant.offers import Offers, shown
 from archipel.assistant.people import WhoAsks, alone
 from archipel.assistant.service_login import ServiceLogin
@@ -53,16 +53,20 @@ class Models:
 
     service: ChatService
     offers: Offers
+    desk: Desk
     who: WhoAsks
 
     async def listed(self, request: Request) -> Response:
-        """The names to choose from, where the service is, and what it tells `about` each."""
-        await self.who(request)
+        """The names to choose from, the one that the person prefers, where the service is, and what
+        it tells `about` each."""
+        owner = (await self.who(request)).owner
         host = urlsplit(self.service.url).hostname or ""
+        prefers = await self.desk.reading(lambda c: preferences.find(c, owner))
         offers = await self.offers.listed()
         return JSONResponse(
             {
                 "models": [offer.name for offer in offers],
+                "preferred": prefers.model,
                 "about": {offer.name: shown(offer) for offer in offers},
                 "host": host,
                 "local": is_loopback(host),
@@ -113,7 +117,7 @@ def create_app(
 
     routes: list[BaseRoute] = [
         *Me(login).routes(),
-        Route("/api/models", answered(Models(service, offers, who).listed)),
+        Route("/api/models", answered(Models(service, offers, desk, who).listed)),
         *PreferencesCalls(desk, who).routes(),
         *Conversations(desk, who, answers).routes(),
         *turns.routes(),

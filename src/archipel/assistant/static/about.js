@@ -38,7 +38,7 @@ export function modelsTable() {
   const head = ["model", "place", "context", "price_head", "abilities"].map((word) => el("th", { scope: "col" }, say(word)));
   const rows = store.models.map((name) => row(name, store.about[name] ?? {}));
   const table = el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows));
-  return el("div", { class: "models-table", tabindex: "0", role: "region", "aria-label": say("models") }, table);
+  return el("div", { class: "models-table", tabindex: "0", role: "region", "aria-label": say("models_title") }, table);
 }
 
 function row(name, { place = null, supplier = null, context = null, price = null, abilities = null }) {

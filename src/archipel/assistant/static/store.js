@@ -8,6 +8,7 @@
  * where its branch ends. `readOnly`: somebody else's, opened by a link. */
 export const store = {
   models: [],
+  about: {},
   host: "",
   local: false,
   conversation: null,

@@ -15,7 +15,7 @@ export function preferencesPart({ instructions, tone, tones, model, most }) {
   return el(
     "section",
     { class: "stack" },
-    el("h3", {}, say("answers")),
+    el("h3", {}, say("settings_answers")),
     field("tone", select(tones.map((one) => [one, say(`tone_${one}`)]), tone, (chosen) => save(problems, { tone: chosen }))),
     field("first_model", select(models(model), model ?? "", (chosen) => saveModel(problems, chosen || null))),
     field("instructions", text),
