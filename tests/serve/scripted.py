@@ -102,8 +102,9 @@ class ScriptedService:
             raise
 
 
-@pytest.fixture
-def scripted() -> Iterator[ScriptedService]:
+@contextlib.contextmanager
+def scripted_service() -> Iterator[ScriptedService]:
+    """The service for the time of the block."""
     script = ScriptedService()
     app = Starlette(
         routes=[
@@ -113,4 +114,10 @@ def scripted() -> Iterator[ScriptedService]:
     )
     with hosted_in_thread(app) as url:
         script.url = f"{url}/v1"
+        yield script
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedService]:
+    with scripted_service() as script:
         yield script
