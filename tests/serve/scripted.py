@@ -64,9 +64,10 @@ class ScriptedService:
             chunk = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
             self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
 
-    def finish(self, tokens: int = 7) -> None:
+    def finish(self, tokens: int = 7, prompt_tokens: int | None = None) -> None:
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        usage = {"choices": [], "usage": {"completion_tokens": tokens}}
+        asked = {} if prompt_tokens is None else {"prompt_tokens": prompt_tokens}
+        usage = {"choices": [], "usage": {"completion_tokens": tokens, **asked}}
         for chunk in (last, usage):
             self.send(f"data: {json.dumps(chunk)}\n\n".encode())
         self.send(b"data: [DONE]\n\n")
