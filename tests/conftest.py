@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 AZURITE = Path(__file__).resolve().parents[1] / ".venv/azurite/node_modules/.bin/azurite-blob"
+AXE = Path(__file__).resolve().parents[1] / ".venv/axe/node_modules/axe-core/axe.min.js"
 # Azurite's account and key are the same everywhere, by its documentation.
 AZURE_ACCOUNT = "devstoreaccount1"
 AZURE_KEY = (

@@ -39,7 +39,8 @@ def hosted_in_thread(
 
 @dataclass
 class ScriptedService:
-    """An OpenAI-compatible service under the test's control."""
+    """An OpenAI-compatible service under the test's control. Where several answers grow at once,
+    `to` says which by its model; else it is the one that was asked for last."""
 
     url: str = ""
     requests: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
@@ -47,31 +48,40 @@ class ScriptedService:
     keys: set[str] = field(default_factory=set)
     hold: bool = False  # answer nothing at all, not even a header
     client_left: threading.Event = field(default_factory=threading.Event)
-    _answer: asyncio.Queue[bytes | Exception | None] = field(default_factory=asyncio.Queue)
+    _answers: dict[str | None, "asyncio.Queue[bytes | Exception | None]"] = field(
+        default_factory=dict
+    )
     _loop: asyncio.AbstractEventLoop | None = None
 
     def asked(self) -> dict[str, Any]:
         """The next request that arrives."""
         return self.requests.get(timeout=20)
 
-    def send(self, data: bytes | Exception | None) -> None:
-        """Put bytes into the answer under way; None ends it, an exception breaks the connection."""
-        assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._answer.put_nowait, data)
+    def turns(self) -> list[dict[str, Any]]:
+        """What the next request that arrives has, without what the model is told first."""
+        turns: list[dict[str, Any]] = self.asked()["messages"]
+        return [turn for turn in turns if turn["role"] != "system"]
 
-    def say(self, *pieces: str) -> None:
+    def send(self, data: bytes | Exception | None, to: str | None = None) -> None:
+        """Put bytes into an answer under way; None ends it, an exception breaks the connection."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._answers[to].put_nowait, data)
+
+    def say(self, *pieces: str, to: str | None = None) -> None:
         for piece in pieces:
             chunk = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
-            self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+            self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode(), to)
 
-    def finish(self, tokens: int = 7, prompt_tokens: int | None = None) -> None:
+    def finish(
+        self, tokens: int = 7, to: str | None = None, prompt_tokens: int | None = None
+    ) -> None:
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         asked = {} if prompt_tokens is None else {"prompt_tokens": prompt_tokens}
         usage = {"choices": [], "usage": {"completion_tokens": tokens, **asked}}
         for chunk in (last, usage):
-            self.send(f"data: {json.dumps(chunk)}\n\n".encode())
-        self.send(b"data: [DONE]\n\n")
-        self.send(None)
+            self.send(f"data: {json.dumps(chunk)}\n\n".encode(), to)
+        self.send(b"data: [DONE]\n\n", to)
+        self.send(None, to)
 
     async def models(self, request: Request) -> Response:
         self.keys.add(request.headers.get("authorization", ""))
@@ -88,13 +98,16 @@ class ScriptedService:
             while not await request.is_disconnected():
                 await request.receive()
             self.client_left.set()
-        self._answer = asyncio.Queue()
+        answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._answers[None] = self._answers[body["model"]] = answer
         self.requests.put(body)
-        return StreamingResponse(self._stream(), media_type="text/event-stream")
+        return StreamingResponse(self._stream(answer), media_type="text/event-stream")
 
-    async def _stream(self) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, answer: "asyncio.Queue[bytes | Exception | None]"
+    ) -> AsyncIterator[bytes]:
         try:
-            while (data := await self._answer.get()) is not None:
+            while (data := await answer.get()) is not None:
                 if isinstance(data, Exception):
                     raise data
                 yield data

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -92,13 +93,13 @@ class _SafeHeaders:
 def create_app(
     service: ChatService,
     desk: Desk,
-    login: ServiceLogin | None = None,
+    who: WhoAsks = alone,
     page_url: str | None = None,
 ) -> Starlette:
-    """The assistant over an OpenAI-compatible service. While it runs, the service, the desk and the
-    login are its own: it closes them. Without a `login` there is one person. `page_url` is where
+    """The assistant over an OpenAI-compatible service. While it runs, the service, the desk and a
+    `ServiceLogin` by which it knows who asks are its own: it closes them. `page_url` is where
     browsers reach it through a proxy; None: on this machine only."""
-    who: WhoAsks = login or alone
+    login = who if isinstance(who, ServiceLogin) else None
     is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
     offers = Offers(service, time.monotonic, is_here=is_here)
     answers = Answers(desk)
@@ -134,6 +135,7 @@ def create_app(
                 allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
                 www_redirect=False,
             ),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # events pass as they are
         ],
         lifespan=lifespan,
     )

@@ -158,14 +158,17 @@ async def assistant_page(service_url: str, key: str | None, page: Page) -> Async
     from archipel.assistant.app import create_app
     from archipel.assistant.desk import Desk
     from archipel.assistant.history.opened import open_history
+    from archipel.assistant.people import WhoAsks, alone
     from archipel.assistant.service_login import ServiceLogin
     from archipel.chat import ChatService
     from archipel.serve.hosting import hosted, listen
 
     sock = listen(page.host, page.port, "--page-port")
-    login = ServiceLogin(service_url, key or "", page.url, time.monotonic) if page.people else None
+    who: WhoAsks = alone
+    if page.people:
+        who = ServiceLogin(service_url, key or "", page.url, time.monotonic)
     desk = Desk(open_history(), time.time)
-    app = create_app(ChatService(service_url, key), desk, login, page.url)
+    app = create_app(ChatService(service_url, key), desk, who, page.url)
     async with hosted(app, sock) as url:
         yield page.url or url
 

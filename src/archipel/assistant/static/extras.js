@@ -1,6 +1,6 @@
 // Modules that add to the page once it is there; each is imported for what it does on loading.
 
-const extras = [];
+const extras = [() => import("./voice.js")];
 
 /** Load them all; one that fails takes no other with it. */
 export async function loadExtras() {
