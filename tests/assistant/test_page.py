@@ -104,7 +104,7 @@ def test_what_was_left_out_is_said(page: Page, scripted: ScriptedService) -> Non
     ask(page, "Second")
     scripted.asked()
     scripted.refusal = None
-    while len(scripted.asked()["messages"]) > 1:
+    while len(scripted.turns()) > 1:
         pass
     scripted.say("Short.")
     scripted.finish()

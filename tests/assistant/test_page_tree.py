@@ -153,6 +153,6 @@ def test_who_does_not_choose_goes_on_with_the_first_that_answered(
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.get_by_label("Second model, to compare").select_option("")
     ask(page, "Go on")
-    assert scripted.asked()["messages"][1]["content"] == "from the reef"
+    assert scripted.turns()[1]["content"] == "from the reef"
     expect(page.locator(".column")).to_have_count(0)
     expect(bodies(page)).to_have_text(["Compare", "from the reef", "Go on", re.compile("^$")])
