@@ -215,9 +215,9 @@ def test_the_oldest_turns_are_left_out_until_it_fits(
         talk.answered(f"question {count}", f"answer {count}")
     scripted.refusal = TOO_LONG
     [answer] = talk.ask("last")
-    whole, fewer = scripted.asked(), scripted.asked()
-    assert len(whole["messages"]) == 9
-    assert len(fewer["messages"]) == 7
+    whole, fewer = scripted.turns(), scripted.turns()
+    assert len(whole) == 9
+    assert len(fewer) == 7
     scripted.refusal = None
     left = 9 - len(scripted.turns())
     while not scripted.requests.empty():
