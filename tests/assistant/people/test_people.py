@@ -1,15 +1,41 @@
 """People who log in at the service: each has their own, and nobody finds another's."""
 
+import asyncio
 import hashlib
 import hmac
+from functools import partial
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from archipel.assistant.api.asked import answered
 from archipel.assistant.people import LOCAL, person_of
 from archipel.assistant.service_login import ServiceLogin
 from archipel.serve.login.way_back import way_back
-from tests.assistant.people.conftest import House
+from tests.assistant.people.conftest import PASSWORD, House
+from tests.serve.scripted import hosted_in_thread
+
+
+async def _who(login: ServiceLogin, request: Request) -> Response:
+    return JSONResponse((await login(request)).name)
+
+
+def asked(login: ServiceLogin, cookie: str, url: str = "http://127.0.0.1") -> httpx.Response:
+    """Who asks, by a login, of a browser with this cookie on a page at `url`."""
+
+    async def get() -> httpx.Response:
+        routes = [Route("/", answered(partial(_who, login)))]
+        transport = httpx.ASGITransport(Starlette(routes=routes))
+        name = "__Host-archipel" if url.startswith("https") else "archipel"
+        headers = {"Cookie": f"{name}={cookie}; other=1"}
+        async with httpx.AsyncClient(transport=transport, base_url=url, headers=headers) as client:
+            return await client.get("/")
+
+    return asyncio.run(get())
 
 
 def code(answer: httpx.Response) -> tuple[int, str | None]:
@@ -98,6 +124,20 @@ def test_a_service_without_people_is_said(house: House) -> None:
     assert "[accounts]" in answer.json()["error"]["message"]
 
 
+def test_behind_tls_only_the_sessions_own_cookie_goes_on_to_the_service() -> None:
+    heard: list[str] = []
+
+    async def me(request: Request) -> Response:
+        heard.append(request.headers["cookie"])
+        return JSONResponse({"name": "ana", "role": "person", "projects": {}})
+
+    page = "https://ai.example.com"
+    with hosted_in_thread(Starlette(routes=[Route("/admin/api/me", me)])) as service:
+        login = ServiceLogin(f"{service}/v1", "key", page, lambda: 0.0)
+        assert asked(login, "token", page).json() == "ana"
+    assert heard == ["__Host-archipel=token"]
+
+
 def test_whoever_is_logged_out_elsewhere_is_out_within_seconds(house: House) -> None:
     now = [0.0]
     login = ServiceLogin(f"{house.service}/v1", "key", None, lambda: now[0])
@@ -129,31 +169,6 @@ def test_nobody_can_be_called_as_the_one_without_login_is() -> None:
     assert person.name == LOCAL.owner
 
 
-def asked(login: ServiceLogin, cookie: str) -> httpx.Response:
-    """Who asks, by a login, of a browser with this cookie."""
-    import asyncio
-
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    from archipel.assistant.api.asked import answered
-
-    async def who(request: Request) -> Response:
-        return JSONResponse((await login(request)).name)
-
-    async def get() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=[Route("/", answered(who))]))
-        cookies = {"archipel": cookie}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://127.0.0.1", cookies=cookies
-        ) as client:
-            return await client.get("/")
-
-    return asyncio.run(get())
-
-
 @pytest.mark.parametrize(
     ("wanted", "leads"),
     [
@@ -179,7 +194,7 @@ def test_a_login_leads_back_to_its_own_host_only(wanted: str, leads: bool) -> No
 
 
 def test_the_login_goes_where_its_cookie_says_and_no_further(house: House) -> None:
-    form = {"name": "root", "password": "an island in the morning"}
+    form = {"name": "root", "password": PASSWORD}
     for wanted, leads in (
         (house.page, house.page),
         ("http://evil.example/", "/me"),
