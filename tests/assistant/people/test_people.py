@@ -24,18 +24,24 @@ async def _who(login: ServiceLogin, request: Request) -> Response:
     return JSONResponse((await login(request)).name)
 
 
-def asked(login: ServiceLogin, cookie: str, url: str = "http://127.0.0.1") -> httpx.Response:
+async def asked(login: ServiceLogin, cookie: str, url: str = "http://127.0.0.1") -> httpx.Response:
     """Who asks, by a login, of a browser with this cookie on a page at `url`."""
+    routes = [Route("/", answered(partial(_who, login)))]
+    transport = httpx.ASGITransport(Starlette(routes=routes))
+    name = "__Host-archipel" if url.startswith("https") else "archipel"
+    headers = {"Cookie": f"{name}={cookie}; other=1"}
+    async with httpx.AsyncClient(transport=transport, base_url=url, headers=headers) as client:
+        return await client.get("/")
 
-    async def get() -> httpx.Response:
-        routes = [Route("/", answered(partial(_who, login)))]
-        transport = httpx.ASGITransport(Starlette(routes=routes))
-        name = "__Host-archipel" if url.startswith("https") else "archipel"
-        headers = {"Cookie": f"{name}={cookie}; other=1"}
-        async with httpx.AsyncClient(transport=transport, base_url=url, headers=headers) as client:
-            return await client.get("/")
 
-    return asyncio.run(get())
+def asked_once(login: ServiceLogin, cookie: str, url: str = "http://127.0.0.1") -> httpx.Response:
+    """The same, with a login for this only."""
+
+    async def ask() -> httpx.Response:
+        async with login:
+            return await asked(login, cookie, url)
+
+    return asyncio.run(ask())
 
 
 def code(answer: httpx.Response) -> tuple[int, str | None]:
@@ -112,14 +118,14 @@ def test_who_logs_out_is_out_here_and_at_the_service(house: House) -> None:
 
 def test_a_service_that_is_away_is_said_and_logs_nobody_out(house: House) -> None:
     login = ServiceLogin("http://127.0.0.1:9/v1", "key", None, lambda: 0.0)
-    answer = asked(login, house.log_in("ana"))
+    answer = asked_once(login, house.log_in("ana"))
     assert code(answer) == (503, "login_away")
     assert "http://127.0.0.1:9" in answer.json()["error"]["message"]
 
 
 def test_a_service_without_people_is_said(house: House) -> None:
     login = ServiceLogin(house.supplier.url, "key", None, lambda: 0.0)
-    answer = asked(login, house.log_in("ana"))
+    answer = asked_once(login, house.log_in("ana"))
     assert code(answer) == (503, "login_away")
     assert "[accounts]" in answer.json()["error"]["message"]
 
@@ -134,22 +140,27 @@ def test_behind_tls_only_the_sessions_own_cookie_goes_on_to_the_service() -> Non
     page = "https://ai.example.com"
     with hosted_in_thread(Starlette(routes=[Route("/admin/api/me", me)])) as service:
         login = ServiceLogin(f"{service}/v1", "key", page, lambda: 0.0)
-        assert asked(login, "token", page).json() == "ana"
+        assert asked_once(login, "token", page).json() == "ana"
     assert heard == ["__Host-archipel=token"]
 
 
 def test_whoever_is_logged_out_elsewhere_is_out_within_seconds(house: House) -> None:
     now = [0.0]
     login = ServiceLogin(f"{house.service}/v1", "key", None, lambda: now[0])
-    cookie = house.log_in("ana")
-    assert asked(login, cookie).json() == "ana"
-    house.office(lambda office: office.set_role("ana", "person"))  # it ends all sessions
-    now[0] = 14.0
-    assert asked(login, cookie).json() == "ana"
-    now[0] = 16.0
-    assert code(asked(login, cookie)) == (401, "not_logged_in")
-    now[0] = 0.0
-    assert code(asked(login, cookie)) == (401, "not_logged_in")
+
+    async def ask() -> None:
+        cookie = house.log_in("ana")
+        async with login:
+            assert (await asked(login, cookie)).json() == "ana"
+            house.office(lambda office: office.set_role("ana", "person"))  # it ends all sessions
+            now[0] = 14.0
+            assert (await asked(login, cookie)).json() == "ana"
+            now[0] = 16.0
+            assert code(await asked(login, cookie)) == (401, "not_logged_in")
+            now[0] = 0.0
+            assert code(await asked(login, cookie)) == (401, "not_logged_in")
+
+    asyncio.run(ask())
     house.cookies.clear()
 
 
