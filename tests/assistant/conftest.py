@@ -59,7 +59,9 @@ class Assistant:
             id_ = conversations.begin(connection, self.owner[0], now, title)
             parent = None
             for place, text in enumerate(texts):
-                answered = {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
+                answered = (
+                    {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
+                )
                 draft = Draft(text=text, **answered)  # type: ignore[arg-type]
                 parent = messages.add(connection, id_, parent, draft, now).id
         return id_

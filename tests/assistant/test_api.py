@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -65,8 +65,10 @@ class Talk:
 
 
 @pytest.fixture
-def talk(assistant: Assistant, scripted: ScriptedService) -> Talk:
-    return Talk(assistant, scripted)
+def talk(assistant: Assistant, scripted: ScriptedService) -> Iterator[Talk]:
+    talk = Talk(assistant, scripted)
+    yield talk
+    talk.http.close()
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -141,7 +143,9 @@ def test_what_failed_says_why_and_is_asked_again_beside_it(
     assert asked["messages"][1:] == [{"role": "user", "content": "Anyone?"}]
     assert other["parent"] == failed["parent"]
     scripted.finish()
-    assert talk.http.post(f"/api/messages/{other['id']}/answers", json={"models": ["reef"]}).is_error
+    assert talk.http.post(
+        f"/api/messages/{other['id']}/answers", json={"models": ["reef"]}
+    ).is_error
 
 
 def test_a_connection_that_breaks_fails_the_answer_and_keeps_what_came(
@@ -156,9 +160,7 @@ def test_a_connection_that_breaks_fails_the_answer_and_keeps_what_came(
     assert end["facts"]["error"]["code"] == "cut_off"
 
 
-def test_two_models_answer_at_once_and_one_is_chosen(
-    talk: Talk, scripted: ScriptedService
-) -> None:
+def test_two_models_answer_at_once_and_one_is_chosen(talk: Talk, scripted: ScriptedService) -> None:
     first, second = talk.ask("Compare", "island", "reef")
     assert {scripted.asked()["model"], scripted.asked()["model"]} == {"island", "reef"}
     assert talk.opened()["conversation"]["shown"] == first["parent"] == second["parent"]
@@ -208,9 +210,7 @@ def test_a_link_shows_the_branch_until_it_is_taken_back(talk: Talk, assistant: A
     assert talk.http.get(f"/api/shared/{token}").status_code == 404
 
 
-def test_the_oldest_turns_are_left_out_until_it_fits(
-    talk: Talk, scripted: ScriptedService
-) -> None:
+def test_the_oldest_turns_are_left_out_until_it_fits(talk: Talk, scripted: ScriptedService) -> None:
     for count in range(4):
         talk.answered(f"question {count}", f"answer {count}")
     scripted.refusal = TOO_LONG

@@ -64,7 +64,7 @@ def test_an_answer_can_be_stopped_and_asked_again(
     else:
         page.keyboard.press("Escape")
     assert scripted.client_left.wait(20)
-    expect(page.locator(".notice")).to_contain_text("Stopped.")
+    expect(page.locator("#log .notice")).to_contain_text("Stopped.")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
     assert scripted.turns() == [{"role": "user", "content": "Never end"}]
@@ -108,7 +108,7 @@ def test_what_was_left_out_is_said(page: Page, scripted: ScriptedService) -> Non
         pass
     scripted.say("Short.")
     scripted.finish()
-    expect(page.locator(".notice").last).to_contain_text("2 oldest messages were left out")
+    expect(page.locator("#log .notice").last).to_contain_text("2 oldest messages were left out")
 
 
 def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: ScriptedService) -> None:
@@ -126,9 +126,7 @@ def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: Scripted
     expect(page.get_by_label("Model", exact=True)).to_have_value("reef")
 
 
-def test_a_question_waits_until_the_models_are_known(
-    page: Page, scripted: ScriptedService
-) -> None:
+def test_a_question_waits_until_the_models_are_known(page: Page, scripted: ScriptedService) -> None:
     held: list[Route] = []
     page.route("**/api/models", lambda route: route.continue_() if held else held.append(route))
     page.reload()
@@ -136,6 +134,7 @@ def test_a_question_waits_until_the_models_are_known(
     expect(page.get_by_label("Model", exact=True)).to_be_empty()
     ask(page, "Early?")
     held[0].continue_()
+    expect(page.get_by_label("Model", exact=True)).to_have_value("island")
     assert scripted.asked()["model"] == "island"
 
 

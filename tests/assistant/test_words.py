@@ -12,8 +12,10 @@ CODE = {path: path.read_text() for path in OWN if path.suffix in (".js", ".html"
 LITERAL = re.compile(r"""["'`]([a-z]\w*)["'`]""")
 PATTERN = re.compile(r"`(\w*)\$\{[^`]*`")
 SPOKEN = re.compile(
-    r"""\b(?:say|sayCount|announce|button|field)\(\s*"(\w+)"|data-(?:text|label|placeholder)="(\w+)"|word: "(\w+)\""""
+    r"""\b(?:say|sayCount|announce|button|field)\(\s*"(\w+)"|\bword: "(\w+)\""""
+    r"""|\bdata-(?:text|label|placeholder)="(\w+)\""""
 )
+IMPORT = re.compile(r'^(?:import|export)[^;]*?from "(.+?)";', re.MULTILINE | re.DOTALL)
 FIRST_LOAD_BYTES = 120 * 1024
 
 
@@ -64,7 +66,7 @@ def imported(path: Path) -> set[Path]:
         one = waiting.pop()
         if one not in found:
             found.add(one)
-            names = re.findall(r'^(?:import|export)[^;]*?from "(.+?)";', one.read_text(), re.M | re.S)
+            names = IMPORT.findall(one.read_text())
             waiting += [(one.parent / name).resolve() for name in names]
     return found
 

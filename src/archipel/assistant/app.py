@@ -135,7 +135,7 @@ def create_app(
                 allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
                 www_redirect=False,
             ),
-            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # events pass as they are
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # but no events
         ],
         lifespan=lifespan,
     )

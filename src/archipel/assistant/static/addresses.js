@@ -1,7 +1,7 @@
 // What the address says: #/ a new conversation, #/c/12 one, #/c/12/345 one at a message, #/s/TOKEN
 // one that somebody shares, #/NAME… a panel.
 
-import { $, announce, problem } from "./dom.js";
+import { $, announce, showProblem } from "./dom.js";
 import { say } from "./i18n.js";
 import { closeBeside, openWhole, panels } from "./panels.js";
 import { emit, on, store } from "./store.js";
@@ -13,7 +13,8 @@ import { goTo, goToEnd } from "./scroll.js";
 export async function begin() {
   addEventListener("hashchange", show);
   on("changed", ({ id }) => {
-    if (id === store.conversation?.id && place().part === "") replace(`#/c/${id}`);
+    if (id !== store.conversation?.id || document.body.classList.contains("panel")) return;
+    history.replaceState(null, "", `#/c/${id}`);
     nameTab();
   });
   hearTabs(refresh);
@@ -32,11 +33,6 @@ function place() {
   return { part, rest };
 }
 
-/** Have the address say where one is, without going anywhere. */
-function replace(hash) {
-  history.replaceState(null, "", hash);
-}
-
 async function show() {
   if (location.hash && !location.hash.startsWith("#/")) return;
   const { part, rest } = place();
@@ -51,7 +47,7 @@ async function show() {
     await (whole ? openWhole(part, rest.join("/")) : openTalk(part, rest));
   } catch (error) {
     openNew();
-    $("#problems").replaceChildren(problem(error, show));
+    showProblem(error, show);
   }
   nameTab(whole ? say(`panel_${part}`) : null);
 }
@@ -63,11 +59,11 @@ async function openTalk(part, [first, message]) {
   if (store.conversation?.id !== id || message) await openConversation(id, Number(message) || null);
   if (message) goTo(Number(message));
   else goToEnd();
-  announce("conversation_open", { title: store.conversation.title });
+  if (!store.growing.size) announce("conversation_open", { title: store.conversation.title });
 }
 
 function nameTab(name = null) {
-  const title = name ?? store.conversation?.title ?? "";
-  $("#title").textContent = title;
+  const title = name ?? (store.conversation ? store.conversation.title || say("untitled") : "");
+  $("#title").textContent = title || say("new_chat");
   document.title = title ? `${title} · Archipel` : "Archipel";
 }

@@ -2,9 +2,10 @@
 
 /** What went wrong, with the server's code for it ("unreachable", "not_found", …). */
 export class ServiceError extends Error {
-  constructor({ code, message }) {
+  constructor({ code, message }, status = null) {
     super(message);
     this.code = code;
+    this.status = status; // of HTTP; null where there was no answer
   }
 }
 
@@ -36,7 +37,8 @@ export async function call(url, options) {
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
     if (body.error?.code === "not_logged_in") dispatchEvent(new Event("nobody"));
-    throw new ServiceError(body.error ?? { code: null, message: response.statusText });
+    const told = body.error ?? { code: null, message: response.statusText };
+    throw new ServiceError(told, response.status);
   }
   return response;
 }

@@ -1,6 +1,6 @@
 // Answers side by side until the person goes on with one: columns, or tabs where there is no room.
 
-import { button, el } from "./dom.js";
+import { attempt, button, el } from "./dom.js";
 import { say } from "./i18n.js";
 import { store } from "./store.js";
 import { keepShown } from "./talk.js";
@@ -9,7 +9,7 @@ import { keepShown } from "./talk.js";
 export function compareView(answers, views) {
   const columns = answers.map(({ id, model }, place) => {
     const attributes = { class: "column", role: "tabpanel", id: `answer-${id}`, tabindex: "0" };
-    const choose = store.readOnly ? null : button("choose", () => keepShown(id), "small choose");
+    const choose = store.readOnly ? null : button("choose", () => attempt(() => keepShown(id)), "small choose");
     const named = { ...attributes, "aria-label": model, "data-shown": place === 0 };
     return el("section", named, el("h3", {}, model), views[place].element, choose);
   });

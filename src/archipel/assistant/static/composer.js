@@ -1,6 +1,6 @@
 // Where one writes: the question, the buttons beside it, send and stop.
 
-import { $, iconButton, problem } from "./dom.js";
+import { $, attempt, iconButton, showProblem } from "./dom.js";
 import { keepDraft, readDraft } from "./drafts.js";
 import { chosenModels } from "./models.js";
 import { on, store } from "./store.js";
@@ -9,7 +9,7 @@ import { goToEnd } from "./scroll.js";
 
 const question = $("#question");
 const additions = [];
-let conversation = null; // the one whose draft is shown
+let conversation; // the one whose draft is shown, null for a new one
 let asking = false;
 
 /** Put a button left of the text. */
@@ -40,8 +40,7 @@ export async function askQuestion(text, parent = undefined) {
     goToEnd();
   } catch (error) {
     if (!question.value) setQuestion(text);
-    const again = () => askAndClear(text, parent);
-    $("#problems").replaceChildren(problem(error, again));
+    showProblem(error, () => askAndClear(text, parent));
   } finally {
     asking = false;
     conversation = store.conversation?.id ?? null;
@@ -71,7 +70,7 @@ export function begin() {
 
 /** End the answers under way. */
 export async function stopAnswers() {
-  await stopAll().catch((error) => $("#problems").replaceChildren(problem(error)));
+  await attempt(stopAll);
 }
 
 function submit(event) {

@@ -8,7 +8,7 @@ import { makeFolder } from "./folders.js";
 import { say } from "./i18n.js";
 import { emit, store } from "./store.js";
 import { tellTabs } from "./tabs.js";
-import { changeConversation } from "./talk.js";
+import { changeConversation, noteChange } from "./talk.js";
 
 const added = [];
 
@@ -67,7 +67,7 @@ async function share(conversation) {
     const input = el("input", { value, readonly: true, "aria-label": say("link") });
     const copy = button("copy", () => copyText(value, copy));
     place.replaceChildren(el("p", {}, say("share_made")), input, copy, stop());
-    emit("changed", { ...conversation, shared: true });
+    noteChange({ ...conversation, shared: true });
   }
 
   function offer() {
@@ -78,7 +78,7 @@ async function share(conversation) {
     return button("unshare", async () => {
       await send("DELETE", `conversations/${id}/share`);
       place.replaceChildren(el("p", {}, say("share_ended")));
-      emit("changed", { ...conversation, shared: false });
+      noteChange({ ...conversation, shared: false });
     });
   }
 }

@@ -1,6 +1,6 @@
 // Questions in front of the page. The focus goes back to where it was.
 
-import { button, el, problem } from "./dom.js";
+import { $, button, el, problem } from "./dom.js";
 import { say } from "./i18n.js";
 
 /** Ask with a form; `send` carries it out. What goes wrong is shown in the dialog, which stays.
@@ -46,8 +46,14 @@ function opened(dialog) {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      before?.focus();
+      again(before).focus();
       resolve();
     });
   });
+}
+
+/** The element that had the focus, or what was drawn in its place since. */
+function again(before) {
+  if (before.isConnected) return before;
+  return $(`[data-focus="${before.dataset.focus}"]`) ?? $("#question");
 }

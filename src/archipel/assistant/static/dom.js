@@ -16,7 +16,7 @@ export function el(tag, attributes = {}, ...children) {
     else element.setAttribute(name, value === true ? "" : value);
   }
   const left = new Set([null, undefined, false]);
-  element.append(...children.flat().filter((child) => !left.has(child)));
+  element.append(...children.flat(Infinity).filter((child) => !left.has(child)));
   return element;
 }
 
@@ -48,6 +48,21 @@ export function problem(error, retry = null) {
     el("p", { dir: "auto" }, error.message),
     retry && button("retry", retry),
   );
+}
+
+/** Show above the composer what went wrong. */
+export function showProblem(error, retry = null) {
+  $("#problems").replaceChildren(problem(error, retry));
+}
+
+/** What `act` gives; if it fails, that is shown, and there is undefined. */
+export async function attempt(act) {
+  try {
+    return await act();
+  } catch (error) {
+    showProblem(error);
+    return undefined;
+  }
 }
 
 /** Tell those who hear the page; `key` is a word of the languages. */

@@ -16,7 +16,7 @@ export function begin() {
 /** Show it or not; the focus goes along. */
 export function showSidebar(shown) {
   show(shown);
-  (shown ? $("#new") : $("#question")).focus();
+  $(shown ? "#new" : "#open-sidebar button").focus();
 }
 
 /** Show it if it is hidden, hide it if it is shown. */

@@ -2,7 +2,7 @@
 // the question; why it ended early.
 
 import { answerPlace, money } from "./about.js";
-import { button, el, problem } from "./dom.js";
+import { attempt, button, el, problem } from "./dom.js";
 import { number, say, sayCount } from "./i18n.js";
 import { store } from "./store.js";
 import { askAgain } from "./talk.js";
@@ -61,5 +61,5 @@ function failure(message) {
 }
 
 function again(message) {
-  return askAgain(message.parent, [message.model]);
+  return attempt(() => askAgain(message.parent, [message.model]));
 }

@@ -3,7 +3,7 @@
 import { read } from "./api.js";
 import { conversationMenu } from "./conversation_menu.js";
 import { dayOf } from "./days.js";
-import { $, button, el, iconButton, problem } from "./dom.js";
+import { $, attempt, button, el, iconButton, problem } from "./dom.js";
 import { folderMenu, makeFolder } from "./folders.js";
 import { say } from "./i18n.js";
 import { openMenu } from "./menus.js";
@@ -64,10 +64,11 @@ async function loadMore(folder) {
   const list = lists.get(folder);
   if (!list?.more || list.loading) return;
   list.loading = true;
-  const { conversations } = await fetchPage(folder, list.rows.at(-1));
-  list.rows.push(...conversations);
-  list.more = conversations.length === page;
+  const next = await attempt(() => fetchPage(folder, list.rows.at(-1)));
   list.loading = false;
+  if (!next) return;
+  list.rows.push(...next.conversations);
+  list.more = listed(next).more;
   draw();
 }
 
@@ -75,7 +76,8 @@ async function openFolder(id, shown) {
   if (!shown) return open.delete(id);
   if (open.has(id)) return;
   open.add(id);
-  lists.set(id, listed(await fetchPage(id)));
+  const first = await attempt(() => fetchPage(id));
+  if (first) lists.set(id, listed(first));
   draw();
 }
 
@@ -105,6 +107,7 @@ function newestFirst(one, other) {
 }
 
 function draw() {
+  if (!lists.has(loose)) return; // not loaded yet
   const focused = root.contains(document.activeElement) && document.activeElement.dataset.focus;
   const groups = Object.entries(Object.groupBy(lists.get(loose).rows.filter(notPinned), byDay));
   const sentinel = el("div", { class: "end" });

@@ -26,7 +26,7 @@ beginNotes();
 beginSidebar();
 beginShortcuts();
 document.body.classList.add("ready");
-$("#question").focus();
+if (!matchMedia("(hover: none)").matches) $("#question").focus(); // on a phone, keys would pop up
 beginModels();
 await beginAddresses();
 await loadExtras();

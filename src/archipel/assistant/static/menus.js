@@ -1,6 +1,6 @@
 // A list of things to choose from, beside the button that opens it.
 
-import { el } from "./dom.js";
+import { attempt, el } from "./dom.js";
 import { say } from "./i18n.js";
 
 /** Open a menu under `opener`; an item is { word or text, run, kind }. Arrows move, Escape closes,
@@ -20,7 +20,7 @@ export function openMenu(opener, items) {
     const attributes = { type: "button", role: "menuitem", tabindex: "-1", class: kind };
     const chosen = () => {
       menu.hidePopover();
-      run();
+      attempt(run);
     };
     return el("button", { ...attributes, onclick: chosen }, text ?? say(word));
   }

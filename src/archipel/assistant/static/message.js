@@ -3,7 +3,7 @@
 import { $, el } from "./dom.js";
 import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
-import { GrowingMarkdown } from "./markdown.js";
+import { GrowingMarkdown } from "./render/markdown.js";
 import { toolbar } from "./toolbar.js";
 
 export class MessageView {

@@ -3,7 +3,7 @@
 import { read, ServiceError } from "./api.js";
 import { modelsTable, placeWord } from "./about.js";
 import { tell } from "./dialogs.js";
-import { $, el, problem } from "./dom.js";
+import { $, el, showProblem } from "./dom.js";
 import { say } from "./i18n.js";
 import { icon } from "./icons.js";
 import { emit, on, store } from "./store.js";
@@ -32,39 +32,41 @@ export function preferModel(name) {
 
 /** The chosen models, once they are known: one, or two to compare. Raises ServiceError. */
 export async function chosenModels() {
-  await (store.models.length ? loading : load());
-  if (!store.models.length) throw new ServiceError({ code: "no_models", message: store.host });
+  await loading;
+  if (!store.models.length) await load();
+  if (!store.models.length) throw noModels();
   return [$("#model").value, $("#second").value].filter(Boolean);
 }
 
 function load() {
-  loading = read("models").then(show, (error) => {
-    $("#problems").replaceChildren(problem(error, load));
-  });
+  loading = read("models").then(show, (error) => showProblem(error, load));
   return loading;
 }
 
 function show({ models, about, host, local, preferred }) {
-  Object.assign(store, { models, about, host, local });
+  Object.assign(store, { models, about, host, local, preferred });
   $("#problems").replaceChildren();
-  if (!models.length) {
-    const error = new ServiceError({ code: "no_models", message: host });
-    $("#problems").replaceChildren(problem(error, load));
-  }
+  if (!models.length) showProblem(noModels(), load);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
-  const before = localStorage.getItem(remembered) ?? preferred;
-  if (models.includes(before)) $("#model").value = before;
   useLastModel();
   fillSecond();
   showPlace();
   emit("models");
 }
 
-/** A conversation goes on with the model that answered last. */
+/** A conversation goes on with the model that answered last, a new one begins with the one that
+ * was chosen last. */
 function useLastModel() {
   const last = shownBranch().findLast(({ model }) => model)?.model;
-  if (store.models.includes(last) && $("#second").value === "") $("#model").value = last;
-  if (store.models.length) showPlace();
+  const wanted = last ?? localStorage.getItem(remembered) ?? store.preferred;
+  if (!store.models.includes(wanted) || $("#second").value) return;
+  $("#model").value = wanted;
+  fillSecond();
+  showPlace();
+}
+
+function noModels() {
+  return new ServiceError({ code: "no_models", message: store.host });
 }
 
 /** The second model is another one than the first, or none. */

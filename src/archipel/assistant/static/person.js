@@ -1,7 +1,7 @@
 // Who is logged in: the way to the service's login and back, the person's menu, the way out.
 
 import { read, send } from "./api.js";
-import { $, el, problem } from "./dom.js";
+import { $, el, showProblem } from "./dom.js";
 import { say } from "./i18n.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menus.js";
@@ -28,7 +28,7 @@ async function load() {
     if (nobody) return goToLogin();
     if (login) show(found.person);
   } catch (error) {
-    $("#problems").replaceChildren(problem(error, load));
+    showProblem(error, load);
   }
 }
 
@@ -65,7 +65,7 @@ async function logOut() {
     localStorage.removeItem(remembered);
     location.assign(`${login}?${new URLSearchParams({ next: location.origin + location.pathname })}`);
   } catch (error) {
-    $("#problems").replaceChildren(problem(error, logOut));
+    showProblem(error, logOut);
   }
 }
 

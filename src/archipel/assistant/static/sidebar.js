@@ -2,7 +2,7 @@
 
 import { conversationMenu } from "./conversation_menu.js";
 import { $, el, iconButton } from "./dom.js";
-import { begin as beginDrawer, showSidebar } from "./drawer.js";
+import { begin as beginDrawer, closeDrawer, showSidebar } from "./drawer.js";
 import { language, say, setLanguage } from "./i18n.js";
 import { icon } from "./icons.js";
 import { begin as beginList } from "./list.js";
@@ -15,6 +15,7 @@ import { on, store } from "./store.js";
 /** Fill it. */
 export function begin() {
   $("#new").append(icon("add"), el("span", {}, say("new_chat")));
+  $("#new").addEventListener("click", () => closeDrawer() || $("#question").focus());
   $("#open-sidebar").append(iconButton("menu", "sidebar_open", () => showSidebar(true)));
   $("#close-sidebar").append(iconButton("close", "sidebar_close", () => showSidebar(false)));
   $("#keys").append(iconButton("keys", "shortcuts", showShortcuts));
@@ -35,6 +36,7 @@ function showPanels() {
     return el("li", {}, link);
   });
   $("#panels").append(...links);
+  $("#panels").hidden = !links.length;
 }
 
 function showMenu() {

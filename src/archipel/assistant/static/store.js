@@ -9,6 +9,7 @@
 export const store = {
   models: [],
   about: {},
+  preferred: null,
   host: "",
   local: false,
   conversation: null,

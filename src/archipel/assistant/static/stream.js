@@ -29,9 +29,10 @@ export async function follow({ id, after, signal, onPiece, onLink }) {
   }
 }
 
-/** Whether an error is the network's, and not the server's answer or our own mistake. */
+/** Whether an error passes: the network's (a TypeError of its own while reading), or a server's in
+ * trouble. */
 function isLoss(error) {
-  return error.code === "page_unreachable" || error.code === "database" || error.name === "TypeError";
+  return error.code === "page_unreachable" || error.status >= 500 || error.name === "TypeError";
 }
 
 /** Wait, but not longer than until the browser says that it is online again. */

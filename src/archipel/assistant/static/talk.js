@@ -72,11 +72,14 @@ export async function fork(message) {
 
 /** Change a conversation's title, folder, pin or shown branch. */
 export async function changeConversation(id, change) {
-  const changed = await send("PATCH", `conversations/${id}`, change);
-  if (store.conversation?.id === id) store.conversation = changed;
-  emit("changed", changed);
-  tellTabs(id);
-  return changed;
+  noteChange(await send("PATCH", `conversations/${id}`, change));
+}
+
+/** A conversation is as given now: here, in the list, in other tabs. */
+export function noteChange(conversation) {
+  if (store.conversation?.id === conversation.id) store.conversation = conversation;
+  emit("changed", conversation);
+  tellTabs(conversation.id);
 }
 
 /** The messages of the branch that is shown. */
@@ -100,7 +103,6 @@ function show({ conversation, messages }, message = null, readOnly = false) {
 async function begin(path, body) {
   const { messages } = store;
   const { conversation, question, answers } = await send("POST", path, body);
-  tellTabs(conversation.id);
   if (store.messages === messages) {
     for (const one of [question, ...answers]) messages.set(one.id, one);
     store.conversation = conversation;
@@ -108,6 +110,6 @@ async function begin(path, body) {
     emit("branch");
     followGrowing();
   }
-  emit("changed", conversation);
+  noteChange(conversation);
   return question;
 }

@@ -1,10 +1,10 @@
 // What can be done with a message, as buttons under it.
 
-import { chosenModels } from "./models.js";
-import { copyText, el, iconButton } from "./dom.js";
+import { attempt, copyText, el, iconButton } from "./dom.js";
 import { editQuestion } from "./editor.js";
 import { number, say } from "./i18n.js";
 import { openMenu } from "./menus.js";
+import { chosenModels } from "./models.js";
 import { emit, store } from "./store.js";
 import { askAgain, fork, showBranch } from "./talk.js";
 import { siblings } from "./tree.js";
@@ -32,7 +32,9 @@ export function toolbar(view) {
   const buttons = actions
     .filter(({ fits }) => fits(message))
     .map(({ icon, word, run }) =>
-      iconButton(icon, word, ({ currentTarget }) => run(message, currentTarget, view)),
+      iconButton(icon, word, ({ currentTarget }) =>
+        attempt(() => run(message, currentTarget, view)),
+      ),
     );
   const attributes = { class: "toolbar", role: "group", "aria-label": say("message_actions") };
   return el("div", attributes, switcher(message), buttons);
@@ -44,7 +46,9 @@ function switcher(message) {
   if (all.length < 2) return null;
   const at = all.findIndex(({ id }) => id === message.id);
   const step = (name, word, to) =>
-    iconButton(name, word, () => showAnother(all[to].id, word), { disabled: !all[to] });
+    iconButton(name, word, () => attempt(() => showAnother(all[to].id, word)), {
+      disabled: !all[to],
+    });
   const where = say("version_of", { at: number(at + 1), all: number(all.length) });
   const shown = el("span", { class: "version", role: "img", "aria-label": where });
   shown.textContent = `${number(at + 1)}/${number(all.length)}`;

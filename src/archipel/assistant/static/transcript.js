@@ -8,6 +8,7 @@ import { on, store } from "./store.js";
 import { shownBranch } from "./talk.js";
 import { compared } from "./tree.js";
 
+const drawnAtOnce = 8; // what is seen when a conversation opens at its end
 const log = $("#log");
 const views = new Map(); // by the message's id: what is on the page
 let drawn = null; // the Map of messages that they are of
@@ -22,7 +23,11 @@ export function begin() {
   on("piece", ({ message, text }) => views.get(message.id)?.add(text));
   on("message", (message) => views.get(message.id)?.end(message));
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
-  on("actions", () => views.forEach((view) => view.drawTools()));
+  for (const event of ["actions", "models"]) on(event, drawTools);
+}
+
+function drawTools() {
+  for (const view of views.values()) view.drawTools();
 }
 
 /** The view of the last message of the branch that `fits`, or undefined. */
@@ -40,6 +45,7 @@ function draw() {
   for (const [id, view] of views) if (!wanted.has(id)) remove(id, view);
   const fresh = branch.filter(({ id }) => !views.has(id)).map(made);
   log.append(...fresh.map(({ element }) => element));
+  for (const view of fresh.slice(-drawnAtOnce)) view.drawNear();
   if (answers.length) compare(answers);
 }
 
