@@ -97,7 +97,7 @@ def test_an_answer_says_where_it_ran_what_it_cost_and_what_is_left(
     page.get_by_role("button", name="About the models: At the supplier sea").click()
     row = page.get_by_role("dialog").get_by_role("row", name=re.compile("^island"))
     expect(row).to_contain_text("8,000 tokens")
-    expect(row).to_contain_text("€1 in, €2 out")
+    expect(row).to_contain_text("€1.00 in, €2.00 out")
 
 
 def test_who_logs_out_leaves_nothing_in_the_browser(open_page: OpenPage, house: House) -> None:

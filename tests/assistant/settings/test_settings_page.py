@@ -116,6 +116,7 @@ def test_nothing_is_remembered_until_it_is_switched_on(
     page = open_page()
     ask(page, "I live in Lyon, you know.")
     answer(scripted, "I see.")
+    expect(page.get_by_role("status")).to_have_text("Answer ready.")
     ask(page, "And you?")
     answer(scripted, "Here.")  # and nothing was asked between
     open_settings(page)
