@@ -6,6 +6,7 @@ Knows nothing about who answers: `archipel serve`, another program, a provider o
 import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -53,6 +54,7 @@ class ChatService:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self._user: str | None = None
         self._client = httpx.AsyncClient(
             headers={b"Authorization": f"Bearer {api_key}".encode()} if api_key else {},
             timeout=_TIMEOUT,
@@ -65,8 +67,22 @@ class ChatService:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
+    def on_behalf_of(self, user: str | None) -> Self:
+        """The same service, asked for somebody: `user` is OpenAI's field of this name."""
+        other = copy(self)
+        other._user = user
+        return other
+
     async def list_models(self) -> list[str]:
         """The names of the service's models.
+
+        Raises:
+            ServiceError: it can't be reached, refuses, or answers something else.
+        """
+        return [model["id"] for model in await self.models()]
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The service's models, each with its name, `id`, and whatever else the service tells.
 
         Raises:
             ServiceError: it can't be reached, refuses, or answers something else.
@@ -75,7 +91,7 @@ class ChatService:
             response = await self._client.get(f"{self.url}/models")
             if response.is_error:
                 raise _refusal(response)
-            return [model["id"] for model in response.json()["data"]]
+            return [{**model, "id": str(model["id"])} for model in response.json()["data"]]
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
@@ -96,6 +112,7 @@ class ChatService:
             "messages": [asdict(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
+            **({"user": self._user} if self._user else {}),
             **options,
         }
         finished = False

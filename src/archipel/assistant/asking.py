@@ -12,10 +12,12 @@ _NOT_REFUSED = ("unreachable", "cut_off", "context_length_exceeded", "invalid_ap
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a model: all turns, the last one the person's."""
+    """What is asked of a model: all turns, the last one the person's; `memories` are the ids of
+    those that the turns speak of."""
 
     model: str
     turns: Sequence[Message]
+    memories: Sequence[int] = ()
 
 
 async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piece]:
@@ -26,6 +28,8 @@ async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piec
         ServiceError: the service can't be reached, refuses, or ends before the answer does.
     """
     turns, left_out = list(question.turns), 0
+    if question.memories:
+        yield Piece(facts={"memory": list(question.memories)})
     while True:
         try:
             async with contextlib.aclosing(service.stream_chat(turns, question.model)) as deltas:

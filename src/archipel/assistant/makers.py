@@ -9,6 +9,9 @@ from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.messages import Message
+from archipel.assistant.memory.remembering import Remembering, Said
+from archipel.assistant.offers import Offers, told
+from archipel.assistant.people import Person
 from archipel.assistant.pieces import Piece
 from archipel.assistant.turns import action_of
 from archipel.chat import ChatService
@@ -18,26 +21,57 @@ _SEEDS = 1 << 31
 
 
 @dataclass(frozen=True)
+class Put:
+    """A question as it is put to models: who asks, the message, the turns that end with it, the ids
+    of the memories that they speak of, and whether what it says may be remembered."""
+
+    person: Person
+    question: Message
+    turns: Sequence[Turn]
+    memories: Sequence[int]
+    remembers: bool
+
+
 class Makers:
-    """Over one service; `chance(n)` gives a number from 0 to n - 1."""
+    """The makers over one service; `chance(n)` gives a number from 0 to n - 1."""
 
-    desk: Desk
-    service: ChatService
-    bench: Workbench
-    chance: Callable[[int], int]
+    def __init__(
+        self, desk: Desk, service: ChatService, offers: Offers, chance: Callable[[int], int]
+    ) -> None:
+        self._desk = desk
+        self._service = service
+        self._offers = offers
+        self._chance = chance
+        self._bench = Workbench()
+        self._remembering = Remembering(desk, service)
 
-    def pieces(
-        self, owner: str, question: Message, answer: Message, turns: Sequence[Turn]
-    ) -> AsyncGenerator[Piece]:
-        """The pieces of an answer to a question, by the answer's model; the turns end with the
-        question."""
+    def pieces(self, put: Put, answer: Message, *, remember: bool) -> AsyncGenerator[Piece]:
+        """The pieces of an answer, by its model; of several answers to a question one is to
+        `remember` what it says."""
         model = answer.model or ""
-        action = action_of(question)
+        made = self._acted(put, answer, model)
+        if made is None:
+            service = self._service.on_behalf_of(put.person.user)
+            made = asked(service, Question(model, put.turns, put.memories))
+            if put.remembers and remember:
+                said = Said(put.person, put.question.id, put.question.text, model)
+                made = self._remembering.after(made, said)
+        return told(made, self._offers, model)
+
+    async def close(self) -> None:
+        """End what goes on beside the answers."""
+        await self._remembering.close()
+
+    def _acted(self, put: Put, answer: Message, model: str) -> AsyncGenerator[Piece] | None:
+        """The pieces of an action's answer; None if the question has none."""
+        action, text = action_of(put.question), put.question.text
+        service = self._service.on_behalf_of(put.person.user)
         if action is None:
-            return asked(self.service, Question(model, turns))
+            return None
         if action.action.way == "picture":
-            order = Order(owner, answer.id, model, action, question.text, self.chance(_SEEDS))
-            return draw(self.service, self.desk, order)
+            seed = self._chance(_SEEDS)
+            order = Order(put.person.owner, answer.id, model, action, text, seed)
+            return draw(service, self._desk, order)
         if action.action.way == "workshop":
-            return mend(self.service, model, self.bench, action, question.text)
-        return act(self.service, model, action, question.text)
+            return mend(service, model, self._bench, action, text)
+        return act(service, model, action, text)

@@ -26,13 +26,17 @@ _log = logging.getLogger(__name__)
 
 
 class ServiceLogin:
-    """Who is logged in at the service whose API is at `service_url` (…/v1).
+    """Who is logged in at the service whose API is at `service_url` (…/v1), where the assistant has
+    this `key`.
 
     `page_url` is where browsers reach the assistant and, on the same host, the service; None: both
     are on this machine. `clock` is monotonic, in seconds. Use it with `async with`.
     """
 
-    def __init__(self, service_url: str, page_url: str | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, service_url: str, key: str, page_url: str | None, clock: Callable[[], float]
+    ) -> None:
+        self._key = key
         self._service = urlsplit(service_url)._replace(path="", query="", fragment="").geturl()
         self._page_url = page_url
         self._clock = clock
@@ -69,7 +73,7 @@ class ServiceLogin:
 
     def login_url(self, request: Request) -> str:
         """The service's login, under the name of this host that the browser uses: its cookie is
-        that name's. Raises nothing."""
+        that name's."""
         if self._page_url is not None:
             return f"{self._page_url}/login"
         url = urlsplit(self._service)
@@ -109,7 +113,7 @@ class ServiceLogin:
         if response.status_code in (403, 404):
             raise _misplaced(self._service, response.status_code)
         try:
-            return person_of(response.raise_for_status().json())
+            return person_of(response.raise_for_status().json(), self._key)
         except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _away(f"{self._service} does not say who is logged in: {error}") from error
 

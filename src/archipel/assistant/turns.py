@@ -17,13 +17,13 @@ _TITLE_CHARACTERS = 60
 
 
 def turns(
-    branch: Sequence[Message], seen: Mapping[int, Sequence[PictureFile]]
+    branch: Sequence[Message], seen: Mapping[int, Sequence[PictureFile]], told: str
 ) -> list[chat.Message]:
-    """What the model is given: the branch without empty answers, the pictures `seen` with each
-    message; what one said in several messages on end is one turn, since many models know of turns
-    by turns only."""
+    """What the model is given: what it is told first, then the branch without empty answers, with
+    the pictures `seen` by their message; what one said in several messages on end is one turn,
+    since many models know of turns by turns only."""
     spoken = [one for one in branch if one.text]
-    given = []
+    given = [chat.Message("system", told)] if told else []
     for role, group in groupby(spoken, attrgetter("role")):
         ones = list(group)
         text = "\n\n".join(_said(one) for one in ones)

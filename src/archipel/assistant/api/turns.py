@@ -15,10 +15,17 @@ from archipel.assistant.actions.table import chosen
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import conversations, messages, pictures
+from archipel.assistant.history import (
+    conversations,
+    memories,
+    messages,
+    pictures,
+    preferences,
+)
 from archipel.assistant.history.messages import Draft, Message
-from archipel.assistant.makers import Makers
-from archipel.assistant.people import WhoAsks
+from archipel.assistant.instructions import instructions
+from archipel.assistant.makers import Makers, Put
+from archipel.assistant.people import Person, WhoAsks
 from archipel.assistant.turns import title, turns
 
 _TEXT_CHARACTERS = 1_000_000
@@ -82,10 +89,15 @@ class Turns:
             for (method, path), endpoint in calls.items()
         ]
 
+    async def close(self) -> None:
+        """End what goes on beside the answers."""
+        await self._makers.close()
+
     async def ask(self, request: Request) -> Response:
         """A question below a message, or the first of a new conversation; each model begins an
         answer. An edited question is another one below the same parent."""
-        owner, sent = (await self._who(request)).owner, await read(request, _Question)
+        person, sent = await self._who(request), await read(request, _Question)
+        owner = person.owner
         draft = Draft(role="user", text=sent.text, facts=sent.facts())
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
@@ -99,12 +111,12 @@ class Turns:
                 question = messages.note(connection, question, {"pictures": shown})
             return self._begun(connection, owner, id_, question, sent.models, now)
 
-        return self._started(owner, await self._desk.writing(begin))
+        return self._started(person, await self._desk.writing(begin))
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
-        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        sent = await read(request, _Again)
+        person, id_ = await self._who(request), request.path_params["id"]
+        owner, sent = person.owner, await read(request, _Again)
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
             conversation, question = messages.find(connection, owner, id_)
@@ -112,7 +124,7 @@ class Turns:
                 raise Refused(400, "Only a question can be asked again.")
             return self._begun(connection, owner, conversation, question, sent.models, now)
 
-        return self._started(owner, await self._desk.writing(begin))
+        return self._started(person, await self._desk.writing(begin))
 
     async def stop(self, request: Request) -> Response:
         """End an answer where it is."""
@@ -153,7 +165,10 @@ class Turns:
     ) -> dict[str, Any]:
         tree = messages.all_of(connection, owner, conversation)
         branch = messages.branch(tree, question.id)
-        given = turns(branch, pictures.of_messages(connection, _with_pictures(branch)))
+        prefers = preferences.find(connection, owner)
+        known = memories.listed(connection, owner) if prefers.memory else []
+        given = instructions(prefers, known, branch[0].text, branch[0].created)
+        seen = pictures.of_messages(connection, _with_pictures(branch))
         drafts = [Draft(role="assistant", text="", status="growing", model=one) for one in models]
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
@@ -164,14 +179,17 @@ class Turns:
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,
             "answers": answers,
-            "turns": given,
+            "turns": turns(branch, seen, given.text),
+            "memories": given.memories,
+            "remembers": prefers.memory,
         }
 
-    def _started(self, owner: str, begun: dict[str, Any]) -> Response:
+    def _started(self, person: Person, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
-        for answer in begun["answers"]:
-            pieces = self._makers.pieces(owner, begun["question"], answer, begun["turns"])
-            self._answers.start(answer.id, pieces)
+        known = {name: begun[name] for name in ("question", "turns", "memories", "remembers")}
+        put = Put(person, **known)
+        for place, answer in enumerate(begun["answers"]):
+            self._answers.start(answer.id, self._makers.pieces(put, answer, remember=place == 0))
         return JSONResponse(
             {
                 "conversation": asdict(begun["conversation"]),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,6 +12,8 @@ from archipel.assistant.desk import Desk
 from archipel.assistant.history import memories, preferences
 from archipel.assistant.history.memories import Found
 from archipel.assistant.memory import finding
+from archipel.assistant.people import Person
+from archipel.assistant.pieces import Piece
 from archipel.chat import ChatService, ServiceError
 from archipel.errors import DatabaseError
 
@@ -23,7 +26,7 @@ _AT_ONCE = 2
 class Said:
     """A person's message, and the model that has answered it."""
 
-    owner: str
+    person: Person
     message: int
     text: str
     model: str
@@ -46,6 +49,17 @@ class Remembering:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def after(self, pieces: AsyncGenerator[Piece], said: Said) -> AsyncGenerator[Piece]:
+        """The pieces of the answer to a message; when they have ended well, look into it.
+
+        Raises:
+            ArchipelError: the pieces do.
+        """
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+        self.start(said)
+
     async def close(self) -> None:
         """Stop looking."""
         for task in self._tasks:
@@ -62,15 +76,15 @@ class Remembering:
             found = Found(text=fact.text, origin=fact.sentence, message=said.message)
 
             def keep(connection: Connection, now: float) -> None:
-                if preferences.find(connection, said.owner).memory:  # it may be off by now
-                    memories.add(connection, said.owner, found, now)
+                if preferences.find(connection, said.person.owner).memory:  # it may be off by now
+                    memories.add(connection, said.person.owner, found, now)
 
             await self._desk.writing(keep)
         except (ServiceError, DatabaseError, TimeoutError) as error:
             _log.info("nothing is remembered of message %d: %s", said.message, error)
 
     async def _answer(self, said: Said) -> str:
-        stream = self._service.stream_chat(
+        stream = self._service.on_behalf_of(said.person.user).stream_chat(
             finding.question(said.text), said.model, temperature=0, max_tokens=finding.ANSWER_TOKENS
         )
         async with contextlib.aclosing(stream) as deltas:

@@ -8,7 +8,9 @@ import { say } from "./i18n.js";
 
 /** The panels by name: `icon` for the sidebar (null: not listed there), and the module. The word
  * `panel_NAME` of the languages is the name that people read. */
-export const panels = {};
+export const panels = {
+  settings: { icon: "settings", load: () => import("./settings/panel.js") },
+};
 
 let leaving = new AbortController();
 let returnTo = null;

@@ -9,6 +9,8 @@
  * where its branch ends. `readOnly`: somebody else's, opened by a link. */
 export const store = {
   models: [],
+  about: {},
+  preferred: null,
   host: "",
   local: false,
   conversation: null,
