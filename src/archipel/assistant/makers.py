@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
-from archipel.assistant.actions.acting import act
+from archipel.assistant.actions.acting import Reader, act
 from archipel.assistant.actions.drawing import Order, draw
 from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.asking import Question, asked
@@ -74,4 +74,5 @@ class Makers:
             return draw(service, self._desk, order)
         if action.action.way == "workshop":
             return mend(service, model, self._bench, action, text)
-        return act(service, model, action, text)
+        context = self._offers.known(model).context
+        return act(Reader(service, model, context), action, text)

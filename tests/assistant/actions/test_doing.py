@@ -61,6 +61,14 @@ def test_parts_that_are_too_long_for_the_model_are_cut_again(doing: Doing, ruled
     assert answer["facts"]["action"]["parts"] > 2
 
 
+def test_the_parts_fit_the_context_that_the_service_tells(doing: Doing, ruled: Ruled) -> None:
+    ruled.told = {"context_length": 512}
+    doing.http.get("/api/models")
+    answer = doing.do("correct", PARAGRAPH)
+    assert answer["facts"]["action"]["parts"] == 3
+    assert all(len(text_in(prompt)) <= 512 for prompt in ruled.prompts)
+
+
 def test_a_context_that_takes_nothing_is_an_error(doing: Doing, ruled: Ruled) -> None:
     ruled.context = 10
     answer = doing.do("correct", PARAGRAPH)
@@ -106,7 +114,7 @@ def test_the_conversation_goes_on_after_an_action(doing: Doing, ruled: Ruled) ->
     answer = doing.whole(begun["answers"][0]["id"])
     place = {"conversation": begun["conversation"]["id"], "parent": answer["id"]}
     doing.whole(doing.begin("And in Dutch?", **place)["answers"][0]["id"])
-    first, second, third = [turn["content"] for turn in ruled.asked[-1]["messages"]]
+    _, first, second, third = [turn["content"] for turn in ruled.asked[-1]["messages"]]
     assert "into German" in first
     assert "Hello there" in first
     assert (second, third) == (answer["text"], "And in Dutch?")

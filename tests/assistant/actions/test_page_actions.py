@@ -44,7 +44,7 @@ def test_an_action_is_chosen_by_keyboard_with_its_fields(ruled_page: Page, ruled
     expect(page.locator(".question .action-chip")).to_have_text("Summarise · a list · a child")
     expect(row).to_be_hidden()
     ask(page, "And why?")
-    done(page)
+    expect(page.locator(".answer .body")).to_have_text(["The lighthouse is white.", "And why?"])
     assert ruled.prompts[1] == "And why?"
 
 

@@ -71,7 +71,7 @@ def test_a_photo_is_given_small_and_without_its_place(ruled_page: Page, ruled: R
     expect(page.locator(".answer .body")).to_have_text("Red.")
     expect(page.get_by_role("img", name="Picture given with the question")).to_be_visible()
     expect(page.get_by_role("group", name="Pictures for the question")).to_be_hidden()
-    text, part = ruled.asked[0]["messages"][0]["content"]
+    text, part = ruled.asked[0]["messages"][-1]["content"]
     assert text["text"] == "Which colour?"
     head, data = part["image_url"]["url"].split(",")
     assert head == "data:image/jpeg;base64"

@@ -100,7 +100,7 @@ def test_a_picture_goes_to_the_model_with_its_question(doing: Doing, ruled: Rule
     begun = doing.begin("What is it?", pictures=[one["id"]])
     answer = doing.whole(begun["answers"][0]["id"])
     assert begun["question"]["facts"]["pictures"] == [{"id": one["id"], "width": 3, "height": 4}]
-    [turn] = ruled.asked[0]["messages"]
+    _, turn = ruled.asked[0]["messages"]
     url = f"data:image/png;base64,{base64.b64encode(png(3, 4)).decode()}"
     assert turn["content"] == [
         {"type": "text", "text": "What is it?"},
@@ -108,7 +108,7 @@ def test_a_picture_goes_to_the_model_with_its_question(doing: Doing, ruled: Rule
     ]
     place = {"conversation": begun["conversation"]["id"], "parent": answer["id"]}
     doing.whole(doing.begin("Sure?", **place)["answers"][0]["id"])
-    first = ruled.asked[1]["messages"][0]
+    first = ruled.asked[1]["messages"][1]
     assert first == turn
     again = doing.begin("What is that?", pictures=[one["id"]], conversation=place["conversation"])
     [copy] = again["question"]["facts"]["pictures"]

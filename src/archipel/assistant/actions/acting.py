@@ -10,7 +10,7 @@ from archipel.assistant.actions import checks
 from archipel.assistant.actions.cleaning import Bare
 from archipel.assistant.actions.parts import Part, cut, pieces
 from archipel.assistant.actions.prompts import answer_language, instruction, prompt
-from archipel.assistant.actions.table import Chosen
+from archipel.assistant.actions.table import Action, Chosen
 from archipel.assistant.actions.typography import French
 from archipel.assistant.pieces import Piece, noted
 from archipel.chat import ChatService, Message, ServiceError
@@ -22,7 +22,24 @@ _TIMES, _MORE = 4, 1_000  # an answer longer than so many times its part and so 
 _SHORTER = 4  # times, that the summary of a part is at least
 
 
-def act(service: ChatService, model: str, chosen: Chosen, text: str) -> AsyncGenerator[Piece]:
+@dataclass(frozen=True)
+class Reader:
+    """A model of a service; `context` in tokens, of question and answer, None if unknown."""
+
+    service: ChatService
+    model: str
+    context: int | None
+
+    def part_bytes(self, action: Action) -> int:
+        """How much of a text goes to it at once: a token has 3 bytes or more, and an answer as long
+        as its part has room; a summary needs less."""
+        if self.context is None:
+            return action.part_bytes
+        room = self.context if action.way == "parts" else 2 * self.context
+        return min(action.part_bytes, max(room, _LEAST_BYTES))
+
+
+def act(reader: Reader, chosen: Chosen, text: str) -> AsyncGenerator[Piece]:
     """An action's answer about `text`, as it grows. Its facts have `action`: name, fields, `parts`
     that the model was given, `notes` on what did not survive.
 
@@ -30,13 +47,12 @@ def act(service: ChatService, model: str, chosen: Chosen, text: str) -> AsyncGen
         ServiceError: the service can't be reached, refuses, or even a short part is too long for
             the model.
     """
-    return _Acting(service, model, chosen, answer_language(chosen, text)).all(text)
+    return _Acting(reader, chosen, answer_language(chosen, text)).all(text)
 
 
 @dataclass
 class _Acting:
-    service: ChatService
-    model: str
+    reader: Reader
     chosen: Chosen
     wanted: str | None  # the answer's language
     part_bytes: int = field(init=False)
@@ -47,7 +63,7 @@ class _Acting:
     spaces: int = 0  # that were put right
 
     def __post_init__(self) -> None:
-        self.part_bytes = self.chosen.action.part_bytes
+        self.part_bytes = self.reader.part_bytes(self.chosen.action)
 
     async def all(self, text: str) -> AsyncGenerator[Piece]:
         """The answer, and what is to be said of it."""
@@ -138,7 +154,7 @@ class _Acting:
     async def _ask(self, content: str, options: Mapping[str, float]) -> AsyncGenerator[str]:
         turns = [Message("user", content)]
         for tried in (options, {}):
-            stream = self.service.stream_chat(turns, self.model, **tried)
+            stream = self.reader.service.stream_chat(turns, self.reader.model, **tried)
             try:
                 async with contextlib.aclosing(stream) as deltas:
                     async for delta in deltas:

@@ -38,6 +38,17 @@ export async function chosenModels() {
   return [$("#model").value, $("#second").value].filter(Boolean);
 }
 
+/** The models of which the service says that they can do something. */
+export function modelsThat(ability) {
+  return store.models.filter((name) => store.about[name]?.abilities?.includes(ability));
+}
+
+/** Whether the service says of the chosen model what it can do, and this is not among it. */
+export function cannot(ability) {
+  const abilities = store.about[$("#model").value]?.abilities;
+  return Boolean(abilities) && !abilities.includes(ability);
+}
+
 function load() {
   loading = read("models").then(show, (error) => showProblem(error, load));
   return loading;
@@ -57,7 +68,7 @@ function show({ models, about, host, local, preferred }) {
 /** A conversation goes on with the model that answered last, a new one begins with the one that
  * was chosen last. */
 function useLastModel() {
-  const last = shownBranch().findLast(({ model }) => model)?.model;
+  const last = shownBranch().findLast(({ model, facts }) => model && !facts.pictures)?.model;
   const wanted = last ?? localStorage.getItem(remembered) ?? store.preferred;
   if (!store.models.includes(wanted) || $("#second").value) return;
   $("#model").value = wanted;

@@ -7,7 +7,7 @@ import { openMenu } from "../menus.js";
 import { addToMessage } from "../message_parts.js";
 import { on, store } from "../store.js";
 import { changesView } from "./changes_view.js";
-import { begin as beginChosen, choose, chosenAction } from "./chosen.js";
+import { asked, begin as beginChosen, choose, chosenAction } from "./chosen.js";
 import { chip, notesOf, progressOf } from "./notes.js";
 import { evidenceView, stepsOf } from "./evidence.js";
 import { begin as beginOnText } from "./on_text.js";
@@ -27,9 +27,9 @@ addToQuestion(
   () => {
     const action = chosenAction();
     sent = action !== null;
-    return action && { action };
+    return action;
   },
-  (edited) => edited.facts.action && { action: edited.facts.action },
+  (edited) => edited.facts.action && asked(edited.facts.action),
 );
 on("branch", () => {
   if (sent) choose(null);
@@ -46,12 +46,12 @@ function open() {
 }
 
 function drawn(message) {
-  const asked = message.role === "user" ? message : store.messages.get(message.parent);
-  const action = asked?.facts.action;
+  const question = message.role === "user" ? message : store.messages.get(message.parent);
+  const action = question?.facts.action;
   if (!action || !actionOf(action.name)) return null;
-  if (message === asked) return chip(action);
+  if (message === question) return chip(action);
   if (message.status === "growing") return growing(message.progress ?? {});
-  return answer(message, asked, actionOf(action.name));
+  return answer(message, question, actionOf(action.name));
 }
 
 function growing(progress) {
@@ -59,11 +59,11 @@ function growing(progress) {
 }
 
 /** The notes or the evidence, and for what is shown as changes these in the text's place. */
-function answer(message, asked, action) {
+function answer(message, question, action) {
   const { notes, evidence } = message.facts.action ?? {};
   const changes = action.shown === "diff" && message.status === "done" && message.text;
   if (!answers.has(message)) {
-    const shown = [changes && changesView(asked.text, message.text), evidence && evidenceView(evidence)];
+    const shown = [changes && changesView(question.text, message.text), evidence && evidenceView(evidence)];
     answers.set(message, el("div", { class: changes ? "in-place" : "" }, shown, notesOf(notes)));
   }
   return answers.get(message);

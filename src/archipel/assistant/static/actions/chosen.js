@@ -2,6 +2,7 @@
 
 import { $, announce, el, iconButton } from "../dom.js";
 import { say } from "../i18n.js";
+import { modelsThat } from "../models.js";
 import { choiceWord, remember, sorted, usualFields } from "./table.js";
 
 const row = el("div", { id: "chosen-action", role: "group", hidden: true });
@@ -12,11 +13,18 @@ export function begin() {
   $("#composer").before(row);
 }
 
-/** The action and its fields as a question is sent with them; null: none is chosen. */
+/** The action as a question is sent with it; null: none is chosen. */
 export function chosenAction() {
   if (!chosen) return null;
   remember(chosen.action, chosen.fields);
-  return { name: chosen.action.name, fields: chosen.fields };
+  return asked({ name: chosen.action.name, fields: chosen.fields });
+}
+
+/** An action as a question is sent with it. What draws is asked for pictures, where that is known. */
+export function asked(action) {
+  const able = action.name === "picture" ? modelsThat("pictures") : [];
+  const model = $("#model").value;
+  return able.length && !able.includes(model) ? { action, models: [able[0]] } : { action };
 }
 
 /** Ask the next question with an action, or (null) as it stands. */

@@ -4,6 +4,7 @@ import { call, send } from "../api.js";
 import { addToQuestion, addTool } from "../composer.js";
 import { $, announce, el, iconButton, problem } from "../dom.js";
 import { say } from "../i18n.js";
+import { cannot } from "../models.js";
 import { on } from "../store.js";
 import { isPicture, redrawn } from "./redraw.js";
 
@@ -35,6 +36,7 @@ export function begin() {
     },
     ({ facts }) => facts.pictures && { pictures: facts.pictures.map(({ id }) => id) },
   );
+  $("#model").addEventListener("change", draw);
   on("branch", () => {
     given = given.filter((one) => !sent.includes(one));
     sent = [];
@@ -76,6 +78,7 @@ async function keep(blob) {
 function draw() {
   row.hidden = !given.length;
   row.replaceChildren(
+    cannot("sight") ? el("p", { class: "faint" }, say("picture_unseen", { model: $("#model").value })) : "",
     ...given.map((one) => {
       const image = el("img", { src: `api/pictures/${one.id}`, alt: one.name, width: 64, height: 64 });
       const remove = iconButton("close", "picture_remove", () => drop(one));
