@@ -148,6 +148,8 @@ class _Acting:
                     self.ran_on += 1
                     break
                 yield right(bare.add(piece))
+                if bare.ended:
+                    break
         yield right(bare.rest()) + french.rest()
         self.spaces += french.changes
 
