@@ -18,6 +18,7 @@ export function leaveGrowing() {
   leaving.abort();
   leaving = new AbortController();
   store.growing = new Set();
+  emit("growing");
 }
 
 async function followOne(message) {
