@@ -22,7 +22,7 @@ def test_an_answer_streams_into_the_conversation(page: Page, scripted: ScriptedS
     scripted.say("morning")
     expect(body).to_have_text("Good morning")
     scripted.finish(tokens=7)
-    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · On this machine$")
+    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · Service on this machine$")
     expect(page.locator(".answer .facts")).to_have_text(facts)
     expect(page.get_by_role("status")).to_have_text("Answer ready.")
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")

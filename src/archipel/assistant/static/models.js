@@ -39,14 +39,18 @@ export async function chosenModels() {
 }
 
 function load() {
-  loading = read("models").then(show, (error) => showProblem(error, load));
+  loading = read("models").then(show, (error) => showProblem(error, loadAgain));
   return loading;
+}
+
+function loadAgain() {
+  $("#problems").replaceChildren();
+  return load();
 }
 
 function show({ models, about, host, local, preferred }) {
   Object.assign(store, { models, about, host, local, preferred });
-  $("#problems").replaceChildren();
-  if (!models.length) showProblem(noModels(), load);
+  if (!models.length) showProblem(noModels(), loadAgain);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
   useLastModel();
   fillSecond();
