@@ -117,6 +117,7 @@ def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: Scripted
     page.get_by_role("button", name=re.compile("Explain")).click()
     assert scripted.asked()["model"] == "reef"
     scripted.finish()
+    expect(page.get_by_role("status")).to_have_text("Answer ready.")
     page.get_by_label("Model", exact=True).select_option("island")
     answer(page, scripted, "Now you", "I am the island.")
     expect(page.locator(".answer .facts").last).to_contain_text("island")
