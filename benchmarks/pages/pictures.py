@@ -138,7 +138,7 @@ def _take(browser: Browser, picture: _Picture) -> None:
         page.goto(f"{url}/#/c/{shown[picture.place]}")
         page.locator("#log .answer .facts").first.wait_for()
         page.locator("#place").wait_for()
-        page.locator("#log .answer code span").first.wait_for()  # the code has its colours
+        page.locator("#log .answer .hl-keyword").last.wait_for()  # the code has its colours
         page.screenshot(path=ROOT / "docs" / f"{picture.name}.png", animations="disabled")
         context.close()
 

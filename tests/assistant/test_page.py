@@ -22,7 +22,7 @@ def test_an_answer_streams_into_the_conversation(page: Page, scripted: ScriptedS
     scripted.say("morning")
     expect(body).to_have_text("Good morning")
     scripted.finish(tokens=7)
-    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · On this machine$")
+    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · Service on this machine$")
     expect(page.locator(".answer .facts")).to_have_text(facts)
     expect(page.get_by_role("status")).to_have_text("Answer ready.")
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
@@ -117,6 +117,7 @@ def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: Scripted
     page.get_by_role("button", name=re.compile("Explain")).click()
     assert scripted.asked()["model"] == "reef"
     scripted.finish()
+    expect(page.get_by_role("status")).to_have_text("Answer ready.")
     page.get_by_label("Model", exact=True).select_option("island")
     answer(page, scripted, "Now you", "I am the island.")
     expect(page.locator(".answer .facts").last).to_contain_text("island")

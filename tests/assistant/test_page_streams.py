@@ -100,7 +100,8 @@ def test_a_thousand_messages_open_at_their_end_and_are_drawn_when_near(
     ask(page, "And then?")
     assert len(scripted.turns()) == 1001
     scripted.say("One more.")
-    expect(page.get_by_text("One more.")).to_be_in_viewport()
+    expect(page.locator("#log .answer .body").last).to_have_text("One more.")
+    expect(page.locator("#log .answer .body").last).to_be_in_viewport()
     scripted.finish()
     page.locator("#scroll").evaluate("element => element.scrollTo(0, 0)")
     expect(page.locator("#log .message").nth(1).locator("strong")).to_have_text("bold")

@@ -99,9 +99,13 @@ def test_copying(page: Page, scripted: ScriptedService) -> None:
     expect(page.get_by_role("status")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "Some **bold** text."
     page.get_by_role("button", name="Copy", exact=True).first.click()
-    page.wait_for_function("navigator.clipboard.readText().then(text => text === 'Say *this*')")
+    page.wait_for_function(
+        "() => navigator.clipboard.readText().then(text => text === 'Say *this*')"
+    )
     page.keyboard.press("Control+Shift+C")
-    page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('bold'))")
+    page.wait_for_function(
+        "() => navigator.clipboard.readText().then(text => text.includes('bold'))"
+    )
 
 
 def compare(page: Page, scripted: ScriptedService, text: str) -> None:

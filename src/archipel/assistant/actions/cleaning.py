@@ -8,7 +8,8 @@ _FIRST = re.compile(
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"<text>\s*|(?:\W{0,3}(?:sure|certainly|of course|here|below|bien sûr|certainement|voici|ci-dessous)\b"
+    r"<text>\s*"
+    r"|(?:\W{0,3}(?:sure|certainly|of course|here|below|bien sûr|certainement|voici|ci-dessous)\b"
     r"[^\n]{0,120}(?:translat|traduc|summar|résum|text|version|correct|corrig|rewr|réécr)"
     r"[^\n]{0,60}:"
     r"|\W{0,3}(?:translation|traduction|summary|résumé|corrected text|texte corrigé"

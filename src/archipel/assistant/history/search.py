@@ -9,21 +9,23 @@ from sqlalchemy import Connection, text
 _WORD = re.compile(r"\w+")
 _WORDS = 12
 _MARK = "\x02\x03"  # around what was found, in the piece that is shown
+# The words' tables lead: by their row's number they need no sorting, and what is not shown costs
+# no snippet. SQLite takes a CROSS JOIN in the order in which it is written.
 _SQLITE = text(
     """
     SELECT m.conversation AS id, c.title, m.id AS message, m.created,
       snippet(text_words, 0, :before, :after, '…', 16) AS piece
-    FROM text_words JOIN messages m ON m.id = text_words.rowid
-    JOIN conversations c ON c.id = m.conversation
+    FROM text_words CROSS JOIN messages m ON m.id = text_words.rowid
+    CROSS JOIN conversations c ON c.id = m.conversation
     WHERE text_words MATCH :words AND c.owner = :owner
-    ORDER BY m.id DESC LIMIT :limit
+    ORDER BY text_words.rowid DESC LIMIT :limit
     """
 )
 _SQLITE_TITLES = text(
     """
     SELECT c.id, c.title, NULL AS message, c.changed AS created,
       highlight(title_words, 0, :before, :after) AS piece
-    FROM title_words JOIN conversations c ON c.id = title_words.rowid
+    FROM title_words CROSS JOIN conversations c ON c.id = title_words.rowid
     WHERE title_words MATCH :words AND c.owner = :owner
     ORDER BY c.changed DESC LIMIT :limit
     """

@@ -17,7 +17,8 @@ export async function read(path, query = {}, signal = null) {
   return response.json();
 }
 
-/** Change something: `method` is POST, PATCH, PUT or DELETE. Gives the answer, null if it is empty. */
+/** Change something: `method` is POST, PATCH, PUT or DELETE. Gives the answer, null if it is
+ * empty. */
 export async function send(method, path, body = null) {
   const headers = body === null ? {} : { "Content-Type": "application/json" };
   const sent = body === null ? null : JSON.stringify(body);

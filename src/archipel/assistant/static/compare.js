@@ -9,7 +9,8 @@ import { keepShown } from "./talk.js";
 export function compareView(answers, views) {
   const columns = answers.map(({ id, model }, place) => {
     const attributes = { class: "column", role: "tabpanel", id: `answer-${id}`, tabindex: "0" };
-    const choose = store.readOnly ? null : button("choose", () => attempt(() => keepShown(id)), "small choose");
+    const take = () => attempt(() => keepShown(id));
+    const choose = store.readOnly ? null : button("choose", take, "small choose");
     const named = { ...attributes, "aria-label": model, "data-shown": place === 0 };
     return el("section", named, el("h3", {}, model), views[place].element, choose);
   });

@@ -18,6 +18,7 @@ export function leaveGrowing() {
   leaving.abort();
   leaving = new AbortController();
   store.growing = new Set();
+  emit("growing");
 }
 
 async function followOne(message) {
@@ -48,7 +49,8 @@ async function followOne(message) {
     end(messages, message, { ...message, status: "failed", facts: { error } });
   }
   growing.delete(message.id);
-  if (!growing.size) announce(store.messages.get(message.id).status === "done" ? "answer_ready" : "answer_ended");
+  const ready = messages.get(message.id).status === "done";
+  if (!growing.size) announce(ready ? "answer_ready" : "answer_ended");
   emit("growing");
 }
 

@@ -50,14 +50,18 @@ export function cannot(ability) {
 }
 
 function load() {
-  loading = read("models").then(show, (error) => showProblem(error, load));
+  loading = read("models").then(show, (error) => showProblem(error, loadAgain));
   return loading;
+}
+
+function loadAgain() {
+  $("#problems").replaceChildren();
+  return load();
 }
 
 function show({ models, about, host, local, preferred }) {
   Object.assign(store, { models, about, host, local, preferred });
-  $("#problems").replaceChildren();
-  if (!models.length) showProblem(noModels(), load);
+  if (!models.length) showProblem(noModels(), loadAgain);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
   useLastModel();
   fillSecond();

@@ -1,7 +1,7 @@
 // Other pages of the assistant: one at #/NAME in the conversation's place, or one beside it.
 //
-// A panel's module has `show(root, { what, signal, close })`: it fills `root`; `what` is the rest of
-// the address, or what `openBeside` was given; `signal` ends when the panel is left.
+// A panel's module has `show(root, { what, signal, close })`: it fills `root`; `what` is the rest
+// of the address, or what `openBeside` was given; `signal` ends when the panel is left.
 
 import { $, el, iconButton, problem } from "./dom.js";
 import { say } from "./i18n.js";

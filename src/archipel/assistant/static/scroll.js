@@ -33,9 +33,11 @@ export function goToEnd() {
 export function goTo(id) {
   following = false;
   const element = $(`#log [data-id="${id}"]`);
-  element?.scrollIntoView({ block: "center" });
-  element?.classList.add("found");
-  element?.addEventListener("animationend", () => element.classList.remove("found"), { once: true });
+  if (!element) return;
+  element.scrollIntoView({ block: "center" });
+  element.classList.add("found");
+  const forget = () => element.classList.remove("found");
+  element.addEventListener("animationend", forget, { once: true });
 }
 
 function toEnd() {

@@ -35,8 +35,9 @@ async function search(words, found) {
   if (!words) return;
   try {
     const { hits } = await read("search", { q: words }, latest.signal);
-    found.replaceChildren(el("h2", {}, sayCount("found", hits.length)), el("ul", {}, hits.map(row)));
-    $("#status").textContent = sayCount("found", hits.length);
+    const count = sayCount("found", hits.length);
+    found.replaceChildren(el("h2", {}, count), el("ul", {}, hits.map(row)));
+    $("#status").textContent = count;
   } catch (error) {
     if (error.name !== "AbortError") found.replaceChildren(problem(error));
   }

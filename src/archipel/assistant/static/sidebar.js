@@ -31,7 +31,8 @@ export function begin() {
 function showPanels() {
   const listed = Object.entries(panels).filter(([, panel]) => panel.icon);
   const links = listed.map(([name, panel]) => {
-    const link = el("a", { href: `#/${name}` }, icon(panel.icon), el("span", {}, say(`panel_${name}`)));
+    const shown = el("span", {}, say(`panel_${name}`));
+    const link = el("a", { href: `#/${name}` }, icon(panel.icon), shown);
     on("place", (part) => link.setAttribute("aria-current", part === name ? "page" : "false"));
     return el("li", {}, link);
   });

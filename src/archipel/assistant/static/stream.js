@@ -8,7 +8,8 @@ const longestWaitMs = 8000;
 
 /** Follow the answer `id` from the piece after number `after` to its end; gives the message. A lost
  * connection is taken up again at the last number, after ever longer waits.
- * `onPiece(text, number)`, `onProgress(where)`, `onLink(connected)`. Raises what the server refuses with, or AbortError. */
+ * `onPiece(text, number)`, `onProgress(where)`, `onLink(connected)`. Raises what the server refuses
+ * with, or AbortError. */
 export async function follow({ id, after, signal, onPiece, onProgress, onLink }) {
   let waitMs = firstWaitMs;
   for (;;) {
@@ -69,8 +70,7 @@ async function* events(stream) {
 }
 
 function parsed(text) {
-  const fields = Object.fromEntries(
-    text.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
-  );
+  const lines = text.split("\n").map((line) => line.split(/: (.*)/s));
+  const fields = Object.fromEntries(lines);
   return { event: fields.event, number: Number(fields.id), data: JSON.parse(fields.data) };
 }

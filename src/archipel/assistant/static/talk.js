@@ -32,8 +32,8 @@ export async function openShared(token) {
   show({ conversation: { id: null, title, shown }, messages }, null, true);
 }
 
-/** Ask `text` of the models, below the branch's end or, edited, below `parent`. `more` goes into the
- * request beside them. Gives the question's message. */
+/** Ask `text` of the models, below the branch's end or, edited, below `parent`. `more` goes into
+ * the request beside them. Gives the question's message. */
 export async function ask({ text, models, parent, more = {} }) {
   const conversation = store.conversation?.id ?? null;
   const below = parent === undefined ? nextParent(store.messages, store.shown) : parent;

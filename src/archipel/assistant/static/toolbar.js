@@ -13,7 +13,7 @@ const asked = ({ role }) => role === "user" && !store.readOnly;
 const answered = ({ role }) => role === "assistant" && !store.readOnly;
 
 const actions = [
-  { icon: "copy", word: "copy", fits: () => true, run: ({ text }, pressed) => copyText(text, pressed) },
+  { icon: "copy", word: "copy", fits: () => true, run: copy },
   { icon: "edit", word: "edit", fits: asked, run: (message, pressed, view) => editQuestion(view) },
   { icon: "retry", word: "again", fits: answered, run: chooseModel },
   { icon: "fork", word: "fork", fits: answered, run: goToFork },
@@ -52,7 +52,9 @@ function switcher(message) {
   const where = say("version_of", { at: number(at + 1), all: number(all.length) });
   const shown = el("span", { class: "version", role: "img", "aria-label": where });
   shown.textContent = `${number(at + 1)}/${number(all.length)}`;
-  return [step("left", "version_before", at - 1), shown, step("right", "version_after", at + 1)];
+  const before = step("left", "version_before", at - 1);
+  const after = step("right", "version_after", at + 1);
+  return el("span", { class: "versions" }, before, shown, after);
 }
 
 /** Show another message in its place; the focus goes to the same button there. */
@@ -65,6 +67,10 @@ async function showAnother(id, word) {
     (same ?? buttons.find((one) => !one.disabled))?.focus();
   });
   await shown;
+}
+
+function copy({ text }, pressed) {
+  return copyText(text, pressed);
 }
 
 async function chooseModel(message, pressed) {
