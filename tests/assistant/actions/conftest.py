@@ -48,7 +48,7 @@ class Ruled:
     rule: Rule = text_in
     context: int = 1_000_000
     refused: frozenset[str] = frozenset()
-    told: dict[str, Any] = field(default_factory=dict)  # of each model
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a model
     picture: bytes = field(default_factory=png)
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -59,7 +59,9 @@ class Ruled:
         return [one["messages"][-1]["content"] for one in self.asked]
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"data": [{"id": name, **self.told} for name in ("island", "reef")]})
+        return JSONResponse(
+            {"data": [{"id": name, **self.told.get(name, {})} for name in ("island", "reef")]}
+        )
 
     async def chat(self, request: Request) -> Response:
         body = await request.json()

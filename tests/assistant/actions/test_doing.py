@@ -62,7 +62,7 @@ def test_parts_that_are_too_long_for_the_model_are_cut_again(doing: Doing, ruled
 
 
 def test_the_parts_fit_the_context_that_the_service_tells(doing: Doing, ruled: Ruled) -> None:
-    ruled.told = {"context_length": 512}
+    ruled.told = {"island": {"context_length": 512}}
     doing.http.get("/api/models")
     answer = doing.do("correct", PARAGRAPH)
     assert answer["facts"]["action"]["parts"] == 3

@@ -59,6 +59,35 @@ def test_a_picture_is_made_varied_and_saved(ruled_page: Page, ruled: Ruled) -> N
     assert len({one["seed"] for one in ruled.asked}) == 2
 
 
+def test_it_is_asked_of_the_model_that_draws_and_who_does_not_see_is_named(
+    ruled_page: Page, ruled: Ruled
+) -> None:
+    page = ruled_page
+    ruled.told = {"island": {"abilities": ["chat"]}, "reef": {"abilities": ["pictures"]}}
+    page.reload()
+    page.set_input_files("input[type=file]", [file("a.png", png(), "image/png")])
+    expect(page.get_by_text("island may not see pictures")).to_be_visible()
+    page.get_by_role("button", name="Remove the picture").click()
+    page.get_by_role("button", name="Actions", exact=True).click()
+    page.get_by_role("menuitem", name="Make a picture").click()
+    ask(page, "a boat")
+    expect(page.get_by_role("img", name="Picture: a boat")).to_be_visible()
+    assert ruled.asked[0]["model"] == "reef"
+    expect(page.get_by_label("Model", exact=True)).to_have_value("island")
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(
+    chrome: Chromium, over_ruled: Assistant
+) -> None:
+    page = chrome.open(over_ruled.url, size=(360, 700))
+    page.get_by_role("button", name="Actions", exact=True).click()
+    page.get_by_role("menuitem", name="Repair code").click()
+    page.set_input_files("input[type=file]", [file("a.png", png(), "image/png")])
+    expect(page.get_by_role("img", name="a.png")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(page.get_by_role("button", name="Send")).to_be_in_viewport()
+
+
 def test_a_photo_is_given_small_and_without_its_place(ruled_page: Page, ruled: Ruled) -> None:
     page = ruled_page
     ruled.rule = lambda prompt: "Red."

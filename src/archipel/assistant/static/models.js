@@ -72,7 +72,8 @@ function show({ models, about, host, local, preferred }) {
 /** A conversation goes on with the model that answered last, a new one begins with the one that
  * was chosen last. */
 function useLastModel() {
-  const last = shownBranch().findLast(({ model, facts }) => model && !facts.pictures)?.model;
+  const drew = ({ parent }) => store.messages.get(parent)?.facts.action?.name === "picture";
+  const last = shownBranch().findLast((one) => one.model && !drew(one))?.model;
   const wanted = last ?? localStorage.getItem(remembered) ?? store.preferred;
   if (!store.models.includes(wanted) || $("#second").value) return;
   $("#model").value = wanted;

@@ -65,5 +65,5 @@ function choices(one) {
 
 function writing({ name, characters }) {
   const keep = ({ target }) => (chosen.fields[name] = target.value);
-  return el("textarea", { rows: "3", maxlength: characters, spellcheck: "false", oninput: keep });
+  return el("textarea", { rows: "2", maxlength: characters, spellcheck: "false", oninput: keep });
 }
