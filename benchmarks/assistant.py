@@ -24,7 +24,7 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
-from sqlalchemy import insert
+from sqlalchemy import Connection, Table, insert
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -189,17 +189,24 @@ def _conversation(history: Database, count: int) -> int:
     now = time.time()
     with history.writing() as connection:
         row = {"owner": "local", "title": f"{count} messages", "created": now, "changed": now}
-        [id_] = connection.execute(insert(conversations).values(row)).inserted_primary_key
-        parent = None
+        id_ = _added(connection, conversations, row)
+        parent: int | None = None
         for place in range(count):
             text = f"Message {place}, **bold**.\n\n- {_text(place, 12)}\n- {_text(place, 9)}"
             values = {"conversation": id_, "parent": parent, "text": text, "status": "done"}
             role = {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
             row = {**values, **role, "created": now}
-            [parent] = connection.execute(insert(messages).values(row)).inserted_primary_key
+            parent = _added(connection, messages, row)
         shown = {"shown": parent}
         connection.execute(conversations.update().where(conversations.c.id == id_).values(shown))
-    return int(id_)
+    return id_
+
+
+def _added(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """The id of a new row."""
+    key = connection.execute(insert(table).values(row)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 @dataclass
@@ -281,7 +288,8 @@ class _Chromium:
                 self._ask(page)
                 return self._spent(session) - before
 
-        few, many = [], []
+        few: list[float] = []
+        many: list[float] = []
         for _ in range(rounds):
             few.append(cost(10))
             many.append(cost(1000))
@@ -292,7 +300,7 @@ class _Chromium:
         with self._page() as (page, _):
             page.evaluate(_WATCH)
             self._ask(page)
-            delays = page.evaluate("window.delays")
+            delays: list[float] = page.evaluate("window.delays")
         assert len(delays) > 0.9 * _PIECES, len(delays)
         return round(quantiles(delays, n=20)[-1], 1)
 

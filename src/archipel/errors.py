@@ -8,6 +8,7 @@
     ├── DatabaseError    a database that can't be reached, read or written
     ├── NotFound         a conversation, a message, a folder that is not there, or is another's
     ├── SandboxError     a program can't be run apart from this machine and its files
+    ├── NotImportable    a file, or a conversation in it, that can't be taken over
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
         └── UnsupportedModel   a checkpoint that has no equal in GGUF
 
@@ -53,3 +54,11 @@ class NotFound(ArchipelError):
 
 class SandboxError(ArchipelError):
     """A program can't be run apart from this machine, its files and its network."""
+
+
+class NotImportable(ArchipelError):
+    """A file, or a conversation in it, can't be taken over; `code` is for the page's words."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code

@@ -63,10 +63,9 @@ class Assistant:
             id_ = conversations.begin(connection, self.owner[0], now, title)
             parent = None
             for place, text in enumerate(texts):
-                answered = (
-                    {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
-                )
-                draft = Draft(text=text, **answered)  # type: ignore[arg-type]
+                draft = Draft(role="user", text=text)
+                if place % 2:
+                    draft = Draft(role="assistant", text=text, model="island")
                 parent = messages.add(connection, id_, parent, draft, now).id
         return id_
 
@@ -160,6 +159,16 @@ def page(chrome: Chromium, assistant: Assistant) -> Page:
     return chrome.open(assistant.url)
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    """The sandbox that this machine has."""
+    try:
+        return asyncio.run(Sandbox.open())
+    except SandboxError as error:
+        missing(f"what a sandbox needs ({error})")
+        raise
+
+
 def ask(page: Page, text: str) -> None:
     """Ask as a person does."""
     page.get_by_label("Ask anything").fill(text)
@@ -173,13 +182,3 @@ def answer(page: Page, scripted: ScriptedService, question: str, text: str) -> N
     scripted.say(text)
     scripted.finish()
     expect(page.get_by_role("status")).to_have_text("Answer ready.")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    """The sandbox that this machine has."""
-    try:
-        return asyncio.run(Sandbox.open())
-    except SandboxError as error:
-        missing(f"what a sandbox needs ({error})")
-        raise

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.assistant.conftest import Assistant
 from tests.assistant.stage import Stage, _open_stage, stage
 
 __all__ = ["_open_stage", "stage"]
@@ -393,9 +394,11 @@ def test_what_is_complete_is_not_touched_again(stage: Stage) -> None:
     assert kept == [17, 0]
 
 
-def test_the_first_load_is_small(browser: Browser, page_over: Callable[[str], str]) -> None:
+def test_the_first_load_is_small(
+    browser: Browser, assistant_over: Callable[[str], Assistant]
+) -> None:
     """Sent compressed, all that the page asks for at its start has at most 120 KB."""
-    url = page_over("http://127.0.0.1:9/v1")
+    url = assistant_over("http://127.0.0.1:9/v1").url
     page = browser.new_context().new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -406,17 +409,3 @@ def test_the_first_load_is_small(browser: Browser, page_over: Callable[[str], st
     assert not [each for each in asked if "vendor/katex" in each or "vendor/highlight" in each]
     sizes = [len(gzip.compress(httpx.get(each).content)) for each in asked]
     assert sum(sizes) <= 120_000
-
-
-def test_words_follow_the_language(stage: Stage) -> None:
-    body = stage.draw("- [ ] a\n\n| b |\n|---|\n| c |\n\n```\nd\n```")
-    stage.run("() => stage.setLanguage('fr')")
-    try:
-        expect(body.get_by_role("button", name="Copier")).to_be_visible()
-        expect(body.get_by_role("group", name="Tableau")).to_be_visible()
-        expect(body.get_by_role("checkbox", name="À faire")).to_be_visible()
-        body = stage.draw("```\nd\n```")
-        body.get_by_role("button", name="Copier").click()
-        expect(body.get_by_role("button", name="Copié")).to_be_visible()
-    finally:
-        stage.run("() => stage.setLanguage('en')")

@@ -157,12 +157,12 @@ def unique(values):
     return list(dict.fromkeys(values))
 ```
 """
-UNIQUE = Call("unique([n * 7919 % 1500 for n in range(3000)])")
+UNIQUE = Call("unique([n * 7919 % 3000 for n in range(6000)])")
 
 
 def test_an_optimisation_with_its_gain(sandbox: Sandbox) -> None:
     model = Model(UNORDERED, QUICK)
-    events = _work(Task("optimise", SLOW, calls=(UNIQUE,)), model, sandbox)
+    events = _work(Task("optimise", SLOW, calls=(UNIQUE,), timing_seconds=2), model, sandbox)
     finished = _finished(events)
     assert [attempt.verdict for attempt in finished.attempts] == ["other results", "faster"]
     timed = [event for event in events if isinstance(event, Timed)]
@@ -183,10 +183,10 @@ def test_tests_supply_the_calls_and_guard_the_rest(sandbox: Sandbox) -> None:
 
 def test_no_gain_is_told_and_tried_again(sandbox: Sandbox) -> None:
     renamed = f"```python\n{SLOW.replace('kept', 'found')}```"
-    task = Task("optimise", SLOW, calls=(UNIQUE,), attempts=2)
+    task = Task("optimise", SLOW, calls=(UNIQUE,), attempts=2, timing_seconds=2)
     model = Model(renamed, QUICK)
     finished = _finished(_work(task, model, sandbox))
-    assert [attempt.verdict for attempt in finished.attempts] == ["no gain", "faster"]
+    assert [attempt.verdict for attempt in finished.attempts] == ["no gain", "faster"], finished
     assert "Try a better algorithm" in model.asked[1][-1].content
 
 

@@ -41,7 +41,7 @@ class Box:
 
     def program(self, code: str, **limits: float) -> Program:
         command = (sys.executable, "-c", textwrap.dedent(code))
-        return Program(command, limits=Limits(**{"wall_seconds": 15, **limits}))  # type: ignore[arg-type]
+        return Program(command, limits=Limits(**{"wall_seconds": 15, **limits}))
 
     def refused(self, code: str) -> str:
         """The class of the exception that `code` ends with."""

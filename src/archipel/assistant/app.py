@@ -32,6 +32,7 @@ from archipel.assistant.api.conversations import Conversations
 from archipel.assistant.api.me import Me
 from archipel.assistant.api.pictures import Pictures
 from archipel.assistant.api.preferences import PreferencesCalls
+from archipel.assistant.api.transfer import Transfer
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages, pictures, preferences
@@ -137,6 +138,7 @@ def create_app(
         *turns.routes(),
         *Actions(who).routes(),
         *Pictures(desk, who).routes(),
+        *Transfer(desk, who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from archipel import chat
@@ -17,7 +18,9 @@ _TITLE_CHARACTERS = 60
 
 
 def turns(
-    branch: Sequence[Message], seen: Mapping[int, Sequence[PictureFile]], told: str
+    branch: Sequence[Message],
+    seen: Mapping[int, Sequence[PictureFile]] = MappingProxyType({}),
+    told: str = "",
 ) -> list[chat.Message]:
     """What the model is given: what it is told first, then the branch without empty answers, with
     the pictures `seen` by their message; what one said in several messages on end is one turn,

@@ -2,6 +2,7 @@
 
 const extras = [
   () => import("./voice.js"),
+  () => import("./transfer/menu.js"),
   () => import("./actions/actions.js").then(() => import("./pictures/pictures.js")), // buttons in order
 ];
 

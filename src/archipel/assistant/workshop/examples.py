@@ -17,7 +17,7 @@ from archipel.assistant.workshop.talk import Limits
 from archipel.assistant.workshop.task import Given
 
 _LIMITS = Limits()
-_SHOWN_CHARACTERS = 400
+_SHOWN_CHARACTERS = 300
 
 Answer = dict[str, Any]
 
@@ -140,6 +140,10 @@ def _shown(answer: Answer) -> str:
         RecursionError,
     ):  # not what the harness writes
         text = "something unreadable"
-    if answer.get("printed"):
-        text += f", having printed {answer['printed']!r}"
+    if printed := answer.get("printed"):
+        return f"{_clipped(text)}, having printed {_clipped(repr(printed))}"
+    return _clipped(text)
+
+
+def _clipped(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"

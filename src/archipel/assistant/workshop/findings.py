@@ -90,7 +90,7 @@ def documented_examples(code: str) -> dict[str, str]:
     except (SyntaxError, ValueError):
         return {}
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    found = {}
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
         text = ast.get_docstring(node) if isinstance(node, kinds) else None
         if text and _has_examples(text):
@@ -108,7 +108,7 @@ def _has_examples(text: str) -> bool:
 
 def literal_calls(texts: list[str], defined: set[str]) -> list[str]:
     """Calls of the code with literal arguments only, in tests or documented examples."""
-    found = {}
+    found: dict[str, None] = {}
     for node in itertools.chain.from_iterable(map(ast.walk, _trees(texts))):
         if not isinstance(node, ast.Call):
             continue

@@ -177,11 +177,15 @@ class _Work:
         if verdict or self.task.goal == "repair":
             yield Attempt(verdict or "fixed", words, code, checked)
             return
-        versions = (self.task.code, code)
         timing, difference = None, ""
-        async with contextlib.aclosing(
-            compare(self.sandbox, self.given, versions, chance=self.chance)
-        ) as findings:
+        comparison = compare(
+            self.sandbox,
+            self.given,
+            (self.task.code, code),
+            seconds=self.task.timing_seconds,
+            chance=self.chance,
+        )
+        async with contextlib.aclosing(comparison) as findings:
             async for found in findings:
                 if isinstance(found, Difference):
                     difference = found.words

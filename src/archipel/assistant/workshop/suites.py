@@ -10,7 +10,6 @@ answers to the tests by heart. Calls (`examples`) are judged outside and leave o
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from archipel.assistant.workshop.strict import strict_examples, strict_tests
 from archipel.assistant.workshop.talk import Limits
 from archipel.assistant.workshop.task import TESTS_FILE, Given
 
-_LIMITS = Limits(wall_seconds=90, silent_seconds=10, cpu_seconds=90)
+TEST_LIMITS = Limits(wall_seconds=90, silent_seconds=10, cpu_seconds=90)
 _MOST_STARTS = 12
 _DETAIL_CHARACTERS = 2000
 
@@ -37,17 +36,21 @@ class _Told:
     foreign: bool = False
 
 
-async def run_tests(sandbox: Sandbox, given: Given, code: str) -> Checked:
+async def run_tests(
+    sandbox: Sandbox, given: Given, code: str, limits: Limits = TEST_LIMITS
+) -> Checked:
     """Each test of `given` on `code`; a test that hangs or ends the program leaves the others.
 
     Raises:
         SandboxError: no program can be started.
     """
-    files = {**given.files(code), **given.test_files}
+    program = Program(
+        sandbox.harness("run_tests"), {**given.files(code), **given.test_files}, limits=limits
+    )
     checks: dict[str, Check] = {}
     collected: list[str] = []
     for _ in range(_MOST_STARTS):
-        outcome, told = await _start(sandbox, files, leave_out=list(checks))
+        outcome, told = await _start(sandbox, program, list(checks))
         if told.foreign:
             return Checked(doubt="the code wrote into the pipe of the test run")
         if told.trouble:
@@ -59,7 +62,7 @@ async def run_tests(sandbox: Sandbox, given: Given, code: str) -> Checked:
             break
         if told.running is None:
             return Checked(trouble=why_ended(outcome))
-        checks[told.running] = replace(_lost(outcome), name=told.running)
+        checks[told.running] = _lost(told.running, outcome)
     if not collected:
         return Checked(trouble="there is no test in the tests")
     missing = [Check(name, "not run") for name in collected if name not in checks]
@@ -76,7 +79,8 @@ async def doubt_of(sandbox: Sandbox, given: Given, code: str) -> str:
     files = given.files(code)
     for name, text in given.test_files.items():
         files[name] = strict_tests(text) if name == TESTS_FILE else strict_examples(text)
-    outcome, told = await _start(sandbox, files, leave_out=[])
+    program = Program(sandbox.harness("run_tests"), files, limits=TEST_LIMITS)
+    outcome, told = await _start(sandbox, program, [])
     if told.foreign:
         return "the code wrote into the pipe of the test run"
     if told.trouble or not told.ended:
@@ -90,13 +94,10 @@ async def doubt_of(sandbox: Sandbox, given: Given, code: str) -> str:
     return ""
 
 
-async def _start(
-    sandbox: Sandbox, files: Mapping[str, str], *, leave_out: list[str]
-) -> tuple[Outcome, _Told]:
+async def _start(sandbox: Sandbox, program: Program, leave_out: list[str]) -> tuple[Outcome, _Told]:
     mark = secrets.token_hex(16)
     question = {"mark": mark, "leave_out": leave_out}
-    program = Program(sandbox.harness("run_tests"), files, json.dumps(question).encode(), _LIMITS)
-    outcome = await sandbox.run(program)
+    outcome = await sandbox.run(replace(program, question=json.dumps(question).encode()))
     return outcome, _read(outcome.output, mark)
 
 
@@ -132,10 +133,9 @@ def _check(name: str, result: str, detail: str) -> Check:
     return Check(name, known.get(result, "failed"), detail[-_DETAIL_CHARACTERS:])
 
 
-def _lost(outcome: Outcome) -> Check:
-    if outcome.end in ("time", "silence"):
-        return Check("", "timed out", f"no end within {_LIMITS.silent_seconds:.0f} s")
-    return Check("", "ended the program", why_ended(outcome))
+def _lost(name: str, outcome: Outcome) -> Check:
+    timed_out = outcome.end in ("time", "silence")
+    return Check(name, "timed out" if timed_out else "ended the program", why_ended(outcome))
 
 
 def _shown(name: str) -> str:

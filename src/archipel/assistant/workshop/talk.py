@@ -1,12 +1,14 @@
 """A talk with a process through its pipes, until it ends or goes over a limit, and is killed.
 
-Knows nothing about sandboxes, but that killing the process kills everything that it started.
+Knows nothing about sandboxes, but that the process leads a group, and takes with it all else that
+it started when it is killed.
 """
 
 import contextlib
 import math
 import os
 import selectors
+import signal
 import subprocess
 import threading
 import time
@@ -92,11 +94,17 @@ class Talk:
                         self._read(key.fd)
                 if self._heard.end == "exit" and (end := self._exceeded(deadline, stop)):
                     self._heard.end = end
-                    self._process.kill()
+                    self._kill()
                     dead = time.perf_counter() + _DYING_SECONDS
-            self._process.kill()
+            self._kill()
         self._process.wait()
         return self._heard
+
+    def _kill(self) -> None:
+        """The process, and what it has started but not yet bound to its own life."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def _reading(self) -> bool:
         registered = [key.fileobj for key in self._selector.get_map().values()]

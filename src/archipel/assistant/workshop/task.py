@@ -32,7 +32,8 @@ class Call:
 @dataclass(frozen=True)
 class Task:
     """Repair `code` so that it passes, or make it faster with the same results. With neither tests
-    (pytest, unittest) nor calls nor examples in docstrings, it is run as a script."""
+    (pytest, unittest) nor calls nor examples in docstrings, it is run as a script. The timing of
+    one attempt goes on for at most about `timing_seconds`, if calls are short."""
 
     goal: Goal
     code: str
@@ -42,6 +43,7 @@ class Task:
     tongue: Literal["en", "fr"] = "en"
     language: str = "python"
     attempts: int = 3
+    timing_seconds: float = 20
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def _check_sizes(task: Task) -> None:
         raise ConfigError(f"{len(task.calls)} calls are over the limit of {_MOST_CALLS}.")
     if not 1 <= task.attempts <= 5:
         raise ConfigError(f"{task.attempts} attempts: give 1 to 5.")
+    if not 1 <= task.timing_seconds <= 120:
+        raise ConfigError(f"{task.timing_seconds} seconds of timing: give 1 to 120.")
 
 
 def _expected(call: Call) -> Any:

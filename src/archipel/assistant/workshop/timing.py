@@ -20,8 +20,9 @@ Speed = Literal["faster", "slower", "no gain"]
 
 _ENOUGH_SECONDS = 0.03
 _MOST_COPIES = 1024
-_FEWEST_PAIRS, _MOST_PAIRS = 7, 31
+_FEWEST_PAIRS, _MOST_PAIRS = 9, 31  # with nine, one outlier on either side does not count
 _NARROW = 0.05
+_NARROW_BESIDE = 0.25
 _WORTH = 0.05  # less than this either way is no gain
 _CONFIDENCE = 0.95
 
@@ -111,13 +112,14 @@ async def compare(
     given: Given,
     versions: tuple[str, str],
     *,
-    seconds: float = 30,
+    seconds: float,
     clock: Callable[[], float] = time.monotonic,
     chance: random.Random,
 ) -> AsyncGenerator[Timing | Difference]:
     """What is known of the two `versions`' times after each pair of runs; a `Difference` ends it.
 
-    It goes on until the interval is narrow, the pairs are many or the `seconds` are over.
+    It goes on until the interval is narrow, the pairs are many or the `seconds` are over, but for
+    nine pairs at least.
 
     Raises:
         SandboxError: no program can be started.
@@ -141,9 +143,14 @@ async def compare(
             runs.append(run)
         timing = pairs.timing()
         yield timing
-        narrow = timing.high - timing.low < _NARROW * timing.ratio
-        if timing.pairs >= _FEWEST_PAIRS and (narrow or clock() > deadline):
+        if timing.pairs >= _FEWEST_PAIRS and (_is_narrow(timing) or clock() > deadline):
             return
+
+
+def _is_narrow(timing: Timing) -> bool:
+    """Whether more pairs would change little: a large gain need not be known to the percent."""
+    width = timing.high - timing.low
+    return width < max(_NARROW * timing.ratio, _NARROW_BESIDE * abs(1 - timing.ratio))
 
 
 def _in_turn(pair: int) -> tuple[int, int]:

@@ -28,6 +28,12 @@ class Layout:
     shown: tuple[tuple[str, str], ...]
     links: tuple[tuple[str, str], ...]
 
+    def parents(self) -> list[str]:
+        """The folders that are made for the places to stand in, outer ones first."""
+        places = [Path(place) for _, place in self.shown + self.links]
+        found = {str(folder) for place in places for folder in place.parents}
+        return sorted(found - {"/", "/tmp"})
+
 
 def harness_command(python: str, folder: str, module: str, *words: str) -> list[str]:
     """Runs a module of `inside` that stands under `folder`, as archipel's source does."""
@@ -82,6 +88,8 @@ def bubblewrap_command(program: str, view: Layout, *, root: bool, tmp_bytes: int
     else:
         words.append("--unshare-user")
     words += ["--perms", "1777", "--size", str(tmp_bytes), "--tmpfs", "/tmp"]
+    for folder in view.parents():
+        words += ["--perms", "0755", "--dir", folder]  # else nobody but root may enter
     for source, place in view.shown:
         words += ["--dev-bind" if source in _DEVICES else "--ro-bind", source, place]
     for target, place in view.links:

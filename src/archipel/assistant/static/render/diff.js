@@ -48,8 +48,7 @@ function change(op, ...content) {
   const made = document.createElement(op === "del" ? "del" : "ins");
   const spoken = document.createElement("span");
   spoken.className = "hidden-text";
-  spoken.dataset.text = op === "del" ? "diff_removed" : "diff_added";
-  spoken.textContent = say(spoken.dataset.text);
+  spoken.textContent = say(op === "del" ? "diff_removed" : "diff_added");
   made.append(spoken, ...content);
   return made;
 }
@@ -70,7 +69,6 @@ function stretch(each, afterChange, beforeChange) {
   const folded = each.slice(head, each.length - tail);
   const fold = document.createElement("details");
   const summary = document.createElement("summary");
-  Object.assign(summary.dataset, { text: "diff_unchanged", count: folded.length });
   summary.textContent = say("diff_unchanged", { count: folded.length });
   fold.append(summary, unchanged(folded));
   return [unchanged(each.slice(0, head)), fold, unchanged(each.slice(each.length - tail))];

@@ -5,6 +5,7 @@ one key, its kind. What is no plain data is told by its class and attributes, or
 """
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -56,7 +57,7 @@ def same(one: Any, other: Any) -> bool:
         if one == other or (one != one and other != other):
             return True
         exact = isinstance(one, int) and isinstance(other, int)
-        return not exact and abs(one - other) <= _CLOSE * max(abs(one), abs(other))
+        return not exact and math.isclose(one, other, rel_tol=_CLOSE)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
