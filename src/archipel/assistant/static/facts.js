@@ -1,6 +1,7 @@
 // What an answer says about itself: how fast, how long, which model, where; what was left out of
 // the question; why it ended early.
 
+import { answerPlace, money } from "./about.js";
 import { attempt, button, el, problem } from "./dom.js";
 import { number, say, sayCount } from "./i18n.js";
 import { store } from "./store.js";
@@ -10,13 +11,14 @@ import { askAgain } from "./talk.js";
 export function factsOf(message) {
   if (message.role !== "assistant") return el("p", { class: "facts" });
   const { facts, model } = message;
-  const place = store.local ? say("on_this_machine") : say("on_host", { host: store.host });
   const known = [
     model,
     facts.completion_tokens && sayCount("tokens", facts.completion_tokens),
     speedOf(facts) && say("speed", { rate: speedOf(facts) }),
     facts.provider && say("by_provider", { provider: facts.provider }),
-    model && store.host && place,
+    model && store.host && answerPlace(facts),
+    facts.cost?.amount > 0 && money(facts.cost.amount, facts.cost.currency),
+    facts.context_left !== undefined && say("context_left", { count: number(facts.context_left) }),
   ];
   return el("p", { class: "facts" }, known.filter(Boolean).join(" · "));
 }
@@ -34,9 +36,15 @@ export function noticesOf(message) {
   const found = [];
   if (facts.left_out) found.push(notice(sayCount("left_out", facts.left_out)));
   if (facts.ended === "length") found.push(notice(say("ended_length")));
+  if (facts.memory?.length && !store.readOnly) found.push(usedMemories(facts.memory));
   if (status === "stopped") found.push(notice(say("stopped"), retry(message)));
   if (status === "failed") found.push(failure(message));
   return found;
+}
+
+function usedMemories(ids) {
+  const see = el("a", { href: `#/settings/${ids.join(",")}` }, say("used_memories_see"));
+  return notice(sayCount("used_memories", ids.length), see);
 }
 
 function notice(text, act = null) {
