@@ -3,7 +3,11 @@
 const extras = [
   () => import("./voice.js"),
   () => import("./transfer/menu.js"),
-  () => import("./actions/actions.js").then(() => import("./pictures/pictures.js")), // buttons in order
+  async () => {
+    await import("./actions/actions.js"); // one after the other: buttons in order
+    await import("./pictures/pictures.js");
+    await import("./documents/documents.js");
+  },
 ];
 
 /** Load them all; one that fails takes no other with it. */
