@@ -172,6 +172,13 @@ def test_what_it_can_not_do_is_refused_by_name(
     assert (caught.value.code, caught.value.param) == (code, param)
 
 
+@_installed
+def test_log_probabilities_that_nobody_asked_for_are_not_told(client: OpenAI) -> None:
+    messages: list[Any] = [{"role": "user", "content": "def "}]
+    told = client.chat.completions.create(model="quick", messages=messages, max_tokens=_TOKENS)
+    assert told.choices[0].logprobs is None
+
+
 def _served(archipel: Archipel, file: Path) -> tuple[str, str]:
     """What runs the model that asks for OpenVINO, and the log; both models answer alike."""
     process = archipel("serve", "--config", file, "--port", 0)

@@ -13,7 +13,7 @@ from archipel.serve.weights import Kind, Weights
 _PROCESS_BYTES = 32 << 20  # without a model
 _FILE_SHARE = 1.2  # of a file's size in memory, with the context
 _OPENVINO_BYTES = 256 << 20  # its libraries and what it compiles; and the weights, unpacked in part
-_OPENVINO_SHARE = 2.0
+_OPENVINO_SHARE = 4.0
 _SERVER_STOP_SECONDS = 10.0  # it has 5 to end by itself
 
 

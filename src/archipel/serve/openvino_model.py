@@ -38,7 +38,7 @@ class OpenVinoTokenizer:
         if template:
             own.set_chat_template(template)
         self.numbers: Mapping[bytes, int] = own.get_vocab()
-        self._texts = {number: text for text, number in self.numbers.items()}
+        self._texts: dict[int, bytes] = {number: text for text, number in self.numbers.items()}
         each = [[number] for number in self._texts]
         shown, unmarked = (own.decode(each, skip_special_tokens=skip) for skip in (False, True))
         self._marks = {
@@ -63,10 +63,10 @@ class OpenVinoTokenizer:
     def decode(self, ids: list[int]) -> str:
         # Its own takes 0.1 ms, and loses what is no whole character.
         texts = (self._texts.get(number, b"") for number in ids if number not in self._marks)
-        return b"".join(texts).decode(errors="replace")
+        return str(b"".join(texts), errors="replace")
 
     def shown(self, token: int) -> str:
-        return self._texts.get(token, b"").decode(errors="replace")
+        return str(self._texts.get(token, b""), errors="replace")
 
     def _numbers(self, text: str, *, special: bool) -> list[int]:
         if not text:
@@ -170,7 +170,7 @@ class OpenVinoModel:
 
     def _begun(self, number: int, *, waits: bool) -> list[_Asking]:
         """Those who have asked meanwhile; waits for one if there is nothing else to do."""
-        found = []
+        found: list[_Asking] = []
         waits = waits and not self._pipeline.has_non_finished_requests()
         while waits or not self._asked.empty():
             asking = self._asked.get()
@@ -186,12 +186,13 @@ def _passed_on(asking: _Asking) -> bool:
     if asking.is_left:
         asking.handle.stop()
         return False
-    is_running = asking.handle.get_status() == openvino_genai.GenerationStatus.RUNNING
+    is_running: bool = asking.handle.get_status() == openvino_genai.GenerationStatus.RUNNING
     while asking.handle.can_read():
         for output in asking.handle.read().values():
             pairs = zip(output.generated_ids, output.generated_log_probs, strict=True)
             for token, logprob in pairs:
-                asking.told.put(Token(int(token), float(logprob)))
+                told = float(logprob) if asking.how.logprobs else None
+                asking.told.put(Token(int(token), told))
     if not is_running:
         asking.told.put(None)
     return is_running

@@ -162,5 +162,5 @@ def _end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
     found: set[int] = set()
     settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
     for ends in (*settings, of_tokenizer):
-        found |= set(ends) if isinstance(ends, list) else {ends} - {None}
+        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
     return frozenset(found)
