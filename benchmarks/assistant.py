@@ -24,14 +24,14 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import insert
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.assistant.history.opened import open_history
-from archipel.assistant.history.tables import conversations, messages
+from archipel.assistant.history.tables import add_row, conversations, messages
 from archipel.database import Database
 from tests.conftest import AXE
 from tests.serve.scripted import hosted_in_thread
@@ -189,24 +189,17 @@ def _conversation(history: Database, count: int) -> int:
     now = time.time()
     with history.writing() as connection:
         row = {"owner": "local", "title": f"{count} messages", "created": now, "changed": now}
-        id_ = _added(connection, conversations, row)
+        id_ = add_row(connection, conversations, row)
         parent: int | None = None
         for place in range(count):
             text = f"Message {place}, **bold**.\n\n- {_text(place, 12)}\n- {_text(place, 9)}"
             values = {"conversation": id_, "parent": parent, "text": text, "status": "done"}
             role = {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
             row = {**values, **role, "created": now}
-            parent = _added(connection, messages, row)
+            parent = add_row(connection, messages, row)
         shown = {"shown": parent}
         connection.execute(conversations.update().where(conversations.c.id == id_).values(shown))
     return id_
-
-
-def _added(connection: Connection, table: Table, row: dict[str, Any]) -> int:
-    """The id of a new row."""
-    key = connection.execute(insert(table).values(row)).inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 @dataclass

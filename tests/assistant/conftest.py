@@ -17,8 +17,8 @@ from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft
 from archipel.assistant.history.opened import open_history
 from archipel.assistant.people import Person
-from archipel.database import Database
 from archipel.assistant.workshop.sandbox import Sandbox
+from archipel.database import Database
 from archipel.errors import SandboxError
 from tests.conftest import missing
 from tests.serve.conftest import (
