@@ -63,6 +63,8 @@ _OPEN = """([hash, text]) => new Promise((resolve) => {
   location.hash = hash;
   look();
 })"""
+_GROWS = "() => document.querySelector('.growing .body')?.textContent.length > 100"
+_READY_SAID = "() => document.querySelector('#status').textContent.includes('ready')"
 # A token is the time at which it was sent. It counts as shown at the frame after it is in the page.
 _WATCH = """() => {
   window.delays = [];
@@ -277,8 +279,10 @@ class _Chromium:
         def cost(count: int) -> float:
             with self._page(f"#/c/{_conversation(history, count)}") as (page, session):
                 page.get_by_text(f"Message {count - 1}, bold.").wait_for()
+                self._ask(page, wait=False)
+                page.wait_for_function(_GROWS)
                 before = self._spent(session)
-                self._ask(page)
+                page.wait_for_function(_READY_SAID)
                 return self._spent(session) - before
 
         few: list[float] = []
@@ -313,13 +317,12 @@ class _Chromium:
                     found += _broken(page, source)
         return found
 
-    def _ask(self, page: Page) -> None:
-        """A question, and its whole answer."""
+    def _ask(self, page: Page, *, wait: bool = True) -> None:
+        """A question, and its whole answer if one waits for it."""
         page.locator("#question").fill("When?")
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            "() => document.querySelector('#status').textContent.includes('ready')"
-        )
+        if wait:
+            page.wait_for_function(_READY_SAID)
 
     def _spent(self, session: CDPSession) -> float:
         metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
