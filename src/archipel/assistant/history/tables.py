@@ -6,10 +6,14 @@ tables in SQLite, columns of `tsvector` in PostgreSQL; the migrations make them,
 them.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Connection,
     Double,
     ForeignKey,
     Integer,
@@ -18,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
 )
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
@@ -60,3 +65,10 @@ messages = Table(
     Column("model", String(200)),  # who answered
     Column("facts", JSON(none_as_null=True)),  # of an answer: tokens, seconds, place, error
 )
+
+
+def add_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """A new row; gives its id."""
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None  # each table has one
+    return int(key[0])

@@ -10,15 +10,21 @@ import { askAgain } from "./talk.js";
 export function factsOf(message) {
   if (message.role !== "assistant") return el("p", { class: "facts" });
   const { facts, model } = message;
-  const place = store.local ? say("on_this_machine") : say("on_host", { host: store.host });
   const known = [
     model,
     facts.completion_tokens && sayCount("tokens", facts.completion_tokens),
     speedOf(facts) && say("speed", { rate: speedOf(facts) }),
     facts.provider && say("by_provider", { provider: facts.provider }),
-    model && store.host && place,
+    model && store.host && placeOf(facts),
   ];
   return el("p", { class: "facts" }, known.filter(Boolean).join(" · "));
+}
+
+/** Where it was answered; where the service names who answered, that need not be where it runs. */
+function placeOf({ provider }) {
+  const { local, host } = store;
+  if (provider) return local ? say("through_here") : say("through_host", { host });
+  return local ? say("on_this_machine") : say("on_host", { host });
 }
 
 /** Tokens per second after the first one, as people read it; null if it was not measured. */
