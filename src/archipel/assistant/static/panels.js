@@ -13,6 +13,7 @@ export const panels = {
     icon: "M7 16V4M4 7l3-3 3 3M13 4v12M10 13l3 3 3-3",
     load: () => import("./transfer/panel.js"),
   },
+  settings: { icon: "settings", load: () => import("./settings/panel.js") },
 };
 
 let leaving = new AbortController();

@@ -2,11 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from archipel import chat
-from archipel.assistant.answers import note, without_oldest
+from archipel.assistant.asking import Question, asked
 from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft, Message, Status
 from archipel.assistant.people import LOCAL
@@ -128,37 +127,16 @@ class Talk:
 
     async def _take(self, drawing: Drawing, pieces: list[str], facts: dict[str, Any]) -> None:
         """The answer; where the conversation is too long for the model, without its oldest part."""
-        asked, left_out = turns(self.branch()), 0
-        while True:
-            try:
-                await self._stream(asked, drawing, pieces, facts)
-            except ServiceError as error:
-                fewer = without_oldest(asked)
-                if error.code != "context_length_exceeded" or fewer is None:
-                    raise
-                left_out += len(asked) - len(fewer)
-                facts["left_out"] = left_out
-                asked = fewer
-            else:
-                return
-
-    async def _stream(
-        self,
-        asked: Sequence[chat.Message],
-        drawing: Drawing,
-        pieces: list[str],
-        facts: dict[str, Any],
-    ) -> None:
-        began = self._clock()
-        async with contextlib.aclosing(self.service.stream_chat(asked, self.model)) as deltas:
-            async for delta in deltas:
-                note(facts, delta)
-                if not delta.text:
+        question, began = Question(self.model, turns(self.branch())), self._clock()
+        async with contextlib.aclosing(asked(self.service, question)) as answer:
+            async for piece in answer:
+                facts.update(piece.facts)
+                if not piece.text:
                     continue
                 facts.setdefault("first_seconds", round(self._clock() - began, 3))
                 facts["seconds"] = round(self._clock() - began, 3)
-                pieces.append(delta.text)
-                drawing.add(delta.text)
+                pieces.append(piece.text)
+                drawing.add(piece.text)
 
 
 def told(answer: Message) -> str:
