@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.assistant.history.opened import open_history
-from archipel.assistant.history.tables import conversations, messages
+from archipel.assistant.history.tables import add_row, conversations, messages
 from archipel.database import Database
 from tests.conftest import AXE
 from tests.serve.scripted import hosted_in_thread
@@ -189,17 +189,17 @@ def _conversation(history: Database, count: int) -> int:
     now = time.time()
     with history.writing() as connection:
         row = {"owner": "local", "title": f"{count} messages", "created": now, "changed": now}
-        [id_] = connection.execute(insert(conversations).values(row)).inserted_primary_key
-        parent = None
+        id_ = add_row(connection, conversations, row)
+        parent: int | None = None
         for place in range(count):
             text = f"Message {place}, **bold**.\n\n- {_text(place, 12)}\n- {_text(place, 9)}"
             values = {"conversation": id_, "parent": parent, "text": text, "status": "done"}
             role = {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
             row = {**values, **role, "created": now}
-            [parent] = connection.execute(insert(messages).values(row)).inserted_primary_key
+            parent = add_row(connection, messages, row)
         shown = {"shown": parent}
         connection.execute(conversations.update().where(conversations.c.id == id_).values(shown))
-    return int(id_)
+    return id_
 
 
 @dataclass
@@ -281,7 +281,8 @@ class _Chromium:
                 self._ask(page)
                 return self._spent(session) - before
 
-        few, many = [], []
+        few: list[float] = []
+        many: list[float] = []
         for _ in range(rounds):
             few.append(cost(10))
             many.append(cost(1000))
@@ -292,7 +293,7 @@ class _Chromium:
         with self._page() as (page, _):
             page.evaluate(_WATCH)
             self._ask(page)
-            delays = page.evaluate("window.delays")
+            delays: list[float] = page.evaluate("window.delays")
         assert len(delays) > 0.9 * _PIECES, len(delays)
         return round(quantiles(delays, n=20)[-1], 1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -112,20 +113,23 @@ def _fill(history: Database, language: str) -> dict[str, int]:
             id_ = conversations.begin(connection, "local", now - 60_000 * (place + 1), title)
             if place == 0:
                 conversations.change(connection, "local", id_, {"pinned": now})
-        question = _QUESTION[language]
-        found = {}
-        for place in ("compared", "answer"):
-            id_ = found[place] = conversations.begin(connection, "local", now, question)
-            asked = messages.add(connection, id_, None, Draft(role="user", text=question), now).id
-            for model, text in zip(_MODELS, (_ANSWER[language], _OTHER), strict=True):
-                draft = Draft(role="assistant", text=text, model=model, facts=_FACTS)
-                answer = messages.add(connection, id_, asked, draft, now).id
-                if place == "answer":
-                    messages.show(connection, id_, answer)
-                    break
-            else:
-                messages.show(connection, id_, asked)
-    return found
+        compared = _talk(connection, language, now)
+        messages.show(connection, *compared)
+        answer, _ = _talk(connection, language, now)
+        first = messages.all_of(connection, "local", answer)[1]
+        messages.show(connection, answer, first.id)
+    return {"compared": compared[0], "answer": answer}
+
+
+def _talk(connection: Connection, language: str, now: float) -> tuple[int, int]:
+    """A question that both models have answered; gives the conversation and the question."""
+    text = _QUESTION[language]
+    id_ = conversations.begin(connection, "local", now, text)
+    asked = messages.add(connection, id_, None, Draft(role="user", text=text), now).id
+    for model, said in zip(_MODELS, (_ANSWER[language], _OTHER), strict=True):
+        draft = Draft(role="assistant", text=said, model=model, facts=_FACTS)
+        messages.add(connection, id_, asked, draft, now)
+    return id_, asked
 
 
 def _take(browser: Browser, picture: _Picture) -> None:

@@ -7,6 +7,7 @@
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
     ├── DatabaseError    a database that can't be reached, read or written
     ├── NotFound         a conversation, a message, a folder that is not there, or is another's
+    ├── SandboxError     a program can't be run apart from this machine and its files
     └── ModelError       a model that is unknown, can't be loaded or can't be exported
         └── UnsupportedModel   a checkpoint that has no equal in GGUF
 
@@ -48,3 +49,7 @@ class DatabaseError(ArchipelError):
 
 class NotFound(ArchipelError):
     """What was named is not there, or is somebody else's."""
+
+
+class SandboxError(ArchipelError):
+    """A program can't be run apart from this machine, its files and its network."""

@@ -1,5 +1,6 @@
 """The assistant over a service whose answers the test writes, and its page in Chromium."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft
 from archipel.assistant.history.opened import open_history
 from archipel.assistant.people import Person
+from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.database import Database
+from archipel.errors import SandboxError
+from tests.conftest import missing
 from tests.serve.conftest import (
     archipel,
     checkpoint,
@@ -59,10 +63,9 @@ class Assistant:
             id_ = conversations.begin(connection, self.owner[0], now, title)
             parent = None
             for place, text in enumerate(texts):
-                answered = (
-                    {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
-                )
-                draft = Draft(text=text, **answered)  # type: ignore[arg-type]
+                draft = Draft(role="user", text=text)
+                if place % 2:
+                    draft = Draft(role="assistant", text=text, model="island")
                 parent = messages.add(connection, id_, parent, draft, now).id
         return id_
 
@@ -154,6 +157,16 @@ def chrome(browser: Browser) -> Iterator[Chromium]:
 def page(chrome: Chromium, assistant: Assistant) -> Page:
     """The assistant's page over the scripted service."""
     return chrome.open(assistant.url)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    """The sandbox that this machine has."""
+    try:
+        return asyncio.run(Sandbox.open())
+    except SandboxError as error:
+        missing(f"what a sandbox needs ({error})")
+        raise
 
 
 def ask(page: Page, text: str) -> None:

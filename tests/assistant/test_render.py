@@ -1,11 +1,15 @@
 """A message's Markdown in Chromium: its elements, code, formulas, and what growing costs."""
 
+import gzip
 import random
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from tests.assistant.conftest import Assistant
 from tests.assistant.stage import Stage, _open_stage, stage
 
 __all__ = ["_open_stage", "stage"]
@@ -146,6 +150,16 @@ def test_a_table_scrolls_in_a_box_of_its_own(stage: Stage) -> None:
     assert stage.run("() => document.documentElement.scrollWidth <= innerWidth")
     cells = stage.draw("| a |\n|---|\n| one<br>two |").locator("td")
     expect(cells.locator("br")).to_have_count(1)
+
+
+def test_only_what_scrolls_is_a_stop_of_the_tab_key(stage: Stage) -> None:
+    wide = "|" + "a wide column |" * 60 + "\n|" + "-|" * 60
+    code, formula = "```\n" + "long " * 200 + "\n```", "$$" + "a + " * 200 + "b$$"
+    body = stage.draw("\n\n".join([wide, code, formula]))
+    expect(body.locator("[tabindex='0']")).to_have_count(3)
+    body = stage.draw(RICH)
+    expect(body.locator(".katex-display")).to_be_visible()
+    expect(body.locator("[tabindex]")).to_have_count(0)
 
 
 def test_headings_never_skip_a_level(stage: Stage) -> None:
@@ -349,7 +363,7 @@ def test_a_token_costs_the_same_in_a_long_message(stage: Stage) -> None:
             return { read, changed };
           };
           const made = [];
-          for (const tail of tails) made.push([await cost(4, tail), await cost(400, tail)]);
+          for (const tail of tails) made.push([await cost(4, tail), await cost(100, tail)]);
           Lexer.prototype.lex = lex;
           return made;
         }""",
@@ -378,3 +392,20 @@ def test_what_is_complete_is_not_touched_again(stage: Stage) -> None:
         texts,
     )
     assert kept == [17, 0]
+
+
+def test_the_first_load_is_small(
+    browser: Browser, assistant_over: Callable[[str], Assistant]
+) -> None:
+    """Sent compressed, all that the page asks for at its start has at most 120 KB."""
+    url = assistant_over("http://127.0.0.1:9/v1").url
+    page = browser.new_context().new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(url)
+    page.get_by_role("alert").wait_for()
+    page.context.close()
+    assert f"{url}/vendor/marked/marked.esm.js" in asked
+    assert not [each for each in asked if "vendor/katex" in each or "vendor/highlight" in each]
+    sizes = [len(gzip.compress(httpx.get(each).content)) for each in asked]
+    assert sum(sizes) <= 120_000

@@ -62,7 +62,11 @@ def test_routes_are_read_again_under_a_stream(archipel: Archipel, file: Path) ->
     assert process.stderr is not None
     url = process.stdout.readline().split()[1]
     good = file.read_text()
-    changes = ((good.replace("chat", "talk"), "tiny, talk"), (good + "[", "is not taken"))
+    changes = (
+        (good.replace("chat", "talk"), "tiny, talk"),
+        (good + "[", "is not taken"),
+        (f"{good}[accounts]\n[logs]\nrequests = true\n", "[accounts], [logs] changed"),
+    )
     with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60) as client:
         stream = client.completions.create(
             model="tiny", prompt="def ", max_tokens=200, temperature=0, stream=True

@@ -142,5 +142,8 @@ class Answers:
                     growing.facts["seconds"] = round(now - began, 3)
                 await growing.add(piece)
                 if piece.text and now - kept > _KEPT_EVERY_SECONDS:
-                    kept, text = now, "".join(growing.pieces)
-                    await self._desk.writing(lambda c, _, text=text: history.grow(c, message, text))
+                    kept = now
+                    await self._keep(message, "".join(growing.pieces))
+
+    async def _keep(self, message: int, text: str) -> None:
+        await self._desk.writing(lambda connection, _: history.grow(connection, message, text))

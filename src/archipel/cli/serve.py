@@ -124,8 +124,9 @@ def _read_again(running: "Service", file: Path, written: "Settings") -> None:
 
     try:
         settings = read_settings(file)
-        if (settings.models, settings.engines) != (written.models, written.engines):
-            raise ConfigError("the models that run here are others now. Restart to change them")
+        if fixed := settings.fixed_changes(written):
+            named = ", ".join(f"[{name}]" for name in fixed)
+            raise ConfigError(f"{named} changed: that takes a restart.")
         running.change(settings)
     except ArchipelError as error:
         _log.error("%s is not taken: %s", file, error)

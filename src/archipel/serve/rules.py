@@ -7,12 +7,12 @@ takes time in proportion to the text, whatever both are.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
-
-import re2
+from typing import TYPE_CHECKING, Any, Literal
 
 from archipel.errors import ConfigError
-from archipel.serve.rule_patterns import PATTERNS, Span
+
+if TYPE_CHECKING:
+    from archipel.serve.rule_patterns import Span
 
 Kind = Literal["match", "words", "pattern"]
 Act = Literal["refuse", "mask", "flag"]
@@ -40,7 +40,7 @@ class Rule:
 class Finder:
     """Finds matches in a text. `hold`: characters of the longest one and the one after it."""
 
-    find: Callable[[str, int], Iterator[Span]]
+    find: "Callable[[str, int], Iterator[Span]]"
     hold: int
     has_spaces: bool  # whether a match may
 
@@ -66,6 +66,8 @@ def finder(kind: Kind, match: str) -> Finder:
         ConfigError: it is no expression, not a word, or no pattern's name.
     """
     if kind == "pattern":
+        from archipel.serve.rule_patterns import PATTERNS
+
         if match not in PATTERNS:
             raise ConfigError(f"{match!r} is no pattern. Take one of {', '.join(PATTERNS)}.")
         return Finder(*PATTERNS[match])
@@ -75,7 +77,7 @@ def finder(kind: Kind, match: str) -> Finder:
     if expression.search("") is not None:
         raise ConfigError(f"{match!r} matches nothing at all. Write what a text must hold.")
 
-    def find(text: str, start: int) -> Iterator[Span]:
+    def find(text: str, start: int) -> "Iterator[Span]":
         return (one.span() for one in expression.finditer(text, start))
 
     return Finder(find, _REGEX_HOLD, has_spaces=True)
@@ -113,6 +115,8 @@ def _shown(rule: Rule) -> str:
 
 
 def _compiled(expression: str) -> Any:
+    import re2  # 2 MB that a service without rules has no use for
+
     if len(expression) > _LONGEST:
         raise ConfigError(f"an expression of {len(expression):,} characters: at most {_LONGEST:,}.")
     options = re2.Options()
@@ -126,12 +130,14 @@ def _compiled(expression: str) -> Any:
 
 
 def _words(written: str) -> Finder:
+    import re2
+
     words = sorted((word.strip() for word in written.split(",")), key=len, reverse=True)
     if not all(words):
         raise ConfigError(f"{written!r} has an empty word. Write them with commas between them.")
     expression = _compiled(f"(?i){'|'.join(map(re2.escape, words))}")
 
-    def find(text: str, start: int) -> Iterator[Span]:
+    def find(text: str, start: int) -> "Iterator[Span]":
         for one in expression.finditer(text, start):
             first, end = one.span()
             if not (_is_letter(text, first - 1) or _is_letter(text, end)):

@@ -27,6 +27,8 @@ from archipel.serve.setting_tables import (
 )
 from archipel.serve.weights import Weights, find_weights, name_models
 
+_READ_AGAIN = ("providers", "routes")  # what a service changes while it runs
+
 
 class Settings(Table):
     """The whole file. A model that runs here is public under its own name unless a route has it."""
@@ -78,6 +80,11 @@ class Settings(Table):
                 f"{place}: data_stays_here, and provider {wanted!r} is elsewhere. Take it out, "
                 "or say is_here = true in its table if it is the organisation's own"
             )
+
+    def fixed_changes(self, before: "Settings") -> list[str]:
+        """The tables that are others than before and that only a restart changes."""
+        fixed = [name for name in type(self).model_fields if name not in _READ_AGAIN]
+        return [name for name in fixed if getattr(self, name) != getattr(before, name)]
 
     def policies(self) -> dict[str, Policy]:
         """What each public name stands for."""

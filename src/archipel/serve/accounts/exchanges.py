@@ -9,15 +9,17 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, Select, select
 
 from archipel.errors import ConfigError, IntegrityError
 from archipel.serve.accounts.administer import Office
 from archipel.serve.accounts.tables import exchanges, keeps, keys, projects
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ANSWER_BYTES = 1 << 20  # what is longer is cut
 _NONCE_BYTES = 12
@@ -48,7 +50,7 @@ class Seal:
     """Encrypts and decrypts texts of exchanges."""
 
     def __init__(self, pepper: bytes) -> None:
-        self._cipher = AESGCM(hashlib.blake2b(b"exchanges", key=pepper, digest_size=32).digest())
+        self._pepper = pepper
 
     def close(self, text: bytes, place: str) -> bytes:
         """Encrypt; only with the same place is it opened again, so that rows can't be swapped."""
@@ -61,6 +63,8 @@ class Seal:
         Raises:
             IntegrityError: it was altered, or sealed under another secret.
         """
+        from cryptography.exceptions import InvalidTag
+
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, rest, place.encode())
@@ -69,6 +73,13 @@ class Seal:
                 f"exchange {place} can't be read: it was altered, or the service's secret is "
                 "another one. Use the ARCHIPEL_SECRET, or service.secret, that it was kept under."
             ) from error
+
+    @cached_property
+    def _cipher(self) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 6 MB, if something is kept
+
+        digest = hashlib.blake2b(b"exchanges", key=self._pepper, digest_size=32).digest()
+        return AESGCM(digest)
 
 
 def keep(office: Office, project: str, days: float, share: float) -> None:

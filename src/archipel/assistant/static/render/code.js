@@ -2,6 +2,7 @@
 
 import { say } from "../i18n.js";
 import { highlight } from "./highlight.js";
+import { reachable } from "./scrolling.js";
 
 const copiedFor = 2000; // milliseconds
 
@@ -11,8 +12,8 @@ export function codeFigure(info, text) {
   const code = document.createElement("code");
   code.append(codePiece(text));
   const pre = document.createElement("pre");
-  pre.tabIndex = 0; // long lines can be scrolled to without a mouse
   pre.append(code);
+  reachable(pre);
   const label = document.createElement("span");
   label.textContent = language;
   const caption = document.createElement("figcaption");

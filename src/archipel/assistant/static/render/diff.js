@@ -4,6 +4,7 @@
 // the text before, those of "same" and "ins" the text after.
 
 import { say } from "../i18n.js";
+import { reachable } from "./scrolling.js";
 
 const editLimit = 2000; // words: texts that differ in more are shown as replaced
 const context = 3; // unchanged lines shown around a change
@@ -34,21 +35,29 @@ export function drawWordDiff(ops) {
 export function drawLineDiff(ops) {
   const made = document.createElement("div");
   made.className = "diff lines";
-  made.tabIndex = 0; // long lines can be scrolled to without a mouse
+  reachable(made);
   ops.forEach(({ op, text }, index) => {
     const each = text.match(lines) ?? [];
-    if (op !== "same") made.append(change(op, text));
+    if (op !== "same") made.append(change(op, ...each.map(signed)));
     else made.append(...stretch(each, index > 0, index < ops.length - 1));
   });
   return made;
 }
 
-function change(op, text) {
+function change(op, ...content) {
   const made = document.createElement(op === "del" ? "del" : "ins");
   const spoken = document.createElement("span");
   spoken.className = "hidden-text";
   spoken.textContent = say(op === "del" ? "diff_removed" : "diff_added");
-  made.append(spoken, text);
+  made.append(spoken, ...content);
+  return made;
+}
+
+/** A line that the stylesheet puts its sign before. */
+function signed(text) {
+  const made = document.createElement("span");
+  made.className = "line";
+  made.textContent = text;
   return made;
 }
 

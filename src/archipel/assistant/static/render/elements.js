@@ -4,6 +4,7 @@ import { say } from "../i18n.js";
 import { codeFigure } from "./code.js";
 import { drawFormula } from "./formulas.js";
 import { misleads, safeUrl } from "./links.js";
+import { reachable } from "./scrolling.js";
 
 /** An element with `children`, nodes or texts. */
 export function element(tag, ...children) {
@@ -39,7 +40,7 @@ export function tableNode(table) {
   const head = element("thead", rowNode(table.header, "th"));
   const box = element("div", element("table", head, element("tbody", ...rowNodes(table))));
   box.className = "table";
-  box.tabIndex = 0;
+  reachable(box);
   box.setAttribute("role", "group");
   name(box, "table");
   return box;

@@ -1,5 +1,7 @@
 // Formulas. KaTeX, its styles and fonts come with the first one; until then the source is shown.
 
+import { reachable } from "./scrolling.js";
+
 const base = new URL("../vendor/katex/", import.meta.url);
 const kept = 500; // formulas that are drawn already: a growing paragraph draws them again and again
 
@@ -13,6 +15,7 @@ export function drawFormula(token) {
   const made = document.createElement("span");
   made.className = token.display ? "formula display" : "formula";
   made.textContent = token.raw.trim();
+  if (token.display) reachable(made);
   if (ready) typeset(made, token);
   else load().then(() => typeset(made, token), () => {}); // without KaTeX the source stays
   return made;
