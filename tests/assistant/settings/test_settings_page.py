@@ -54,6 +54,11 @@ def ask(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def new_chat(page: Page) -> None:
+    page.get_by_role("link", name="New chat").click()
+    expect(page.get_by_role("heading", name="What can I do for you?")).to_be_visible()
+
+
 def answer(scripted: ScriptedService, text: str) -> list[dict[str, str]]:
     """Answer the next request; gives its turns."""
     turns: list[dict[str, str]] = scripted.asked()["messages"]
@@ -69,8 +74,7 @@ def switch_memory_on(page: Page) -> None:
 
 def remember(page: Page, scripted: ScriptedService, said: str, fact: str) -> None:
     """Say something in a new conversation, which the model takes for a fact."""
-    page.get_by_role("link", name="New chat").click()
-    expect(page.get_by_role("heading", name="What can I do for you?")).to_be_visible()
+    new_chat(page)
     ask(page, said)
     answer(scripted, "Good to know.")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
@@ -97,7 +101,7 @@ def test_instructions_and_tone_are_told_to_the_model(
     page.reload()
     expect(page.get_by_label("Tone")).to_have_value("plain")
     expect(page.get_by_label("What it should know and keep to")).to_have_value("Call me Ana.")
-    page.get_by_role("link", name="New chat").click()
+    new_chat(page)
     ask(page, "Hello")
     told, asked = answer(scripted, "Ana.")
     assert told["role"] == "system"
@@ -142,7 +146,7 @@ def test_a_fact_is_remembered_with_its_sentence_and_used_in_later_conversations(
     item.get_by_role("link", name="Open the message").click()
     expect(page.locator("#log")).to_contain_text("Good to know.")
 
-    page.get_by_role("link", name="New chat").click()
+    new_chat(page)
     ask(page, "Where is Lyon?")
     told, _ = answer(scripted, "In France.")
     assert "- Lives in Lyon (" in told["content"]
