@@ -3,7 +3,8 @@
 const extras = [
   () => import("./voice.js"),
   () => import("./transfer/menu.js"),
-  () => import("./actions/actions.js").then(() => import("./pictures/pictures.js")), // buttons in order
+  () => import("./actions/actions.js"),
+  () => import("./pictures/pictures.js"),
 ];
 
 /** Load them all; one that fails takes no other with it. */
