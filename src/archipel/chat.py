@@ -3,8 +3,10 @@
 Knows nothing about who answers: `archipel serve`, another program, a provider on the internet.
 """
 
+import base64
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from archipel.hosts import is_loopback
 
 # A long prompt on a slow machine takes minutes before the first token.
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
+_PICTURE_BYTES = 28 << 20  # of an answer: 20 MB in base64
 
 
 class ServiceError(ArchipelError):
@@ -51,6 +54,7 @@ class ChatService:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self._user: str | None = None
         self._client = httpx.AsyncClient(
             headers={b"Authorization": f"Bearer {api_key}".encode()} if api_key else {},
             timeout=_TIMEOUT,
@@ -63,8 +67,22 @@ class ChatService:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
+    def on_behalf_of(self, user: str | None) -> Self:
+        """The same service, asked for somebody: `user` is OpenAI's field of this name."""
+        other = copy(self)
+        other._user = user
+        return other
+
     async def list_models(self) -> list[str]:
         """The names of the service's models.
+
+        Raises:
+            ServiceError: it can't be reached, refuses, or answers something else.
+        """
+        return [model["id"] for model in await self.models()]
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The service's models, each with its name, `id`, and whatever else the service tells.
 
         Raises:
             ServiceError: it can't be reached, refuses, or answers something else.
@@ -73,7 +91,7 @@ class ChatService:
             response = await self._client.get(f"{self.url}/models")
             if response.is_error:
                 raise _refusal(response)
-            return [model["id"] for model in response.json()["data"]]
+            return [{**model, "id": str(model["id"])} for model in response.json()["data"]]
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
@@ -94,6 +112,7 @@ class ChatService:
             "messages": [asdict(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
+            **({"user": self._user} if self._user else {}),
             **options,
         }
         finished = False
@@ -119,6 +138,32 @@ class ChatService:
             raise ServiceError(f"{self.url} sent a chunk that is not OpenAI's: {error}.") from error
         if not finished:
             raise ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
+
+    async def make_picture(self, model: str, prompt: str, **options: object) -> bytes:
+        """The file of a picture; `options` go into the request. It may have any content: look.
+
+        Raises:
+            ServiceError: the service can't be reached, refuses, or answers without a picture or
+                with too much.
+        """
+        body = {"model": model, "prompt": prompt, "n": 1, **options}
+        url, answer = f"{self.url}/images/generations", bytearray()
+        try:
+            async with self._client.stream("POST", url, json=body) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                async for chunk in response.aiter_bytes():
+                    answer += chunk
+                    if len(answer) > _PICTURE_BYTES:
+                        raise ServiceError(f"{model} sent over {_PICTURE_BYTES >> 20} MiB.")
+            return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ServiceError(
+                f"{model} answered without a picture in base64. Choose a model that makes pictures."
+            ) from error
 
     def _unreachable(self, error: Exception) -> ServiceError:
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):

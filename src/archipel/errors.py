@@ -8,8 +8,17 @@
     ├── DatabaseError    a database that can't be reached, read or written
     ├── NotFound         a conversation, a message, a folder that is not there, or is another's
     ├── SandboxError     a program can't be run apart from this machine and its files
-    └── ModelError       a model that is unknown, can't be loaded or can't be exported
-        └── UnsupportedModel   a checkpoint that has no equal in GGUF
+    ├── NotImportable    a file, or a conversation in it, that can't be taken over
+    ├── ModelError       a model that is unknown, can't be loaded or can't be exported
+    │   └── UnsupportedModel   a checkpoint that has no equal in GGUF
+    └── DocumentError    a person's document that can't be read
+        ├── DocumentUnsupported   of a kind that is not read
+        ├── DocumentCorrupt       damaged, or not what its name says
+        ├── DocumentLocked        behind a password
+        ├── DocumentHasMacros     with programs in it
+        ├── DocumentEmpty         without any text
+        ├── DocumentScanned       pictures of pages, without text
+        └── DocumentTooLarge      beyond a limit: bytes, pages, cells, time, memory
 
 The command line shows the message without a traceback and exits with 1.
 """
@@ -53,3 +62,43 @@ class NotFound(ArchipelError):
 
 class SandboxError(ArchipelError):
     """A program can't be run apart from this machine, its files and its network."""
+
+
+class NotImportable(ArchipelError):
+    """A file, or a conversation in it, can't be taken over; `code` is for the page's words."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DocumentError(ArchipelError):
+    """A person's document can't be read."""
+
+
+class DocumentUnsupported(DocumentError):
+    """The document is of a kind that is not read."""
+
+
+class DocumentCorrupt(DocumentError):
+    """The document is damaged, or not what its name says."""
+
+
+class DocumentLocked(DocumentError):
+    """The document has a password."""
+
+
+class DocumentHasMacros(DocumentError):
+    """The document has programs in it."""
+
+
+class DocumentEmpty(DocumentError):
+    """The document has no text."""
+
+
+class DocumentScanned(DocumentError):
+    """The document is pictures of pages, without text."""
+
+
+class DocumentTooLarge(DocumentError):
+    """The document goes beyond a limit: bytes, pages, cells, time or memory."""

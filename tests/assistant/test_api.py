@@ -88,7 +88,7 @@ def test_a_question_is_answered_and_kept(talk: Talk, scripted: ScriptedService) 
     assert opened["conversation"]["shown"] == whole["id"]
     assert [one["role"] for one in opened["messages"]] == ["user", "assistant"]
     talk.ask("And a reef?")
-    assert [turn["content"] for turn in scripted.asked()["messages"]] == [
+    assert [turn["content"] for turn in scripted.turns()] == [
         "What is an\nisland?",
         "Land in water.",
         "And a reef?",
@@ -140,7 +140,7 @@ def test_what_failed_says_why_and_is_asked_again_beside_it(
     [other] = talk.http.post(path, json={"models": ["reef"]}).json()["answers"]
     asked = scripted.asked()
     assert asked["model"] == "reef"
-    assert asked["messages"] == [{"role": "user", "content": "Anyone?"}]
+    assert asked["messages"][1:] == [{"role": "user", "content": "Anyone?"}]
     assert other["parent"] == failed["parent"]
     scripted.finish()
     assert talk.http.post(
@@ -183,7 +183,7 @@ def test_an_edited_question_is_another_branch(talk: Talk, scripted: ScriptedServ
     assert edited["parent"] is None
     assert talk.opened()["conversation"]["shown"] == answer["id"]
     talk.ask("Next")
-    assert [turn["content"] for turn in scripted.asked()["messages"]] == ["First", "Yes.", "Next"]
+    assert [turn["content"] for turn in scripted.turns()] == ["First", "Yes.", "Next"]
 
 
 def test_a_fork_is_a_conversation_of_its_own(talk: Talk) -> None:
@@ -215,13 +215,13 @@ def test_the_oldest_turns_are_left_out_until_it_fits(talk: Talk, scripted: Scrip
         talk.answered(f"question {count}", f"answer {count}")
     scripted.refusal = TOO_LONG
     [answer] = talk.ask("last")
-    whole, fewer = scripted.asked(), scripted.asked()
-    assert len(whole["messages"]) == 9
-    assert len(fewer["messages"]) == 7
+    whole, fewer = scripted.turns(), scripted.turns()
+    assert len(whole) == 9
+    assert len(fewer) == 7
     scripted.refusal = None
-    left = 9 - len(scripted.asked()["messages"])
+    left = 9 - len(scripted.turns())
     while not scripted.requests.empty():
-        left = 9 - len(scripted.asked()["messages"])
+        left = 9 - len(scripted.turns())
     scripted.say("Here.")
     scripted.finish()
     assert talk.events(answer["id"])[-1][2]["facts"]["left_out"] >= left >= 2

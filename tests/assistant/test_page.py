@@ -13,7 +13,7 @@ from tests.serve.scripted import ScriptedService
 
 def test_an_answer_streams_into_the_conversation(page: Page, scripted: ScriptedService) -> None:
     ask(page, "Hello?")
-    assert scripted.asked()["messages"] == [{"role": "user", "content": "Hello?"}]
+    assert scripted.turns() == [{"role": "user", "content": "Hello?"}]
     body = page.locator(".answer .body")
     scripted.say("Good ")
     expect(body).to_have_text("Good ")
@@ -22,14 +22,14 @@ def test_an_answer_streams_into_the_conversation(page: Page, scripted: ScriptedS
     scripted.say("morning")
     expect(body).to_have_text("Good morning")
     scripted.finish(tokens=7)
-    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · On this machine$")
+    facts = re.compile(r"^island · 7 tokens · [\d.,]+ per second · Service on this machine$")
     expect(page.locator(".answer .facts")).to_have_text(facts)
     expect(page.get_by_role("status")).to_have_text("Answer ready.")
     expect(page.get_by_role("log")).to_have_attribute("aria-busy", "false")
     expect(page).to_have_url(re.compile(r"#/c/\d+$"))
     expect(page).to_have_title("Hello? · Archipel")
     ask(page, "And then?")
-    assert [turn["content"] for turn in scripted.asked()["messages"]] == [
+    assert [turn["content"] for turn in scripted.turns()] == [
         *("Hello?", "Good morning", "And then?")
     ]
 
@@ -67,7 +67,7 @@ def test_an_answer_can_be_stopped_and_asked_again(
     expect(page.locator("#log .notice")).to_contain_text("Stopped.")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
-    assert scripted.asked()["messages"] == [{"role": "user", "content": "Never end"}]
+    assert scripted.turns() == [{"role": "user", "content": "Never end"}]
     scripted.say("Enough.")
     scripted.finish()
     expect(page.locator(".answer .body")).to_have_text("Enough.")
@@ -84,7 +84,7 @@ def test_an_error_is_shown_and_can_be_tried_again(page: Page, scripted: Scripted
     expect(problem).to_contain_text("the island is closed")
     scripted.refusal = None
     page.get_by_role("button", name="Try again").click()
-    assert scripted.asked()["messages"] == [{"role": "user", "content": "Anyone?"}]
+    assert scripted.turns() == [{"role": "user", "content": "Anyone?"}]
     scripted.say("Here.")
     scripted.finish()
     expect(page.locator(".answer .body")).to_have_text("Here.")
@@ -104,7 +104,7 @@ def test_what_was_left_out_is_said(page: Page, scripted: ScriptedService) -> Non
     ask(page, "Second")
     scripted.asked()
     scripted.refusal = None
-    while len(scripted.asked()["messages"]) > 1:
+    while len(scripted.turns()) > 1:
         pass
     scripted.say("Short.")
     scripted.finish()
@@ -181,7 +181,7 @@ def test_shift_enter_starts_a_line(page: Page, scripted: ScriptedService) -> Non
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("two")
     page.keyboard.press("Enter")
-    assert scripted.asked()["messages"] == [{"role": "user", "content": "one\ntwo"}]
+    assert scripted.turns() == [{"role": "user", "content": "one\ntwo"}]
 
 
 def test_only_who_is_at_the_end_follows_it(page: Page, scripted: ScriptedService) -> None:

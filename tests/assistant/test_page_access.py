@@ -47,7 +47,7 @@ def test_a_whole_chat_by_keyboard_alone(page: Page, scripted: ScriptedService) -
     press("Control+Shift+E")
     type_(" again")
     press("Enter")
-    assert scripted.asked()["messages"][0]["content"] == "First question again"
+    assert scripted.turns()[0]["content"] == "First question again"
     scripted.say("Good.")
     scripted.finish()
     expect(page.get_by_role("status")).to_have_text("Answer ready.")

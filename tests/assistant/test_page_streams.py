@@ -98,7 +98,7 @@ def test_a_thousand_messages_open_at_their_end_and_are_drawn_when_near(
     drawn = page.locator("#log .answer .body strong")
     assert 1 < drawn.count() < 100
     ask(page, "And then?")
-    assert len(scripted.asked()["messages"]) == 1001
+    assert len(scripted.turns()) == 1001
     scripted.say("One more.")
     expect(page.locator("#log .answer .body").last).to_have_text("One more.")
     expect(page.locator("#log .answer .body").last).to_be_in_viewport()

@@ -31,7 +31,7 @@ def test_an_edited_question_is_another_branch_and_both_stay(
     expect(area).to_have_value("Frist")
     area.fill("First")
     area.press("Enter")
-    assert scripted.asked()["messages"] == [{"role": "user", "content": "First"}]
+    assert scripted.turns() == [{"role": "user", "content": "First"}]
     finish(page, scripted, "Good.")
     expect(bodies(page)).to_have_text(["First", "Good."])
     expect(page.locator(".question .version")).to_have_text("2/2")
@@ -142,7 +142,7 @@ def test_two_answers_grow_side_by_side_and_one_goes_on(
     expect(page.locator(".answer .version")).to_have_text("2/2")
     page.get_by_label("Second model, to compare").select_option("")
     ask(page, "Go on")
-    assert [turn["content"] for turn in scripted.asked()["messages"]] == [
+    assert [turn["content"] for turn in scripted.turns()] == [
         *("Compare", "from the reef", "Go on")
     ]
 
@@ -157,6 +157,6 @@ def test_who_does_not_choose_goes_on_with_the_first_that_answered(
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.get_by_label("Second model, to compare").select_option("")
     ask(page, "Go on")
-    assert scripted.asked()["messages"][1]["content"] == "from the reef"
+    assert scripted.turns()[1]["content"] == "from the reef"
     expect(page.locator(".column")).to_have_count(0)
     expect(bodies(page)).to_have_text(["Compare", "from the reef", "Go on", re.compile("^$")])

@@ -58,6 +58,11 @@ class ScriptedService:
         """The next request that arrives."""
         return self.requests.get(timeout=20)
 
+    def turns(self) -> list[dict[str, Any]]:
+        """What the next request that arrives has, without what the model is told first."""
+        turns: list[dict[str, Any]] = self.asked()["messages"]
+        return [turn for turn in turns if turn["role"] != "system"]
+
     def send(self, data: bytes | Exception | None, to: str | None = None) -> None:
         """Put bytes into an answer under way; None ends it, an exception breaks the connection."""
         assert self._loop is not None
@@ -68,9 +73,12 @@ class ScriptedService:
             chunk = {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
             self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode(), to)
 
-    def finish(self, tokens: int = 7, to: str | None = None) -> None:
+    def finish(
+        self, tokens: int = 7, to: str | None = None, prompt_tokens: int | None = None
+    ) -> None:
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        usage = {"choices": [], "usage": {"completion_tokens": tokens}}
+        asked = {} if prompt_tokens is None else {"prompt_tokens": prompt_tokens}
+        usage = {"choices": [], "usage": {"completion_tokens": tokens, **asked}}
         for chunk in (last, usage):
             self.send(f"data: {json.dumps(chunk)}\n\n".encode(), to)
         self.send(b"data: [DONE]\n\n", to)
@@ -111,8 +119,9 @@ class ScriptedService:
             raise
 
 
-@pytest.fixture
-def scripted() -> Iterator[ScriptedService]:
+@contextlib.contextmanager
+def scripted_service() -> Iterator[ScriptedService]:
+    """The service for the time of the block."""
     script = ScriptedService()
     app = Starlette(
         routes=[
@@ -122,4 +131,10 @@ def scripted() -> Iterator[ScriptedService]:
     )
     with hosted_in_thread(app) as url:
         script.url = f"{url}/v1"
+        yield script
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedService]:
+    with scripted_service() as script:
         yield script

@@ -1,79 +1,97 @@
 """Answers that grow, each in a task of its own: a page that goes away and comes back finds it.
 
 An answer's pieces are numbered from 1. Whoever follows it gets those after the number that they
-have; what has arrived is kept in the database every now and then, and whole in the end.
+have, and where its making is; what has arrived is kept in the database every now and then, and
+whole in the end. Knows nothing about where pieces come from.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages as history
 from archipel.assistant.history.messages import Status
-from archipel.chat import ChatService, Delta, Message, ServiceError
-from archipel.errors import DatabaseError
+from archipel.assistant.pieces import Piece
+from archipel.chat import ServiceError
+from archipel.errors import ArchipelError, DatabaseError
 
 _KEPT_EVERY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of a model: all turns, the last one the person's."""
+class News:
+    """What came since one looked: text whose last piece has this number, and the progress where it
+    is another."""
 
-    model: str
-    turns: Sequence[Message]
+    number: int
+    text: str
+    progress: Mapping[str, Any] | None
 
 
 @dataclass
 class _Growing:
     pieces: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    progress: Mapping[str, Any] | None = None
     grew: asyncio.Condition = field(default_factory=asyncio.Condition)
     ended: bool = False
     task: "asyncio.Task[None] | None" = None
 
-    async def add(self, piece: str) -> None:
+    async def add(self, piece: Piece) -> None:
+        self.facts.update(piece.facts)
+        if not piece.text and piece.progress is None:
+            return
         async with self.grew:
-            self.pieces.append(piece)
+            if piece.text:
+                self.pieces.append(piece.text)
+            if piece.progress is not None:
+                self.progress = piece.progress
             self.grew.notify_all()
 
-    async def after(self, number: int) -> str:
-        """What came after a piece, as soon as there is something; empty when all has come."""
+    async def after(self, number: int, seen: Mapping[str, Any] | None) -> News | None:
+        """What came after a piece and a progress, as soon as there is something; None when all has
+        come."""
+
+        def more() -> bool:
+            return len(self.pieces) > number or self.progress is not seen
+
         async with self.grew:
-            await self.grew.wait_for(lambda: self.ended or len(self.pieces) > number)
-        return "".join(self.pieces[number:])
+            await self.grew.wait_for(lambda: self.ended or more())
+        if not more():
+            return None
+        progress = self.progress if self.progress is not seen else None
+        return News(len(self.pieces), "".join(self.pieces[number:]), progress)
 
 
 class Answers:
-    """The answers under way, over one service."""
+    """The answers under way."""
 
-    def __init__(self, desk: Desk, service: ChatService) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._service = service
         self._growing: dict[int, _Growing] = {}
 
-    def start(self, message: int, question: Question) -> None:
-        """Let the answer with this id grow."""
+    def start(self, message: int, pieces: AsyncGenerator[Piece]) -> None:
+        """Let the answer with this id grow by these pieces, to their end or an error of ours."""
         growing = self._growing[message] = _Growing()
-        growing.task = asyncio.create_task(self._grow(message, question, growing))
+        growing.task = asyncio.create_task(self._grow(message, pieces, growing))
 
     def so_far(self, message: int) -> tuple[str, int] | None:
         """The text of a growing answer and the number of its last piece; None if it does not."""
         growing = self._growing.get(message)
         return None if growing is None else ("".join(growing.pieces), len(growing.pieces))
 
-    async def follow(self, message: int, after: int) -> AsyncGenerator[tuple[int, str]]:
-        """The pieces with numbers above `after`, as they come, until the answer has ended; what
-        came at once comes as one, with the number of the last."""
-        growing = self._growing.get(message)
-        while growing is not None and (news := await growing.after(after)):
-            after = len(growing.pieces)
-            yield after, news
+    async def follow(self, message: int, after: int) -> AsyncGenerator[News]:
+        """What comes above the piece with the number `after`, until the answer has ended; what came
+        at once comes as one."""
+        growing, seen = self._growing.get(message), None
+        while growing is not None and (news := await growing.after(after, seen)):
+            after, seen = news.number, news.progress or seen
+            yield news
 
     async def stop(self, message: int) -> None:
         """End an answer where it is, and wait until that is written down."""
@@ -88,13 +106,14 @@ class Answers:
         for message in list(self._growing):
             await self.stop(message)
 
-    async def _grow(self, message: int, question: Question, growing: _Growing) -> None:
+    async def _grow(self, message: int, pieces: AsyncGenerator[Piece], growing: _Growing) -> None:
         status: Status = "failed"
         try:
-            await self._take(message, question, growing)
+            await self._take(message, pieces, growing)
             status = "done"
-        except ServiceError as error:
-            growing.facts["error"] = {"code": error.code, "message": str(error)}
+        except ArchipelError as error:
+            code = error.code if isinstance(error, ServiceError) else None
+            growing.facts["error"] = {"code": code, "message": str(error)}
         except asyncio.CancelledError:
             status = "stopped"
         finally:
@@ -112,64 +131,19 @@ class Answers:
                 growing.ended = True
                 growing.grew.notify_all()
 
-    async def _take(self, message: int, question: Question, growing: _Growing) -> None:
-        turns, left_out = list(question.turns), 0
-        while True:
-            try:
-                await self._stream(message, question.model, turns, growing)
-            except ServiceError as error:
-                fewer = without_oldest(turns)
-                if error.code != "context_length_exceeded" or fewer is None:
-                    raise
-                left_out += len(turns) - len(fewer)
-                growing.facts["left_out"] = left_out
-                turns = fewer
-            else:
-                return
-
-    async def _stream(
-        self, message: int, model: str, turns: Sequence[Message], growing: _Growing
-    ) -> None:
+    async def _take(self, message: int, pieces: AsyncGenerator[Piece], growing: _Growing) -> None:
         clock = asyncio.get_running_loop().time
         began = kept = clock()
-        stream = self._service.stream_chat(turns, model)
-        async with contextlib.aclosing(stream) as deltas:
-            async for delta in deltas:
-                _note(growing.facts, delta)
-                if not delta.text:
-                    continue
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
                 now = clock()
-                if not growing.pieces:
-                    growing.facts["first_seconds"] = round(now - began, 3)
-                growing.facts["seconds"] = round(now - began, 3)
-                await growing.add(delta.text)
-                if now - kept > _KEPT_EVERY_SECONDS:
+                if piece.text:
+                    growing.facts.setdefault("first_seconds", round(now - began, 3))
+                    growing.facts["seconds"] = round(now - began, 3)
+                await growing.add(piece)
+                if piece.text and now - kept > _KEPT_EVERY_SECONDS:
                     kept = now
                     await self._keep(message, "".join(growing.pieces))
 
     async def _keep(self, message: int, text: str) -> None:
         await self._desk.writing(lambda connection, _: history.grow(connection, message, text))
-
-
-def without_oldest(turns: Sequence[Message]) -> list[Message] | None:
-    """The turns without the oldest quarter, at least one and never the instructions or the last
-    question; None if there is nothing to leave out. Pure."""
-    instructions = [turn for turn in turns if turn.role == "system"]
-    others = [turn for turn in turns if turn.role != "system"]
-    if len(others) < 2:
-        return None
-    out = max(1, len(others) // 4)
-    while out < len(others) - 1 and others[out].role != "user":
-        out += 1
-    return [*instructions, *others[out:]]
-
-
-def _note(facts: dict[str, Any], delta: Delta) -> None:
-    if delta.provider is not None:
-        facts["provider"] = delta.provider
-    if delta.answer_tokens is not None:
-        facts["completion_tokens"] = delta.answer_tokens
-    if delta.prompt_tokens is not None:
-        facts["prompt_tokens"] = delta.prompt_tokens
-    if delta.ended is not None:
-        facts["ended"] = delta.ended

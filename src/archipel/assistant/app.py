@@ -5,11 +5,14 @@ stays here: the browser never sees it.
 """
 
 import contextlib
+import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -23,14 +26,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
 from archipel.assistant.answers import Answers
+from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.me import Me
+from archipel.assistant.api.pictures import Pictures
+from archipel.assistant.api.preferences import PreferencesCalls
+from archipel.assistant.api.transfer import Transfer
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import messages
+from archipel.assistant.history import messages, pictures, preferences
+from archipel.assistant.makers import Makers
+from archipel.assistant.offers import Offers, shown
 from archipel.assistant.people import WhoAsks, alone
+from archipel.assistant.service_login import ServiceLogin
 from archipel.chat import ChatService
-from archipel.hosts import is_loopback
+from archipel.hosts import LOCAL_HOSTS, is_loopback
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -47,18 +58,31 @@ class Models:
     """The service's models, as the page chooses among them."""
 
     service: ChatService
+    offers: Offers
+    desk: Desk
     who: WhoAsks
 
     async def listed(self, request: Request) -> Response:
-        """The names to choose from, and where they run."""
-        await self.who(request)
+        """The names to choose from, the one that the person prefers, where the service is, and what
+        it tells `about` each."""
+        owner = (await self.who(request)).owner
         host = urlsplit(self.service.url).hostname or ""
-        names = await self.service.list_models()
-        return JSONResponse({"models": names, "host": host, "local": is_loopback(host)})
+        prefers = await self.desk.reading(lambda c: preferences.find(c, owner))
+        offers = await self.offers.listed()
+        return JSONResponse(
+            {
+                "models": [offer.name for offer in offers],
+                "preferred": prefers.model,
+                "about": {offer.name: shown(offer) for offer in offers},
+                "host": host,
+                "local": is_loopback(host),
+            }
+        )
 
 
 class _SafeHeaders:
-    """Adds `_HEADERS` to every response, streams too, which pass through untouched."""
+    """Adds `_HEADERS` to every response that has not its own, streams too, which pass through
+    untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,31 +90,55 @@ class _SafeHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starlette:
-    """The assistant over an OpenAI-compatible service. While it runs, the service and the desk are
-    its own: it closes them."""
-    answers = Answers(desk, service)
+def _tidy(connection: Connection, now: float) -> None:
+    """What the program that ran before left."""
+    messages.cut_off(connection)
+    pictures.forget_unsent(connection, now)
+
+
+def create_app(
+    service: ChatService,
+    desk: Desk,
+    who: WhoAsks = alone,
+    page_url: str | None = None,
+) -> Starlette:
+    """The assistant over an OpenAI-compatible service. While it runs, the service, the desk and a
+    `ServiceLogin` by which it knows who asks are its own: it closes them. `page_url` is where
+    browsers reach it through a proxy; None: on this machine only."""
+    login = who if isinstance(who, ServiceLogin) else None
+    is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
+    offers = Offers(service, time.monotonic, is_here=is_here)
+    answers = Answers(desk)
+    turns = Turns(desk, who, answers, Makers(desk, service, offers, secrets.randbelow))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with service:
-            await desk.writing(lambda connection, _: messages.cut_off(connection))
+        async with service, login or contextlib.nullcontext():
+            await desk.writing(_tidy)
             try:
                 yield
             finally:
                 await answers.close()
+                await turns.close()
                 desk.close()
 
     routes: list[BaseRoute] = [
-        Route("/api/models", answered(Models(service, who).listed)),
+        *Me(login).routes(),
+        Route("/api/models", answered(Models(service, offers, desk, who).listed)),
+        *PreferencesCalls(desk, who).routes(),
         *Conversations(desk, who, answers).routes(),
-        *Turns(desk, who, answers).routes(),
+        *turns.routes(),
+        *Actions(who).routes(),
+        *Pictures(desk, who).routes(),
+        *Transfer(desk, who).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(
@@ -100,10 +148,14 @@ def create_app(service: ChatService, desk: Desk, who: WhoAsks = alone) -> Starle
             # A page of another site can point its name at 127.0.0.1, not change the Host header.
             Middleware(
                 TrustedHostMiddleware,
-                allowed_hosts=["localhost", "127.0.0.1", "[::1]"],
+                allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
                 www_redirect=False,
             ),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # but no events
         ],
         lifespan=lifespan,
     )
+
+
+def _host(page_url: str | None) -> list[str]:
+    return [urlsplit(page_url).hostname or ""] if page_url else []

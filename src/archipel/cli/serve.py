@@ -92,9 +92,9 @@ def serve(
             if config_file:
                 again = partial(_read_again, running, config_file, written)
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
-            print_models(running.url, settings, files)
+            print_models(running.url, settings, running.files)
             if running.first_password:
-                _print_first(running.url, running.first_password)
+                print_first(running.url, running.first_password)
             _print_replicas(running)
             await stopped.wait()
 
@@ -134,8 +134,9 @@ def _read_again(running: "Service", file: Path, written: "Settings") -> None:
     _log.info("routing by %s as it is now: %s", file, ", ".join(running.directory.policies))
 
 
-def _print_first(url: str, password: str) -> None:
-    """The first administrator's secret: here and never again, and not in the log."""
+def print_first(url: str, password: str) -> None:
+    """The first administrator's secret, for the service at `url`: here and never again, and not in
+    the log."""
     from rich.console import Console
 
     page = f"{url.removesuffix('/v1')}/login"

@@ -3,23 +3,44 @@
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
 from archipel import config
-from archipel.cli.serve import MODELS_HELP, print_models
+from archipel.cli.serve import MODELS_HELP, print_first, print_models
 from archipel.errors import ConfigError
+from archipel.hosts import is_loopback
 
 if TYPE_CHECKING:
+    from archipel.serve.service import Service
     from archipel.serve.settings import Settings
     from archipel.serve.weights import Weights
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where the assistant's page listens, and for whom: `people` is whether they log in, `url`
+    where their browsers reach it through a proxy with TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    people: bool = False
+    url: str | None = None
 
 
 def up(
     models: list[str] | None = typer.Argument(None, help=MODELS_HELP),
     port: int = typer.Option(8080, min=0, max=65535, help="Port of the service."),
     page_port: int = typer.Option(8081, min=0, max=65535, help="Port of the assistant's page."),
+    page_host: str = typer.Option(
+        "127.0.0.1", help="Address of the page; another needs --people and --page-url."
+    ),
+    people: bool = typer.Option(False, "--people", help="For several people, who log in."),
+    page_url: str | None = typer.Option(
+        None, help="https://HOST where browsers reach page and service, through a proxy with TLS."
+    ),
     service_url: str | None = typer.Option(
         None, help="Use this OpenAI-compatible service (…/v1) instead of starting one."
     ),
@@ -27,14 +48,19 @@ def up(
     threads: int | None = typer.Option(None, min=1, help="Threads per model.  [default: cores]"),
     open_page: bool = typer.Option(True, "--open/--no-open", help="Open the page in a browser."),
 ) -> None:
-    """Serve models and open the assistant, on this machine only, until Ctrl-C."""
+    """Serve models and open the assistant, on this machine, until Ctrl-C.
+
+    Examples: archipel up smollm2-135m
+    archipel up smollm2-135m --people --page-url https://ai.example.com
+    """
     import asyncio
     import webbrowser
 
     from rich.console import Console
 
     from archipel.serve.hosting import stop_event
-    from archipel.serve.setting_tables import ModelTable
+    from archipel.serve.login.settings import LoginTable
+    from archipel.serve.setting_tables import AccountsTable, ModelTable
     from archipel.serve.settings import Settings, with_models
 
     if bool(models) == bool(service_url):
@@ -42,21 +68,29 @@ def up(
             "give the models to serve, or --service-url of a running service: not both, not none. "
             "`archipel pull smollm2-135m` gets a small model to begin with."
         )
+    page = Page(page_host, page_port, people, page_url and page_url.rstrip("/"))
+    check_page(page, service_url)
 
     def table(path: str) -> ModelTable:
         return ModelTable(path=path, context=context, threads=threads)
 
-    settings, files = with_models(Settings(), models or [], table, config.home())
+    written = Settings()
+    if people:
+        written = Settings(accounts=AccountsTable(), login=LoginTable(url=page.url))
+    settings, files = with_models(written, models or [], table, config.home())
 
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            if service_url:
-                url = service_url
-            else:
-                running = local_service(settings, files, port=port)
-                url = await stack.enter_async_context(running)
+            url, key = service_url, config.api_key()
+            if url is None:
+                if people:
+                    key = await asyncio.to_thread(_own_key)
+                running = await stack.enter_async_context(local_service(settings, files, port))
+                url = running.url
                 print_models(url, settings, files)
-            page_url = await stack.enter_async_context(assistant_page(url, port=page_port))
+                if running.first_password:
+                    print_first(page.url or url, running.first_password)
+            page_url = await stack.enter_async_context(assistant_page(url, key, page))
             stopped = stop_event()
             Console(highlight=False).print(f"[bold]assistant[/]  {page_url}", soft_wrap=True)
             if open_page and sys.stdout.isatty():
@@ -66,32 +100,92 @@ def up(
     asyncio.run(run())
 
 
+def check_page(page: Page, service_url: str | None) -> None:
+    """Refuse a page that is open to more people, or on a less safe way, than it is made for.
+
+    Raises:
+        ConfigError: it is for one person and not on this machine only; people would come without
+            TLS; or the login would be on another host than the page.
+    """
+    from urllib.parse import urlsplit
+
+    from archipel.serve.login.settings import is_safe
+
+    if page.url is not None:
+        parts = urlsplit(page.url)
+        if not is_safe(page.url) or parts.path or parts.query or "@" in parts.netloc:
+            raise ConfigError(
+                f"--page-url {page.url} is not https://HOST, without a path. Put a proxy with TLS "
+                "before the page, and give its URL."
+            )
+        if not page.people:
+            raise ConfigError(
+                "--page-url without --people: whoever opens the page would be the same person. "
+                "Add --people."
+            )
+    if not is_loopback(page.host) and page.url is None:
+        raise ConfigError(
+            f"--page-host {page.host} opens the assistant to the network. Let people log in "
+            "(--people), put a proxy with TLS before the page, and give its URL with --page-url."
+        )
+    service_host = urlsplit(service_url).hostname or "" if service_url else "localhost"
+    if page.people and page.url is None and not is_loopback(service_host):
+        raise ConfigError(
+            f"--people with a service on {service_host}: a browser gives the page the login of its "
+            "own host only. Put both behind one proxy with TLS, and give its URL with --page-url."
+        )
+
+
 @contextlib.asynccontextmanager
 async def local_service(
-    settings: "Settings", files: Mapping[str, "Weights"], *, port: int
-) -> AsyncIterator[str]:
-    """The service on this machine for the time of the block; gives its URL (…/v1)."""
+    settings: "Settings", files: Mapping[str, "Weights"], port: int
+) -> AsyncIterator["Service"]:
+    """The service on this machine for the time of the block."""
     from archipel.serve.hosting import listen
     from archipel.serve.service import service
 
     sock = listen("127.0.0.1", port)
     async with service(settings, files, sock=sock, api_key=config.api_key()) as running:
-        yield running.url
+        yield running
 
 
 @contextlib.asynccontextmanager
-async def assistant_page(service_url: str, *, port: int) -> AsyncIterator[str]:
-    """The assistant's page on this machine for the time of the block; gives its URL."""
+async def assistant_page(service_url: str, key: str | None, page: Page) -> AsyncIterator[str]:
+    """The assistant's page for the time of the block, with this key of the service; gives its
+    URL."""
     import time
 
     from archipel.assistant.app import create_app
     from archipel.assistant.desk import Desk
     from archipel.assistant.history.opened import open_history
+    from archipel.assistant.people import WhoAsks, alone
+    from archipel.assistant.service_login import ServiceLogin
     from archipel.chat import ChatService
     from archipel.serve.hosting import hosted, listen
 
-    sock = listen("127.0.0.1", port, "--page-port")
+    sock = listen(page.host, page.port, "--page-port")
+    who: WhoAsks = alone
+    if page.people:
+        who = ServiceLogin(service_url, key or "", page.url, time.monotonic)
     desk = Desk(open_history(), time.time)
-    app = create_app(ChatService(service_url, config.api_key()), desk)
+    app = create_app(ChatService(service_url, key), desk, who, page.url)
     async with hosted(app, sock) as url:
-        yield url
+        yield page.url or url
+
+
+def _own_key() -> str:
+    """The assistant's key of the service that is started with it."""
+    import time
+
+    from archipel.serve.accounts.keys import read_pepper
+    from archipel.serve.accounts.opened import open_accounts
+    from archipel.serve.accounts.own_key import own_key
+
+    given = config.api_key()
+    if given is not None:
+        return given
+    database = open_accounts(None)
+    try:
+        return own_key(database, config.home() / "assistant.key", read_pepper(), time.time())
+    finally:
+        database.close()

@@ -82,7 +82,10 @@ class Gateway:
     async def models(self, request: Request) -> Response:
         caller = await self.access.admit(request)
         models = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "archipel"}
+            {
+                **{"id": name, "object": "model", "created": 0, "owned_by": "archipel"},
+                **self.directory.offers.get(name, {}),
+            }
             for name in visible(self.directory.policies, caller)
         ]
         return JSONResponse({"object": "list", "data": models})

@@ -173,9 +173,29 @@ _OPEN: dict[str, Any] = {"security": []}
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _WHOLE = {"type": "integer"}
+_WHOLE_OR_NULL = {"type": ["integer", "null"]}
 _MESSAGE = object_of({"role": _TEXT, "content": _TEXT_OR_NULL}, "content")
+_PRICE = {
+    "type": ["object", "null"],
+    "properties": {
+        "prompt": {"type": "number"},
+        "completion": {"type": "number"},
+        "currency": _TEXT,
+    },
+}
+_PLACE = {"enum": ["machine", "house", "supplier"]}
+_OFFERED = {
+    "context_length": _WHOLE_OR_NULL,
+    "max_model_len": _WHOLE_OR_NULL,
+    "place": _PLACE,
+    "supplier": _TEXT_OR_NULL,
+    "price": _PRICE,
+    "abilities": {"type": ["array", "null"], "items": _TEXT},
+    "providers": _list(object_of({"name": _TEXT, "place": _PLACE, "price": _PRICE})),
+}
 _MODEL = object_of(
-    {"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT}
+    {"id": _TEXT, "object": {"const": "model"}, "created": _WHOLE, "owned_by": _TEXT, **_OFFERED},
+    *_OFFERED,
 )
 _VECTOR = {"anyOf": [_list({"type": "number"}), {"type": "string", "contentEncoding": "base64"}]}
 _ERROR = {"message": _TEXT, "type": _TEXT, "param": _TEXT_OR_NULL, "code": _TEXT_OR_NULL}

@@ -123,6 +123,7 @@ class Directory:
     replicated: Mapping[str, Replicated] = field(default_factory=dict)  # of the providers
     drained: Collection[str] = ()  # providers that are asked for nothing new
     shadows: Mapping[str, Shadow] = field(default_factory=dict)  # by route
+    offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # told of public names
 
     def provider(self, target: Target) -> Provider:
         """Whom to ask for a target."""

@@ -38,6 +38,7 @@ from archipel.serve.launch import launch
 from archipel.serve.login.opened import Login, opened_login
 from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer, Several
+from archipel.serve.offers import offers
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
 from archipel.serve.settings import Settings
 from archipel.serve.telemetry import Telemetry
@@ -74,6 +75,7 @@ class Service:
 
     url: str
     settings: Settings
+    files: Mapping[str, Weights]  # of the models that run here, with the engines that took them
     directory: Directory
     replicated: Mapping[str, Pool]  # the models that run in a Ray cluster
     first_password: str | None = None  # of the administrator whom this start made
@@ -89,6 +91,7 @@ class Service:
         settings = settings.model_copy(update={"models": self.settings.models})
         self.directory.providers = {**elsewhere, **engines}
         self.directory.policies = settings.policies()
+        self.directory.offers = offers(settings, in_cluster=bool(self.replicated))
         self.settings = settings
 
 
@@ -125,7 +128,8 @@ async def service(
         engines = await stack.enter_async_context(_engines(settings, files))
         providers |= {name: EngineProvider(engines, name) for name in files}
         providers |= replicated
-        directory = Directory(settings.policies(), providers, replicated)
+        told = offers(settings, in_cluster=ray is not None)
+        directory = Directory(settings.policies(), providers, replicated, offers=told)
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
         annex = _annex(settings, access)
         if login:
@@ -136,7 +140,8 @@ async def service(
         app = create_app(directory, access, observer, telemetry, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         password = login.first_password if login else None
-        yield Service(f"{url}/v1", settings, directory, replicated, password)
+        taken = {one.name: replace(files[one.name], engine=one.engine) for one in engines.seen()}
+        yield Service(f"{url}/v1", settings, taken, directory, replicated, password)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:

@@ -12,6 +12,7 @@ from archipel.serve.weights import Kind
 
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
+Ability = Literal["chat", "embeddings", "pictures", "sight"]
 
 
 class Table(BaseModel):
@@ -153,10 +154,17 @@ class TargetTable(Table):
     weight: float = Field(default=1.0, gt=0, le=1e6)
     first_token_seconds: Seconds = 60.0
     answer_seconds: Seconds = 600.0
+    context: int | None = Field(default=None, ge=1, description="tokens, where it is elsewhere")
     prompt_price: float | None = Field(default=None, ge=0, le=1e6, description="a million tokens")
     completion_price: float | None = Field(default=None, ge=0, le=1e6)
     picture_price: float | None = Field(default=None, ge=0, le=1e6, description="one")
     sound_price: float | None = Field(default=None, ge=0, le=1e6, description="one request")
+
+    @model_validator(mode="after")
+    def _has_one_context(self) -> "TargetTable":
+        if self.context is not None and self.provider is None:
+            raise ValueError("context is for a model elsewhere; here it is in the model's table")
+        return self
 
     @model_validator(mode="after")
     def _has_both_prices(self) -> "TargetTable":
@@ -248,6 +256,7 @@ class RouteTable(Table):
     hedge_seconds: Seconds | None = None
     retry_share: float = Field(default=0.2, ge=0, le=1)
     retry_burst: float = Field(default=1000.0, ge=0)
+    abilities: tuple[Ability, ...] | None = Field(default=None, description="told to clients")
 
 
 def _host_and_port(listen: str) -> tuple[str, str]:

@@ -40,17 +40,27 @@ async def read(request: Request, kind: type[_Body], limit: int = BODY_BYTES) -> 
     Raises:
         Refused: it is too large, or not what it should be.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refused(413, f"This is over {limit >> 20} MiB. Send less at once.", "too_large")
+    sent = await body(request, limit)
     try:
-        return kind.model_validate_json(bytes(body))
+        return kind.model_validate_json(sent)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Refused(400, f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """The request's bytes.
+
+    Raises:
+        Refused: there are more than `limit`.
+    """
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > limit:
+            raise Refused(413, f"This is over {limit >> 20} MiB. Send less at once.", "too_large")
+    return bytes(found)
 
 
 def number(request: Request, name: str, default: int, most: int) -> int:

@@ -3,8 +3,6 @@
 import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from pydantic import Field
@@ -13,26 +11,55 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from archipel import chat
-from archipel.assistant.answers import Answers, Question
+from archipel.assistant.actions.table import chosen
+from archipel.assistant.answers import Answers
 from archipel.assistant.api.asked import Asked, Refused, answered, number, read
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import conversations, messages
+from archipel.assistant.history import (
+    conversations,
+    memories,
+    messages,
+    pictures,
+    preferences,
+)
 from archipel.assistant.history.messages import Draft, Message
-from archipel.assistant.people import WhoAsks
+from archipel.assistant.instructions import instructions
+from archipel.assistant.makers import Makers, Put
+from archipel.assistant.people import Person, WhoAsks
+from archipel.assistant.turns import title, turns
 
 _TEXT_CHARACTERS = 1_000_000
 _MODELS = 4  # that answer side by side
-_TITLE_CHARACTERS = 60
+_PICTURES = 4  # that a question may have, and that a model is given of a conversation
+
+
+class _Action(Asked):
+    """What to do with the text; fields that are not given have their first choice."""
+
+    name: str
+    fields: dict[str, str] = Field(default_factory=dict, max_length=8)
 
 
 class _Question(Asked):
-    """`conversation` is null for a new one, `parent` null for its first message."""
+    """`conversation` is null for a new one, `parent` null for its first message; without an
+    `action` the text is a question as it stands."""
 
     conversation: int | None
     parent: int | None
     text: str = Field(min_length=1, max_length=_TEXT_CHARACTERS)
     models: list[str] = Field(min_length=1, max_length=_MODELS)
+    action: _Action | None = None
+    pictures: list[int] = Field(default_factory=list, max_length=_PICTURES)
+
+    def facts(self) -> dict[str, Any]:
+        """What the question keeps beside its text.
+
+        Raises:
+            ConfigError: the action is not one, or not for this text.
+        """
+        if self.action is None:
+            return {}
+        return {"action": chosen(self.action.name, self.action.fields, len(self.text)).facts}
 
 
 class _Again(Asked):
@@ -42,10 +69,11 @@ class _Again(Asked):
 class Turns:
     """Endpoints that let models answer."""
 
-    def __init__(self, desk: Desk, who: WhoAsks, answers: Answers) -> None:
+    def __init__(self, desk: Desk, who: WhoAsks, answers: Answers, makers: Makers) -> None:
         self._desk = desk
         self._who = who
         self._answers = answers
+        self._makers = makers
 
     def routes(self) -> list[BaseRoute]:
         """What the page calls."""
@@ -61,34 +89,42 @@ class Turns:
             for (method, path), endpoint in calls.items()
         ]
 
+    async def close(self) -> None:
+        """End what goes on beside the answers."""
+        await self._makers.close()
+
     async def ask(self, request: Request) -> Response:
         """A question below a message, or the first of a new conversation; each model begins an
         answer. An edited question is another one below the same parent."""
-        owner, asked = (await self._who(request)).owner, await read(request, _Question)
+        person, sent = await self._who(request), await read(request, _Question)
+        owner = person.owner
+        draft = Draft(role="user", text=sent.text, facts=sent.facts())
 
-        def act(connection: Connection, now: float) -> dict[str, Any]:
-            id_ = asked.conversation
+        def begin(connection: Connection, now: float) -> dict[str, Any]:
+            id_ = sent.conversation
             if id_ is None:
-                id_ = conversations.begin(connection, owner, now, _title(asked.text))
+                id_ = conversations.begin(connection, owner, now, title(sent.text))
             conversations.find(connection, owner, id_)
-            draft = Draft(role="user", text=asked.text)
-            question = messages.add(connection, id_, asked.parent, draft, now)
-            return self._begun(connection, owner, id_, question, asked.models, now)
+            question = messages.add(connection, id_, sent.parent, draft, now)
+            if sent.pictures:
+                shown = pictures.send(connection, owner, sent.pictures, question.id)
+                question = messages.note(connection, question, {"pictures": shown})
+            return self._begun(connection, owner, id_, question, sent.models, now)
 
-        return self._started(await self._desk.writing(act))
+        return self._started(person, await self._desk.writing(begin))
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
-        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        asked = await read(request, _Again)
+        person, id_ = await self._who(request), request.path_params["id"]
+        owner, sent = person.owner, await read(request, _Again)
 
-        def act(connection: Connection, now: float) -> dict[str, Any]:
+        def begin(connection: Connection, now: float) -> dict[str, Any]:
             conversation, question = messages.find(connection, owner, id_)
             if question.role != "user":
                 raise Refused(400, "Only a question can be asked again.")
-            return self._begun(connection, owner, conversation, question, asked.models, now)
+            return self._begun(connection, owner, conversation, question, sent.models, now)
 
-        return self._started(await self._desk.writing(act))
+        return self._started(person, await self._desk.writing(begin))
 
     async def stop(self, request: Request) -> Response:
         """End an answer where it is."""
@@ -99,8 +135,9 @@ class Turns:
         return JSONResponse(asdict(message))
 
     async def follow(self, request: Request) -> Response:
-        """Server-sent events: `piece` (a JSON string; its id is the piece's number), then `end`
-        with the message as it is kept. `after`, or Last-Event-ID, says which one has."""
+        """Server-sent events: `piece` (a JSON string; its id is the piece's number), `progress` (an
+        object: where the answer's making is), then `end` with the message as it is kept. `after`,
+        or Last-Event-ID, says which piece one has."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
         await self._desk.reading(lambda c: messages.find(c, owner, id_))
         last = request.headers.get("last-event-id", "")
@@ -109,12 +146,13 @@ class Turns:
         return StreamingResponse(self._events(owner, id_, after), media_type="text/event-stream")
 
     async def _events(self, owner: str, id_: int, after: int) -> AsyncGenerator[str]:
-        async for place, piece in self._answers.follow(id_, after):
-            data = json.dumps(piece, ensure_ascii=False)
-            yield f"id: {place}\nevent: piece\ndata: {data}\n\n"
+        async for news in self._answers.follow(id_, after):
+            if news.progress is not None:
+                yield _event("progress", news.progress)
+            if news.text:
+                yield f"id: {news.number}\n{_event('piece', news.text)}"
         _, message = await self._desk.reading(lambda c: messages.find(c, owner, id_))
-        data = json.dumps(asdict(message), ensure_ascii=False)
-        yield f"event: end\ndata: {data}\n\n"
+        yield _event("end", asdict(message))
 
     def _begun(
         self,
@@ -126,7 +164,11 @@ class Turns:
         now: float,
     ) -> dict[str, Any]:
         tree = messages.all_of(connection, owner, conversation)
-        turns = _turns(messages.branch(tree, question.id))
+        branch = messages.branch(tree, question.id)
+        prefers = preferences.find(connection, owner)
+        known = memories.listed(connection, owner) if prefers.memory else []
+        given = instructions(prefers, known, branch[0].text, branch[0].created)
+        seen = pictures.of_messages(connection, _with_pictures(branch))
         drafts = [Draft(role="assistant", text="", status="growing", model=one) for one in models]
         answers = [
             messages.add(connection, conversation, question.id, draft, now) for draft in drafts
@@ -137,13 +179,17 @@ class Turns:
             "conversation": conversations.find(connection, owner, conversation),
             "question": question,
             "answers": answers,
-            "turns": turns,
+            "turns": turns(branch, seen, given.text),
+            "memories": given.memories,
+            "remembers": prefers.memory,
         }
 
-    def _started(self, begun: dict[str, Any]) -> Response:
+    def _started(self, person: Person, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
-        for answer in begun["answers"]:
-            self._answers.start(answer.id, Question(answer.model, begun["turns"]))
+        known = {name: begun[name] for name in ("question", "turns", "memories", "remembers")}
+        put = Put(person, **known)
+        for place, answer in enumerate(begun["answers"]):
+            self._answers.start(answer.id, self._makers.pieces(put, answer, remember=place == 0))
         return JSONResponse(
             {
                 "conversation": asdict(begun["conversation"]),
@@ -153,20 +199,16 @@ class Turns:
         )
 
 
-def _turns(branch: Sequence[Message]) -> list[chat.Message]:
-    """What the model is given: the branch without empty answers; what one said in several messages
-    on end is one turn, since many models know of turns by turns only. Pure."""
-    spoken = [one for one in branch if one.text]
-    return [
-        chat.Message(role, "\n\n".join(one.text for one in ones))
-        for role, ones in groupby(spoken, attrgetter("role"))
-    ]
+def _event(name: str, data: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def _title(text: str) -> str:
-    """The beginning of a question's first line, cut at a word. Pure."""
-    line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    cut = line[:_TITLE_CHARACTERS].rpartition(" ")[0] or line[:_TITLE_CHARACTERS]
-    return f"{cut}…"
+def _with_pictures(branch: Sequence[Message]) -> list[int]:
+    """The questions whose pictures the model is given: the newest. Pure."""
+    found, count = [], 0
+    for one in reversed(branch):
+        own = len(one.facts.get("pictures", ())) if one.role == "user" else 0
+        count += own
+        if own and count <= _PICTURES:
+            found.append(one.id)
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from archipel.assistant.history.tables import add_row, messages
+from archipel.assistant.history.tables import add_row, messages, pictures
 from archipel.assistant.history.tables import conversations as table
 from archipel.errors import NotFound
 
@@ -96,12 +96,14 @@ def change(
 
 
 def erase(connection: Connection, owner: str, conversation: int) -> None:
-    """Delete it and its messages.
+    """Delete it, its messages and their pictures.
 
     Raises:
         NotFound: it is not there, or another's.
     """
     find(connection, owner, conversation)
+    its = select(messages.c.id).where(messages.c.conversation == conversation)
+    connection.execute(delete(pictures).where(pictures.c.message.in_(its)))
     connection.execute(delete(messages).where(messages.c.conversation == conversation))
     connection.execute(delete(table).where(table.c.id == conversation))
 

@@ -5,12 +5,12 @@ the question: what was there stays. The branch that is shown ends at the convers
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, select, update
 
-from archipel.assistant.history import conversations
+from archipel.assistant.history import conversations, pictures
 from archipel.assistant.history.tables import add_row
 from archipel.assistant.history.tables import conversations as conversations_table
 from archipel.assistant.history.tables import messages as table
@@ -117,8 +117,18 @@ def fork(connection: Connection, owner: str, conversation: int, end: int, now: f
     for one in branch(all_of(connection, owner, conversation), end):
         status = "stopped" if one.status == "growing" else one.status
         draft = Draft(role=one.role, text=one.text, status=status, model=one.model, facts=one.facts)
-        parent = add(connection, new, parent, draft, now).id
+        copy = add(connection, new, parent, draft, now)
+        if "pictures" in one.facts:
+            note(connection, copy, {"pictures": pictures.copy(connection, one.id, copy.id)})
+        parent = copy.id
     return new
+
+
+def note(connection: Connection, message: Message, facts: Mapping[str, Any]) -> Message:
+    """Add to a message's facts; gives it with them."""
+    noted = {**message.facts, **facts}
+    connection.execute(update(table).where(table.c.id == message.id).values(facts=noted))
+    return replace(message, facts=noted)
 
 
 def show(connection: Connection, conversation: int, message: int, now: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The tables of conversations, as the newest migration leaves them.
+"""The tables of conversations and of what people want, as the newest migration leaves them.
 
 `owner` is whose a row is: a person's name for the service, or `local` where nobody logs in. Times
 are seconds since the epoch. Beside these tables each database has its own way to search: FTS5
@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Double,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -27,7 +29,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0001"  # the migration that makes them as they are here
+NEWEST = "0003"  # the migration that makes them as they are here
 
 folders = Table(
     "folders",
@@ -64,6 +66,42 @@ messages = Table(
     Column("created", Double, nullable=False),
     Column("model", String(200)),  # who answered
     Column("facts", JSON(none_as_null=True)),  # of an answer: tokens, seconds, place, error
+)
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("instructions", Text, nullable=False),
+    Column("tone", String(16), nullable=False),
+    Column("model", String(200)),  # to begin with; null: the service's first
+    Column("memory", Boolean, nullable=False),  # whether facts are remembered and used
+)
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the text's words: none is there twice
+    Column("origin", Text, nullable=False),  # the sentence that it came from, as it was written
+    Column("message", _Number, ForeignKey("messages.id", ondelete="SET NULL"), index=True),
+    Column("created", Double, nullable=False),
+    Column("changed", Double),  # when its person corrected it
+    UniqueConstraint("owner", "digest"),
+)
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("message", _Number, ForeignKey("messages.id"), index=True),  # null: not yet sent
+    Column("media_type", String(32), nullable=False),  # image/png, image/jpeg, image/webp
+    Column("width", Integer, nullable=False),  # in pixels, as the height
+    Column("height", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("prompt", Text),  # that it was made of; null: its person gave it
+    Column("seed", BigInteger),
+    Column("created", Double, nullable=False),
 )
 
 

@@ -1,4 +1,4 @@
-// What the page asks of the assistant's server.
+// What the page asks of the assistant's server. When nobody is logged in, the window hears "nobody".
 
 /** What went wrong, with the server's code for it ("unreachable", "not_found", …). */
 export class ServiceError extends Error {
@@ -37,6 +37,7 @@ export async function call(url, options) {
   }
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
+    if (body.error?.code === "not_logged_in") dispatchEvent(new Event("nobody"));
     const told = body.error ?? { code: null, message: response.statusText };
     throw new ServiceError(told, response.status);
   }

@@ -17,9 +17,15 @@ export function addTool(button) {
   $("#tools").append(button);
 }
 
-/** Have `fields()` (null: nothing) sent beside each question; called when one is asked. */
-export function addToQuestion(fields) {
-  additions.push(fields);
+/** Have `fields()` (null: nothing) sent beside each question; called when one is asked. A question
+ * that is edited is asked with `again(message)` instead. */
+export function addToQuestion(fields, again = () => null) {
+  additions.push({ fields, again });
+}
+
+/** What an edited question is asked with: what it was asked with before. */
+export function askedWith(message) {
+  return Object.assign({}, ...additions.map(({ again }) => again(message)));
 }
 
 /** Put a text where one writes, and go there. */
@@ -29,18 +35,19 @@ export function setQuestion(text) {
   question.focus();
 }
 
-/** Ask `text` of the chosen models. What goes wrong is shown, and the text is where it was. */
-export async function askQuestion(text, parent = undefined) {
+/** Ask `text` of the chosen models, with `more` beside it or what the page has chosen. What goes wrong
+ * is shown, and the text is where it was. */
+export async function askQuestion(text, parent = undefined, more = null) {
   asking = true;
   $("#problems").replaceChildren();
   try {
-    const more = Object.assign({}, ...additions.map((fields) => fields()));
+    const beside = more ?? Object.assign({}, ...additions.map(({ fields }) => fields()));
     goToEnd();
-    await ask({ text, models: await chosenModels(), parent, more });
+    await ask({ text, models: await chosenModels(), parent, more: beside });
     goToEnd();
   } catch (error) {
     if (!question.value) setQuestion(text);
-    showProblem(error, () => askAndClear(text, parent));
+    showProblem(error, () => askAndClear(text, parent, more));
   } finally {
     asking = false;
     conversation = store.conversation?.id ?? null;
@@ -79,10 +86,10 @@ function submit(event) {
   if (text && !store.growing.size && !asking) askAndClear(text);
 }
 
-function askAndClear(text, parent) {
+function askAndClear(text, parent, more) {
   question.value = "";
   changed();
-  return askQuestion(text, parent);
+  return askQuestion(text, parent, more);
 }
 
 function entered(event) {

@@ -1,6 +1,6 @@
 // A question that is edited: asked again beside the one that it was.
 
-import { askQuestion } from "./composer.js";
+import { askedWith, askQuestion } from "./composer.js";
 import { button, el } from "./dom.js";
 import { say } from "./i18n.js";
 
@@ -33,5 +33,5 @@ export async function editQuestion(view) {
   area.focus();
   const text = await showing;
   if (text === null) view.element.querySelector(".toolbar button")?.focus();
-  else await askQuestion(text, message.parent);
+  else await askQuestion(text, message.parent, askedWith(message));
 }

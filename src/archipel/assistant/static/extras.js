@@ -1,6 +1,10 @@
 // Modules that add to the page once it is there; each is imported for what it does on loading.
 
-const extras = [() => import("./voice.js")];
+const extras = [
+  () => import("./voice.js"),
+  () => import("./transfer/menu.js"),
+  () => import("./actions/actions.js").then(() => import("./pictures/pictures.js")), // buttons in order
+];
 
 /** Load them all; one that fails takes no other with it. */
 export async function loadExtras() {

@@ -1,6 +1,7 @@
 // What an answer says about itself: how fast, how long, which model, where; what was left out of
 // the question; why it ended early.
 
+import { answerPlace, money } from "./about.js";
 import { attempt, button, el, problem } from "./dom.js";
 import { number, say, sayCount } from "./i18n.js";
 import { store } from "./store.js";
@@ -15,7 +16,9 @@ export function factsOf(message) {
     facts.completion_tokens && sayCount("tokens", facts.completion_tokens),
     speedOf(facts) && say("speed", { rate: speedOf(facts) }),
     facts.provider && say("by_provider", { provider: facts.provider }),
-    model && store.host && placeOf(facts),
+    model && store.host && (facts.place ? answerPlace(facts) : placeOf(facts)),
+    facts.cost?.amount > 0 && money(facts.cost.amount, facts.cost.currency),
+    facts.context_left !== undefined && say("context_left", { count: number(facts.context_left) }),
   ];
   return el("p", { class: "facts" }, known.filter(Boolean).join(" · "));
 }
@@ -40,9 +43,15 @@ export function noticesOf(message) {
   const found = [];
   if (facts.left_out) found.push(notice(sayCount("left_out", facts.left_out)));
   if (facts.ended === "length") found.push(notice(say("ended_length")));
+  if (facts.memory?.length && !store.readOnly) found.push(usedMemories(facts.memory));
   if (status === "stopped") found.push(notice(say("stopped"), retry(message)));
   if (status === "failed") found.push(failure(message));
   return found;
+}
+
+function usedMemories(ids) {
+  const see = el("a", { href: `#/settings/${ids.join(",")}` }, say("used_memories_see"));
+  return notice(sayCount("used_memories", ids.length), see);
 }
 
 function notice(text, act = null) {

@@ -37,6 +37,10 @@ async function followOne(message) {
         message.pieces = number;
         emit("piece", { message, text });
       },
+      onProgress(progress) {
+        message.progress = progress;
+        emit("progress", message);
+      },
       onLink: (connected) => emit("link", connected),
     });
     end(messages, message, whole);

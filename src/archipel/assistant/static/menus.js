@@ -4,7 +4,7 @@ import { attempt, el } from "./dom.js";
 import { say } from "./i18n.js";
 
 /** Open a menu under `opener`; an item is { word or text, run, kind }. Arrows move, Escape closes,
- * and the focus goes back to the opener. */
+ * and the focus goes back to the opener. Gives the menu. */
 export function openMenu(opener, items) {
   const menu = el("div", { class: "menu", role: "menu", popover: "auto", onkeydown: move });
   menu.setAttribute("aria-label", opener.ariaLabel ?? opener.textContent);
@@ -15,6 +15,7 @@ export function openMenu(opener, items) {
   menu.showPopover();
   placeUnder(menu, opener);
   menu.firstChild.focus();
+  return menu;
 
   function item({ word, text, run, kind = "" }) {
     const attributes = { type: "button", role: "menuitem", tabindex: "-1", class: kind };

@@ -3,12 +3,14 @@
 import { $, el } from "./dom.js";
 import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
+import { partsOf } from "./message_parts.js";
 import { GrowingMarkdown } from "./render/markdown.js";
 import { toolbar } from "./toolbar.js";
 
 export class MessageView {
   #markdown = null;
   #body;
+  #parts = el("div", { class: "parts" });
   #notices = el("div", { class: "notices" });
   #under = el("div", { class: "under" });
   #near = false;
@@ -20,7 +22,8 @@ export class MessageView {
     this.#body = el("div", { class: "body", dir: "auto" }, message.text);
     const speaker = el("h2", { class: "hidden-text" }, say(asked ? "you_said" : "assistant_said"));
     const attributes = { class: `message ${asked ? "question" : "answer"}`, "data-id": message.id };
-    this.element = el("article", attributes, speaker, this.#body, this.#notices, this.#under);
+    this.element = el("article", attributes, speaker, this.#body);
+    this.element.append(this.#parts, this.#notices, this.#under);
     this.#mark();
     if (message.status === "growing") this.drawNear();
   }
@@ -55,6 +58,11 @@ export class MessageView {
     this.#drawUnder();
   }
 
+  /** Its making is elsewhere. */
+  drawProgress() {
+    this.#parts.replaceChildren(...partsOf(this.message));
+  }
+
   /** Draw again what can be done with it: that has changed. */
   drawTools() {
     if (this.#near) this.#drawUnder();
@@ -62,7 +70,7 @@ export class MessageView {
 
   /** Put an element in the text's place, for as long as the promise that `edit` gives lasts. */
   async instead(element, edit) {
-    const hidden = [this.#body, this.#under];
+    const hidden = [this.#body, this.#parts, this.#under];
     this.element.append(element);
     for (const one of hidden) one.hidden = true;
     try {
@@ -80,6 +88,7 @@ export class MessageView {
   #drawUnder() {
     const growing = this.message.status === "growing";
     const focused = this.#under.contains(document.activeElement);
+    this.drawProgress();
     this.#notices.replaceChildren(...(growing ? [] : noticesOf(this.message)));
     this.#under.replaceChildren(...(growing ? [] : [toolbar(this), factsOf(this.message)]));
     if (focused) $("#question").focus();

@@ -1,6 +1,8 @@
 // Which models answer, and where they run.
 
 import { read, ServiceError } from "./api.js";
+import { modelsTable, placeWord } from "./about.js";
+import { tell } from "./dialogs.js";
 import { $, el, showProblem } from "./dom.js";
 import { say } from "./i18n.js";
 import { icon } from "./icons.js";
@@ -15,10 +17,17 @@ export function begin() {
   $("#model").addEventListener("change", ({ target }) => {
     localStorage.setItem(remembered, target.value);
     fillSecond();
+    showPlace();
   });
   $("#second").addEventListener("change", fillSecond);
   on("branch", useLastModel);
   load();
+}
+
+/** Begin with another model from now on; null: with the service's first. */
+export function preferModel(name) {
+  if (name === null) localStorage.removeItem(remembered);
+  else localStorage.setItem(remembered, name);
 }
 
 /** The chosen models, once they are known: one, or two to compare. Raises ServiceError. */
@@ -27,6 +36,17 @@ export async function chosenModels() {
   if (!store.models.length) await load();
   if (!store.models.length) throw noModels();
   return [$("#model").value, $("#second").value].filter(Boolean);
+}
+
+/** The models of which the service says that they can do something. */
+export function modelsThat(ability) {
+  return store.models.filter((name) => store.about[name]?.abilities?.includes(ability));
+}
+
+/** Whether the service says of the chosen model what it can do, and this is not among it. */
+export function cannot(ability) {
+  const abilities = store.about[$("#model").value]?.abilities;
+  return Boolean(abilities) && !abilities.includes(ability);
 }
 
 function load() {
@@ -39,8 +59,8 @@ function again() {
   return load();
 }
 
-function show({ models, host, local }) {
-  Object.assign(store, { models, host, local });
+function show({ models, about, host, local, preferred }) {
+  Object.assign(store, { models, about, host, local, preferred });
   if (!models.length) showProblem(noModels(), again);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
   useLastModel();
@@ -52,11 +72,13 @@ function show({ models, host, local }) {
 /** A conversation goes on with the model that answered last, a new one begins with the one that
  * was chosen last. */
 function useLastModel() {
-  const last = shownBranch().findLast(({ model }) => model)?.model;
-  const wanted = last ?? localStorage.getItem(remembered);
+  const drew = ({ parent }) => store.messages.get(parent)?.facts.action?.name === "picture";
+  const last = shownBranch().findLast((one) => one.model && !drew(one))?.model;
+  const wanted = last ?? localStorage.getItem(remembered) ?? store.preferred;
   if (!store.models.includes(wanted) || $("#second").value) return;
   $("#model").value = wanted;
   fillSecond();
+  showPlace();
 }
 
 function noModels() {
@@ -74,12 +96,23 @@ function fillSecond() {
   $("#second").classList.toggle("chosen", $("#second").value !== "");
 }
 
+/** Where the chosen model runs; a press tells more of all. */
 function showPlace() {
-  const { local, host } = store;
-  const shown = local ? say("on_this_machine") : say("on_host", { host });
-  const place = $("#place");
-  place.replaceChildren(...(local ? [icon("plane")] : []), el("span", {}, shown));
-  place.title = say(local ? "nothing_leaves" : "leaves_to", { host });
-  place.classList.toggle("local", local);
-  place.hidden = false;
+  const { place = null, supplier = null } = store.about[$("#model").value] ?? {};
+  const shown = placeWord(place, supplier);
+  const label = say("models_about", { shown });
+  const open = () => tell(say("models_title"), modelsTable());
+  const content = [place === "machine" && icon("plane"), el("span", {}, shown)];
+  const attributes = { type: "button", "aria-label": label, title: detail(place, supplier) };
+  $("#place").replaceChildren(el("button", { ...attributes, onclick: open }, content));
+  $("#place").classList.toggle("local", place === "machine");
+  $("#place").hidden = false;
+}
+
+/** What a place means for what one asks. */
+function detail(place, supplier) {
+  if (place === "machine") return say("nothing_leaves");
+  if (place === "house") return say("leaves_to_house");
+  if (place === "supplier") return say("leaves_to_supplier", { supplier: supplier ?? say("at_supplier") });
+  return store.local ? say("place_unknown_detail") : say("leaves_to", { host: store.host });
 }

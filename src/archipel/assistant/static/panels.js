@@ -8,7 +8,13 @@ import { say } from "./i18n.js";
 
 /** The panels by name: `icon` for the sidebar (null: not listed there), and the module. The word
  * `panel_NAME` of the languages is the name that people read. */
-export const panels = {};
+export const panels = {
+  transfer: {
+    icon: "M7 16V4M4 7l3-3 3 3M13 4v12M10 13l3 3 3-3",
+    load: () => import("./transfer/panel.js"),
+  },
+  settings: { icon: "settings", load: () => import("./settings/panel.js") },
+};
 
 let leaving = new AbortController();
 let returnTo = null;

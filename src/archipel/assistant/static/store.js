@@ -1,13 +1,16 @@
 // What the page knows, and who wants to hear that it changed.
 //
 // Events: "models"; "list" (conversations or folders); "branch" (another conversation or branch is
-// shown, a message was added); "message" (one is as the event's argument says); "growing" (answers
+// shown, a message was added); "message" (one is as the event's argument says);
+// "progress" (the making of the argument is elsewhere); "growing" (answers
 // began or ended); "link" (the connection to the assistant was lost or is back).
 
 /** `messages` are the open conversation's, by id, in the order in which they came about; `shown` is
  * where its branch ends. `readOnly`: somebody else's, opened by a link. */
 export const store = {
   models: [],
+  about: {},
+  preferred: null,
   host: "",
   local: false,
   conversation: null,

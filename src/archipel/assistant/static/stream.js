@@ -1,4 +1,5 @@
-// An answer's server-sent events, read with fetch: numbered pieces, then the message as it is kept.
+// An answer's server-sent events, read with fetch: numbered pieces, where its making is, then the
+// message as it is kept.
 
 import { call } from "./api.js";
 
@@ -7,9 +8,9 @@ const longestWaitMs = 8000;
 
 /** Follow the answer `id` from the piece after number `after` to its end; gives the message. A lost
  * connection is taken up again at the last number, after ever longer waits.
- * `onPiece(text, number)`, `onLink(connected)`. Raises what the server refuses with, or
- * AbortError. */
-export async function follow({ id, after, signal, onPiece, onLink }) {
+ * `onPiece(text, number)`, `onProgress(where)`, `onLink(connected)`. Raises what the server refuses
+ * with, or AbortError. */
+export async function follow({ id, after, signal, onPiece, onProgress, onLink }) {
   let waitMs = firstWaitMs;
   for (;;) {
     try {
@@ -17,8 +18,12 @@ export async function follow({ id, after, signal, onPiece, onLink }) {
       onLink(true);
       for await (const { event, number, data } of events(response.body)) {
         if (event === "end") return data;
-        after = number;
         waitMs = firstWaitMs;
+        if (event === "progress") {
+          onProgress(data);
+          continue;
+        }
+        after = number;
         onPiece(data, number);
       }
     } catch (error) {

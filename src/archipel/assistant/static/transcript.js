@@ -23,6 +23,7 @@ export function begin() {
   beginScroll();
   on("branch", draw);
   on("piece", ({ message, text }) => views.get(message.id)?.add(text));
+  on("progress", (message) => views.get(message.id)?.drawProgress());
   on("message", (message) => views.get(message.id)?.end(message));
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
   for (const event of ["actions", "models"]) on(event, drawTools);

@@ -13,7 +13,7 @@ import httpx
 from archipel import config
 from archipel.cli.demo.stage import CHAT_MODEL, Stage
 from archipel.cli.serve import print_models
-from archipel.cli.up import assistant_page, local_service
+from archipel.cli.up import Page, assistant_page, local_service
 from archipel.errors import ModelError
 from archipel.serve.hosting import stop_event
 from archipel.serve.setting_tables import ModelTable
@@ -36,10 +36,11 @@ async def serve_demo(
         tables = {name: ModelTable(path=str(file)) for name, file in models.items()}
         settings = Settings(models=tables)
         weights = {name: find_weights(file, config.home()) for name, file in models.items()}
-        running = local_service(settings, weights, port=ports[0])
-        url = await open_.enter_async_context(running)
+        running = await open_.enter_async_context(local_service(settings, weights, ports[0]))
+        url = running.url
         print_models(url, settings, weights)
-        page = await open_.enter_async_context(assistant_page(url, port=ports[1]))
+        shown = assistant_page(url, config.api_key(), Page(port=ports[1]))
+        page = await open_.enter_async_context(shown)
         stage.say(f"assistant     {page}")
         answers = await _ask(url, chat=CHAT_MODEL in models)
         stage.say(f"trained model {_PROMPT + (answers['completion'] or '')!r}")

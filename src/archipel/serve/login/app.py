@@ -20,6 +20,7 @@ from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body
 from archipel.serve.login.door import Door
 from archipel.serve.login.page import page, problem, shown, static_file, words
+from archipel.serve.login.way_back import origin_of
 
 HOME = "/me"  # where a login leads
 _FORM_SECONDS = 20.0
@@ -50,7 +51,9 @@ class LoginPages:
     async def form(self, request: Request) -> Response:
         """The page to log in."""
         self.door.check_place(request)
-        return self._form(request, None, 200)
+        response = self._form(request, None, 200)
+        self.door.remember_way_back(request, response)
+        return response
 
     async def log_in(self, request: Request) -> Response:
         """With a name and a password. Neither the answer nor the time that it takes tells whether
@@ -158,7 +161,8 @@ class LoginPages:
         <button>{its["log_in"]}</button>
       </form>
       {elsewhere}"""
-        return page(request, its["log_in"], body, status)
+        way = self.door.way_back(request)
+        return page(request, its["log_in"], body, status, leads_to=way and origin_of(way))
 
 
 def _me(its: Mapping[str, str], person: Person, has_password: bool) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -24,7 +25,9 @@ from archipel.serve.accounts import audit, sessions
 from archipel.serve.accounts.people import Person
 from archipel.serve.accounts.sessions import Stay
 from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.login.way_back import way_back
 
+_WAY_BACK_SECONDS = 600
 _Found = TypeVar("_Found")
 _log = logging.getLogger(__name__)
 
@@ -131,9 +134,29 @@ class Door:
         token = await self.writing(begin)
         if token is None:
             return None
-        response = RedirectResponse(to, 303, {"Cache-Control": "no-store"})
+        response = RedirectResponse(
+            self.way_back(request) or to, 303, {"Cache-Control": "no-store"}
+        )
         self.set_cookie(response, self.cookie, token, int(self.stay.seconds))
+        self.set_cookie(response, self._way_back_cookie, "", 0)
         return response
+
+    def way_back(self, request: Request) -> str | None:
+        """Where the login is to lead, if whoever sent the browser to it said so and it may."""
+        wanted = request.query_params.get("next")
+        if wanted is None:
+            wanted = unquote(request.cookies.get(self._way_back_cookie, ""))
+        return way_back(wanted, self.origin(request))
+
+    def remember_way_back(self, request: Request, response: Response) -> None:
+        """Keep what the URL says of it while the person logs in, wherever they do that."""
+        if way := request.query_params.get("next") and self.way_back(request):
+            way = quote(way, safe="")
+            self.set_cookie(response, self._way_back_cookie, way, _WAY_BACK_SECONDS)
+
+    @property
+    def _way_back_cookie(self) -> str:
+        return f"{self.cookie}-next"
 
     async def leave(self, request: Request) -> Response:
         """Log out: the session is over, wherever its token is."""

@@ -16,11 +16,11 @@ from archipel.serve.api_error import ApiError
 
 LANGUAGES = ("en", "fr")
 Endpoint = Callable[[Request], Awaitable[Response]]
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action {}; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer, a browser's own forms say `Origin: null`
     "Cache-Control": "no-store",
@@ -43,8 +43,11 @@ def words(request: Request) -> Mapping[str, str]:
     return _words(language(request))
 
 
-def page(request: Request, title: str, body: str, status: int = 200) -> Response:
-    """A whole page. `title` is text, `body` HTML in which all that is not ours is escaped."""
+def page(
+    request: Request, title: str, body: str, status: int = 200, leads_to: str | None = None
+) -> Response:
+    """A whole page. `title` is text, `body` HTML in which all that is not ours is escaped.
+    `leads_to`: the origin to which its forms may lead, beside ours."""
     html = f"""<!doctype html>
 <html lang="{language(request)}">
   <head>
@@ -63,7 +66,8 @@ def page(request: Request, title: str, body: str, status: int = 200) -> Response
   </body>
 </html>
 """
-    return HTMLResponse(html, status, _HEADERS)
+    policy = _POLICY.format(f"'self' {leads_to}" if leads_to else "'self'")
+    return HTMLResponse(html, status, _HEADERS | {"Content-Security-Policy": policy})
 
 
 def problem(request: Request, said: str, status: int) -> Response:

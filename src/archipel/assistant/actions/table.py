@@ -1,0 +1,184 @@
+"""What can be done with a text at a press, as data: names, what may be chosen, limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from archipel.assistant.actions.languages import LANGUAGES
+from archipel.errors import ConfigError
+
+Way = Literal["parts", "digest", "whole", "picture", "workshop"]
+Shown = Literal["text", "diff", "picture", "evidence"]
+SAME = "same"  # as the text
+DETECTED = "detected"
+PROGRAMMING = (
+    "any",
+    "python",
+    "javascript",
+    "typescript",
+    "java",
+    "c",
+    "c++",
+    "c#",
+    "go",
+    "rust",
+    "php",
+    "sql",
+    "bash",
+    "html",
+)
+SIZES = {"square": "1024x1024", "wide": "1536x1024", "tall": "1024x1536"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one chooses, the first choice until another is made; or, without choices, what one
+    writes, so many characters at most."""
+
+    name: str
+    choices: tuple[str, ...] = ()
+    characters: int = 0
+
+    @property
+    def usual(self) -> str:
+        """What it is until one says otherwise."""
+        return self.choices[0] if self.choices else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """`way`: done part by part, by summaries of parts, at once, by a model that draws, in
+    the workshop. `shown`: as a text, as changes of the person's, as a picture, as evidence."""
+
+    name: str
+    fields: tuple[Field, ...]
+    way: Way
+    shown: Shown = "text"
+    characters: int  # that it takes at most
+    part_bytes: int = 0  # of UTF-8, that go to the model at once; 0: all do
+
+
+_SPOKEN = tuple(LANGUAGES)
+_CODE_FIELDS = (
+    Field("tests", characters=50_000),
+    Field("calls", characters=4_000),
+    Field("language", ("en", "fr")),
+)
+ACTIONS = {
+    one.name: one
+    for one in (
+        Action(
+            name="translate",
+            fields=(Field("target", _SPOKEN), Field("source", (DETECTED, *_SPOKEN))),
+            way="parts",
+            characters=400_000,
+            part_bytes=3_000,
+        ),
+        Action(
+            name="summarise",
+            fields=(
+                Field("length", ("short", "sentence", "long", "bullets")),
+                Field("audience", ("everyone", "expert", "child", "boss")),
+                Field("language", (SAME, *_SPOKEN)),
+            ),
+            way="digest",
+            characters=1_000_000,
+            part_bytes=6_000,
+        ),
+        Action(
+            name="rewrite",
+            fields=(Field("tone", ("simpler", "warmer", "formal", "shorter")),),
+            way="parts",
+            shown="diff",
+            characters=200_000,
+            part_bytes=3_000,
+        ),
+        Action(
+            name="correct",
+            fields=(),
+            way="parts",
+            shown="diff",
+            characters=200_000,
+            part_bytes=2_000,
+        ),
+        Action(
+            name="explain",
+            fields=(
+                Field("level", ("usual", "beginner", "expert")),
+                Field("language", (SAME, *_SPOKEN)),
+            ),
+            way="whole",
+            characters=40_000,
+        ),
+        Action(
+            name="code", fields=(Field("language", PROGRAMMING),), way="whole", characters=40_000
+        ),
+        Action(
+            name="repair",
+            fields=_CODE_FIELDS,
+            way="workshop",
+            shown="evidence",
+            characters=200_000,
+        ),
+        Action(
+            name="optimise",
+            fields=_CODE_FIELDS,
+            way="workshop",
+            shown="evidence",
+            characters=200_000,
+        ),
+        Action(
+            name="picture",
+            fields=(Field("size", tuple(SIZES)),),
+            way="picture",
+            shown="picture",
+            characters=4_000,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An action with a choice for each of its fields."""
+
+    action: Action
+    fields: Mapping[str, str]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As a message keeps it."""
+        return {"name": self.action.name, "fields": dict(self.fields)}
+
+
+def chosen(name: str, fields: Mapping[str, str], characters: int) -> Chosen:
+    """An action on a text of so many characters; what is not chosen is the first choice. Pure.
+
+    Raises:
+        ConfigError: there is no such action, field or choice, or the text is too long for it.
+    """
+    action = ACTIONS.get(name)
+    if action is None:
+        raise ConfigError(f"there is no action {name[:40]!r}. There are {', '.join(ACTIONS)}.")
+    known = {field.name: field for field in action.fields}
+    for key, value in fields.items():
+        if key not in known:
+            raise ConfigError(f"{name} has no field {key[:40]!r}. It has {', '.join(known)}.")
+        _check(name, known[key], value)
+    if characters > action.characters:
+        raise ConfigError(
+            f"{name} takes {action.characters:,} characters at most, not {characters:,}. "
+            "Give it the text in several pieces."
+        )
+    return Chosen(action, {key: fields.get(key, field.usual) for key, field in known.items()})
+
+
+def _check(name: str, field: Field, value: str) -> None:
+    if field.choices and value not in field.choices:
+        choices = ", ".join(field.choices)
+        raise ConfigError(f"{name}: {field.name} is one of {choices}, not {value[:40]!r}.")
+    if not field.choices and len(value) > field.characters:
+        most = f"{field.characters:,}"
+        raise ConfigError(
+            f"{name}: {field.name} has {len(value):,} characters; {most} are taken at most."
+        )

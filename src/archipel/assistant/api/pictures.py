@@ -1,0 +1,61 @@
+"""Pictures that people give with a question, and those of their messages."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from archipel.assistant.api.asked import Refused, answered, body
+from archipel.assistant.desk import Desk
+from archipel.assistant.history import pictures
+from archipel.assistant.people import WhoAsks
+from archipel.assistant.picture_files import read_picture
+from archipel.errors import IntegrityError
+
+_BYTES = 10 << 20
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Pictures:
+    """Endpoints over the pictures of whoever asks."""
+
+    def __init__(self, desk: Desk, who: WhoAsks) -> None:
+        self._desk = desk
+        self._who = who
+
+    def routes(self) -> list[BaseRoute]:
+        """What the page calls."""
+        one = "/api/pictures/{id:int}"
+        return [
+            Route("/api/pictures", answered(self.give), methods=["POST"]),
+            Route(one, answered(self.one), methods=["GET"]),
+            Route(one, answered(self.erase), methods=["DELETE"]),
+        ]
+
+    async def give(self, request: Request) -> Response:
+        """Take a picture's bytes, to be sent with a question; its `id`, `width` and `height`."""
+        owner = (await self._who(request)).owner
+        try:
+            file = read_picture(await body(request, _BYTES))
+        except IntegrityError as error:
+            raise Refused(415, str(error), "no_picture") from error
+        shown = await self._desk.writing(lambda c, now: pictures.add(c, owner, file, now))
+        return JSONResponse(shown)
+
+    async def one(self, request: Request) -> Response:
+        """The file; with `download`, as one."""
+        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
+        file = await self._desk.reading(lambda c: pictures.find(c, owner, id_))
+        kind = "attachment" if "download" in request.query_params else "inline"
+        name = f"archipel-{id_}.{file.media_type.removeprefix('image/')}"
+        place = {"Content-Disposition": f'{kind}; filename="{name}"'}
+        return Response(file.data, media_type=file.media_type, headers=_HEADERS | place)
+
+    async def erase(self, request: Request) -> Response:
+        """One that was not sent."""
+        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
+        await self._desk.writing(lambda c, _: pictures.erase_unsent(c, owner, id_))
+        return Response(status_code=204)

@@ -1,0 +1,138 @@
+"""Pictures of messages: given with a question, or made as an answer. Each is its owner's alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, literal, select, update
+
+from archipel.assistant.history.tables import pictures as table
+from archipel.assistant.picture_files import PictureFile
+from archipel.errors import NotFound
+
+_UNSENT = 12  # that an owner may have; older ones go
+_UNSENT_SECONDS = 86_400.0
+_COPIED = ("owner", "media_type", "width", "height", "data", "prompt", "seed", "created")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """How a picture came about: in answer to which message, of what words, from which seed."""
+
+    message: int
+    prompt: str
+    seed: int
+
+
+def add(
+    connection: Connection, owner: str, file: PictureFile, now: float, made: Made | None = None
+) -> dict[str, int]:
+    """Keep a picture that was made, or one to be sent with the owner's next question; gives it as
+    messages' facts show it: `id`, `width`, `height`."""
+    values = {
+        "owner": owner,
+        "message": made and made.message,
+        "media_type": file.media_type,
+        "width": file.width,
+        "height": file.height,
+        "data": file.data,
+        "prompt": made and made.prompt,
+        "seed": made and made.seed,
+        "created": now,
+    }
+    if made is None:
+        _drop_unsent(connection, owner)
+    id_ = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
+    return {"id": id_, "width": file.width, "height": file.height}
+
+
+def find(connection: Connection, owner: str, picture: int) -> PictureFile:
+    """One of the owner's.
+
+    Raises:
+        NotFound: it is not there, or another's.
+    """
+    mine = and_(table.c.id == picture, table.c.owner == owner)
+    row = connection.execute(select(table).where(mine)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no picture {picture} of yours. It may be deleted.")
+    return PictureFile(row.media_type, row.width, row.height, bytes(row.data))
+
+
+def send(
+    connection: Connection, owner: str, pictures: Sequence[int], message: int
+) -> list[dict[str, int]]:
+    """Make pictures a question's; gives them as its facts show them.
+
+    A picture of a question already, asked again in other words, is copied.
+
+    Raises:
+        NotFound: one is not there, or another's.
+    """
+    sent = []
+    for picture in pictures:
+        find(connection, owner, picture)
+        unsent = and_(table.c.id == picture, table.c.message.is_(None))
+        taken = connection.execute(update(table).where(unsent).values(message=message)).rowcount
+        sent += (
+            _shown(connection, table.c.id == picture)
+            if taken
+            else _copied(connection, table.c.id == picture, message)
+        )
+    return sent
+
+
+def copy(connection: Connection, message: int, to: int) -> list[dict[str, int]]:
+    """Copies of a message's pictures for another message; gives them as its facts show them."""
+    return _copied(connection, table.c.message == message, to)
+
+
+def of_messages(connection: Connection, messages: Iterable[int]) -> Mapping[int, list[PictureFile]]:
+    """The pictures of each message that has some."""
+    query = select(table).where(table.c.message.in_(list(messages))).order_by(table.c.id)
+    found: dict[int, list[PictureFile]] = {}
+    for row in connection.execute(query):
+        file = PictureFile(row.media_type, row.width, row.height, bytes(row.data))
+        found.setdefault(row.message, []).append(file)
+    return found
+
+
+def erase_unsent(connection: Connection, owner: str, picture: int) -> None:
+    """Delete one that was not sent.
+
+    Raises:
+        NotFound: it is not there, another's, or a message's.
+    """
+    unsent = and_(table.c.id == picture, table.c.owner == owner, table.c.message.is_(None))
+    if not connection.execute(delete(table).where(unsent)).rowcount:
+        raise NotFound(f"there is no picture {picture} of yours that is not sent.")
+
+
+def forget_unsent(connection: Connection, now: float) -> None:
+    """Delete what nobody sent for a day."""
+    old = and_(table.c.message.is_(None), table.c.created < now - _UNSENT_SECONDS)
+    connection.execute(delete(table).where(old))
+
+
+def _drop_unsent(connection: Connection, owner: str) -> None:
+    unsent = and_(table.c.owner == owner, table.c.message.is_(None))
+    newest = select(table.c.id).where(unsent).order_by(table.c.id.desc()).limit(_UNSENT - 1)
+    kept = [row.id for row in connection.execute(newest)]
+    connection.execute(delete(table).where(unsent, table.c.id.not_in(kept)))
+
+
+def _copied(connection: Connection, which: Any, message: int) -> list[dict[str, int]]:
+    before = [row.id for row in connection.execute(select(table.c.id).where(which))]
+    columns = [table.c[name] for name in _COPIED]
+    for id_ in sorted(before):
+        source = select(literal(message), *columns).where(table.c.id == id_)
+        connection.execute(insert(table).from_select(["message", *_COPIED], source))
+    return _shown(connection, table.c.message == message)[-len(before) :] if before else []
+
+
+def _shown(connection: Connection, which: Any) -> list[dict[str, int]]:
+    query = select(table.c.id, table.c.width, table.c.height).where(which).order_by(table.c.id)
+    return [
+        {"id": row.id, "width": row.width, "height": row.height}
+        for row in connection.execute(query)
+    ]

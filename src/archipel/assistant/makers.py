@@ -1,0 +1,78 @@
+"""Who makes an answer: a model that goes on with the conversation, or an action."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+
+from archipel.assistant.actions.acting import Reader, act
+from archipel.assistant.actions.drawing import Order, draw
+from archipel.assistant.actions.mending import Workbench, mend
+from archipel.assistant.asking import Question, asked
+from archipel.assistant.desk import Desk
+from archipel.assistant.history.messages import Message
+from archipel.assistant.memory.remembering import Remembering, Said
+from archipel.assistant.offers import Offers, told
+from archipel.assistant.people import Person
+from archipel.assistant.pieces import Piece
+from archipel.assistant.turns import action_of
+from archipel.chat import ChatService
+from archipel.chat import Message as Turn
+
+_SEEDS = 1 << 31
+
+
+@dataclass(frozen=True)
+class Put:
+    """A question as it is put to models: who asks, the message, the turns that end with it, the ids
+    of the memories that they speak of, and whether what it says may be remembered."""
+
+    person: Person
+    question: Message
+    turns: Sequence[Turn]
+    memories: Sequence[int]
+    remembers: bool
+
+
+class Makers:
+    """The makers over one service; `chance(n)` gives a number from 0 to n - 1."""
+
+    def __init__(
+        self, desk: Desk, service: ChatService, offers: Offers, chance: Callable[[int], int]
+    ) -> None:
+        self._desk = desk
+        self._service = service
+        self._offers = offers
+        self._chance = chance
+        self._bench = Workbench()
+        self._remembering = Remembering(desk, service)
+
+    def pieces(self, put: Put, answer: Message, *, remember: bool) -> AsyncGenerator[Piece]:
+        """The pieces of an answer, by its model; of several answers to a question one is to
+        `remember` what it says."""
+        model = answer.model or ""
+        made = self._acted(put, answer, model)
+        if made is None:
+            service = self._service.on_behalf_of(put.person.user)
+            made = asked(service, Question(model, put.turns, put.memories))
+            if put.remembers and remember:
+                said = Said(put.person, put.question.id, put.question.text, model)
+                made = self._remembering.after(made, said)
+        return told(made, self._offers, model)
+
+    async def close(self) -> None:
+        """End what goes on beside the answers."""
+        await self._remembering.close()
+
+    def _acted(self, put: Put, answer: Message, model: str) -> AsyncGenerator[Piece] | None:
+        """The pieces of an action's answer; None if the question has none."""
+        action, text = action_of(put.question), put.question.text
+        service = self._service.on_behalf_of(put.person.user)
+        if action is None:
+            return None
+        if action.action.way == "picture":
+            seed = self._chance(_SEEDS)
+            order = Order(put.person.owner, answer.id, model, action, text, seed)
+            return draw(service, self._desk, order)
+        if action.action.way == "workshop":
+            return mend(service, model, self._bench, action, text)
+        context = self._offers.known(model).context
+        return act(Reader(service, model, context), action, text)

@@ -1,0 +1,42 @@
+// What is said under a question or an answer of an action: which it was, how far it is, what to mind.
+
+import { el } from "../dom.js";
+import { number, say, sayCount } from "../i18n.js";
+import { choiceWord, inWords } from "./table.js";
+
+const counted = new Set([
+  ...["numbers", "urls", "placeholders", "code_blocks", "new_numbers", "new_urls"],
+  ...["cut_short", "ran_on", "typography"],
+]);
+
+/** Which action a question was asked with. */
+export function chip(action) {
+  return el("p", { class: "action-chip" }, inWords(action));
+}
+
+/** How far an answer in several parts is; null where there is one. */
+export function progressOf({ part, parts }) {
+  if (!(parts > 1)) return null;
+  const text = say("part_of", { part: number(part), parts: number(parts) });
+  const bar = el("progress", { value: part - 1, max: parts, "aria-label": text });
+  return el("p", { class: "action-progress" }, bar, el("span", {}, text));
+}
+
+/** What the checks found, as a list; null where they found nothing. */
+export function notesOf(notes) {
+  if (!notes?.length) return null;
+  const items = notes.map((note) => el("li", { class: kindOf(note) }, sentence(note)));
+  return el("ul", { class: "action-notes", "aria-label": say("notes") }, items);
+}
+
+function kindOf({ code }) {
+  return code === "typography" ? "told" : "minded";
+}
+
+function sentence({ code, count, values = [] }) {
+  if (code === "language") {
+    return say("note_language", { language: choiceWord("target", values[0]) });
+  }
+  const told = counted.has(code) ? sayCount(`note_${code}`, count) : say(`note_${code}`);
+  return values.length ? say("note_with", { note: told, values: values.join(", ") }) : told;
+}

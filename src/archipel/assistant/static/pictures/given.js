@@ -1,0 +1,95 @@
+// Pictures for the next question: chosen, pasted or dropped, shown small above the text.
+
+import { call, send } from "../api.js";
+import { addToQuestion, addTool } from "../composer.js";
+import { $, announce, el, iconButton, problem } from "../dom.js";
+import { say } from "../i18n.js";
+import { cannot } from "../models.js";
+import { on } from "../store.js";
+import { isPicture, redrawn } from "./redraw.js";
+
+const most = 4;
+const row = el("div", { id: "given-pictures", role: "group", hidden: true });
+const chooser = el("input", { type: "file", accept: "image/png,image/jpeg,image/webp", multiple: true, hidden: true });
+let given = []; // {id, width, height, name}
+let sent = [];
+
+/** Take pictures from now on. */
+export function begin() {
+  row.setAttribute("aria-label", say("pictures_given"));
+  $("#composer").before(row);
+  $("#composer").append(chooser);
+  addTool(iconButton("M3 5h14v11H3zM3 14l4-4 3 3 3-4 4 4M7 8h.01", "picture_give", () => chooser.click()));
+  chooser.addEventListener("change", () => {
+    take([...chooser.files]);
+    chooser.value = "";
+  });
+  $("#question").addEventListener("paste", (event) => taken(event, event.clipboardData));
+  $("#page").addEventListener("drop", (event) => taken(event, event.dataTransfer));
+  $("#page").addEventListener("dragover", (event) => {
+    if ([...event.dataTransfer.items].some(isPicture)) event.preventDefault();
+  });
+  addToQuestion(
+    () => {
+      sent = given;
+      return given.length ? { pictures: given.map(({ id }) => id) } : null;
+    },
+    ({ facts }) => facts.pictures && { pictures: facts.pictures.map(({ id }) => id) },
+  );
+  $("#model").addEventListener("change", draw);
+  on("branch", () => {
+    given = given.filter((one) => !sent.includes(one));
+    sent = [];
+    draw();
+  });
+}
+
+function taken(event, { files }) {
+  const pictures = [...files].filter(isPicture);
+  if (!pictures.length) return;
+  event.preventDefault();
+  take(pictures);
+}
+
+async function take(files) {
+  $("#problems").replaceChildren();
+  for (const file of files) {
+    try {
+      if (given.length >= most) throw Object.assign(new Error(file.name), { code: "pictures_many" });
+      given = [...given, { ...(await keep(await redrawn(file))), name: file.name }];
+      draw();
+      announce("picture_taken", { name: file.name });
+    } catch (error) {
+      $("#problems").replaceChildren(problem(error));
+    }
+  }
+  $("#question").focus();
+}
+
+async function keep(blob) {
+  const response = await call("api/pictures", {
+    method: "POST",
+    headers: { "Content-Type": blob.type },
+    body: blob,
+  });
+  return response.json();
+}
+
+function draw() {
+  row.hidden = !given.length;
+  row.replaceChildren(
+    cannot("sight") ? el("p", { class: "faint" }, say("picture_unseen", { model: $("#model").value })) : "",
+    ...given.map((one) => {
+      const image = el("img", { src: `api/pictures/${one.id}`, alt: one.name, width: 64, height: 64 });
+      const remove = iconButton("close", "picture_remove", () => drop(one));
+      return el("span", { class: "given" }, image, remove);
+    }),
+  );
+}
+
+function drop(one) {
+  given = given.filter((other) => other !== one);
+  draw();
+  $("#question").focus();
+  send("DELETE", `pictures/${one.id}`).catch(() => {}); // it goes by itself after a day
+}

@@ -1,0 +1,55 @@
+"""A conversation as a Markdown file, for people: front matter, then who said what, and when."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from archipel.assistant.history.conversations import Conversation
+from archipel.assistant.history.messages import Message
+
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NOT_IN_NAMES = re.compile(r"[\W_]+")
+_NAME_CHARACTERS = 60
+_SPEAKERS = {"user": "User", "assistant": "Assistant", "system": "Instructions"}
+
+
+def written(conversation: Conversation, branch: Sequence[Message]) -> str:
+    """The branch as text. Pure."""
+    models = _once(one.model for one in branch)
+    where = _once(one.facts.get("place") or one.facts.get("provider") for one in branch)
+    head = [
+        f"title: {_yaml(conversation.title)}",
+        f"date: {_moment(conversation.created)}",
+        f"changed: {_moment(conversation.changed)}",
+        f"models: [{', '.join(map(_yaml, models))}]",
+        f"where: [{', '.join(map(_yaml, where))}]",
+    ]
+    parts = ["\n".join(["---", *head, "---"])]
+    if conversation.title:
+        parts.append(f"# {conversation.title}")
+    for one in branch:
+        who = f"{_SPEAKERS[one.role]} ({one.model})" if one.model else _SPEAKERS[one.role]
+        cut = "" if one.status == "done" else f", {one.status}"
+        parts += [f"## {who}, {_moment(one.created)}{cut}", one.text.strip("\n")]
+    return "\n\n".join(parts) + "\n"
+
+
+def file_name(conversation: Conversation) -> str:
+    """A name that every file system takes, without an ending: the day and the title. Pure."""
+    words = _NOT_IN_NAMES.sub("-", conversation.title)[:_NAME_CHARACTERS].strip("-")
+    return "-".join(part for part in (_moment(conversation.created)[:10], words) if part)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _yaml(text: str) -> str:
+    """A JSON string is one of YAML, but for a few signs."""
+    written = json.dumps(text, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+
+
+def _once(names: Iterable[object]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if isinstance(name, str) and name))

@@ -1,0 +1,38 @@
+"""Bytes of any kind to blocks: finds the kind and calls its reader, also for what hangs on a mail.
+
+A reader is imported when it is needed: a document needs one, and some take 0.3 s.
+"""
+
+import importlib
+from functools import partial
+
+from archipel.documents.collector import Collector
+from archipel.documents.sniff import kind_of
+
+_READERS = {
+    "pdf": ("pdf", "read_pdf"),
+    "docx": ("word", "read_docx"),
+    "xlsx": ("sheet", "read_xlsx"),
+    "pptx": ("slides", "read_pptx"),
+    "odt": ("open_text", "read_odt"),
+    "html": ("html", "read_html"),
+    "markdown": ("markdown", "read_markdown"),
+    "csv": ("table", "read_csv"),
+    "code": ("text", "read_code"),
+    "text": ("text", "read_text"),
+    "eml": ("message", "read_message"),
+}
+
+
+def read_inside(data: bytes, out: Collector) -> None:
+    """Read a file's bytes into `out`.
+
+    Raises:
+        DocumentError: of the kind that says why it can't be read.
+    """
+    kind = kind_of(out.name, data)
+    module, function = _READERS[kind]
+    read = getattr(importlib.import_module(f"archipel.documents.formats.{module}"), function)
+    if kind == "eml":
+        read = partial(read, read_inside=read_inside)
+    read(data, out)

@@ -1,0 +1,25 @@
+"""A page of a PDF as a picture, and words to highlight on it: what is asked and what comes."""
+
+from dataclasses import dataclass
+
+from archipel.documents.blocks import Box
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOnPage:
+    """Characters `start` to `end` of a page's paragraph; page and paragraph begin at 1."""
+
+    page: int
+    paragraph: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A PNG, its size in pixels, and boxes to highlight: left, top, right, bottom in pixels."""
+
+    png: bytes
+    width: int
+    height: int
+    boxes: tuple[Box, ...]

@@ -1,0 +1,45 @@
+"""Words as the index knows them: without case or accents, and as French and English stems.
+
+Accents go before stemming, on both sides, so that "reunions" finds "réunion". A stem is marked with
+its language, f or e: the French "main" is a hand, and no "main" entrance.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import snowballstemmer
+
+_MARKS = {"fr": ("f", "french"), "en": ("e", "english")}
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST = 40  # letters: what is longer is no word that anybody asks for
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
+
+
+def folded_words(text: str) -> list[str]:
+    """The words of a text in their order, without case and accents; digits count as letters."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return [word[:_LONGEST] for word in _WORD.findall(plain)]
+
+
+def language_of(marked: str) -> str:
+    """The language of a marked stem."""
+    return next(language for language, (mark, _) in _MARKS.items() if marked.startswith(mark))
+
+
+def marked_stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
+    """The marked stems of folded words in their order, in each of the languages."""
+    return [stem(language, word) for word in words for language in languages]
+
+
+@functools.cache
+def _stemmers() -> dict[str, snowballstemmer.stemmer]:
+    return {language: snowballstemmer.stemmer(name) for language, (_, name) in _MARKS.items()}
+
+
+@functools.lru_cache(maxsize=100_000)
+def stem(language: str, word: str) -> str:
+    """The marked stem of a folded word in "fr" or "en"."""
+    return f"{_MARKS[language][0]}{_stemmers()[language].stemWord(word)}"
