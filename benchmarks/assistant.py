@@ -54,7 +54,7 @@ addEventListener("DOMContentLoaded", () => {
 _OPEN = """([hash, text]) => new Promise((resolve) => {
   const began = performance.now();
   const look = () => {
-    const last = document.querySelector("#log > .message:last-child .body");
+    const last = [...document.querySelectorAll("#log .message .body")].at(-1);
     const end = last?.textContent.includes(text) && last.querySelector("p, strong");
     const seen = end && last.getBoundingClientRect().top < innerHeight;
     if (seen) requestAnimationFrame(() => resolve(performance.now() - began));
@@ -71,7 +71,7 @@ _WATCH = """() => {
   let taken = 0;
   const frame = () => requestAnimationFrame(() => {
     const now = performance.timeOrigin + performance.now();
-    const body = document.querySelector("#log .answer:last-child .body");
+    const body = [...document.querySelectorAll("#log .answer .body")].at(-1);
     const tokens = (body?.textContent ?? "").split(" ").slice(0, -1);
     for (const token of tokens.slice(taken)) window.delays.push(now - Number(token));
     taken = tokens.length;
