@@ -10,5 +10,5 @@ const extras = [
 /** Load them all; one that fails takes no other with it. */
 export async function loadExtras() {
   const loaded = await Promise.allSettled(extras.map((load) => load()));
-  for (const { reason } of loaded) if (reason) reportError(reason);
+  for (const { reason } of loaded) if (reason) console.error(reason);
 }
