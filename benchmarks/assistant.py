@@ -24,14 +24,14 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import insert
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.assistant.history.opened import open_history
-from archipel.assistant.history.tables import conversations, messages
+from archipel.assistant.history.tables import add_row, conversations, messages
 from archipel.database import Database
 from tests.conftest import AXE
 from tests.serve.scripted import hosted_in_thread
@@ -54,7 +54,7 @@ addEventListener("DOMContentLoaded", () => {
 _OPEN = """([hash, text]) => new Promise((resolve) => {
   const began = performance.now();
   const look = () => {
-    const last = document.querySelector("#log > .message:last-child .body");
+    const last = [...document.querySelectorAll("#log .message .body")].at(-1);
     const end = last?.textContent.includes(text) && last.querySelector("p, strong");
     const seen = end && last.getBoundingClientRect().top < innerHeight;
     if (seen) requestAnimationFrame(() => resolve(performance.now() - began));
@@ -63,13 +63,15 @@ _OPEN = """([hash, text]) => new Promise((resolve) => {
   location.hash = hash;
   look();
 })"""
+_GROWS = "() => document.querySelector('.growing .body')?.textContent.length > 100"
+_READY_SAID = "() => document.querySelector('#status').textContent.includes('ready')"
 # A token is the time at which it was sent. It counts as shown at the frame after it is in the page.
 _WATCH = """() => {
   window.delays = [];
   let taken = 0;
   const frame = () => requestAnimationFrame(() => {
     const now = performance.timeOrigin + performance.now();
-    const body = document.querySelector("#log .answer:last-child .body");
+    const body = [...document.querySelectorAll("#log .answer .body")].at(-1);
     const tokens = (body?.textContent ?? "").split(" ").slice(0, -1);
     for (const token of tokens.slice(taken)) window.delays.push(now - Number(token));
     taken = tokens.length;
@@ -189,24 +191,17 @@ def _conversation(history: Database, count: int) -> int:
     now = time.time()
     with history.writing() as connection:
         row = {"owner": "local", "title": f"{count} messages", "created": now, "changed": now}
-        id_ = _added(connection, conversations, row)
+        id_ = add_row(connection, conversations, row)
         parent: int | None = None
         for place in range(count):
             text = f"Message {place}, **bold**.\n\n- {_text(place, 12)}\n- {_text(place, 9)}"
             values = {"conversation": id_, "parent": parent, "text": text, "status": "done"}
             role = {"role": "assistant", "model": "island"} if place % 2 else {"role": "user"}
             row = {**values, **role, "created": now}
-            parent = _added(connection, messages, row)
+            parent = add_row(connection, messages, row)
         shown = {"shown": parent}
         connection.execute(conversations.update().where(conversations.c.id == id_).values(shown))
     return id_
-
-
-def _added(connection: Connection, table: Table, row: dict[str, Any]) -> int:
-    """The id of a new row."""
-    key = connection.execute(insert(table).values(row)).inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 @dataclass
@@ -284,8 +279,10 @@ class _Chromium:
         def cost(count: int) -> float:
             with self._page(f"#/c/{_conversation(history, count)}") as (page, session):
                 page.get_by_text(f"Message {count - 1}, bold.").wait_for()
+                self._ask(page, wait=False)
+                page.wait_for_function(_GROWS)
                 before = self._spent(session)
-                self._ask(page)
+                page.wait_for_function(_READY_SAID)
                 return self._spent(session) - before
 
         few: list[float] = []
@@ -320,13 +317,12 @@ class _Chromium:
                     found += _broken(page, source)
         return found
 
-    def _ask(self, page: Page) -> None:
-        """A question, and its whole answer."""
+    def _ask(self, page: Page, *, wait: bool = True) -> None:
+        """A question, and its whole answer if one waits for it."""
         page.locator("#question").fill("When?")
         page.keyboard.press("Enter")
-        page.wait_for_function(
-            "() => document.querySelector('#status').textContent.includes('ready')"
-        )
+        if wait:
+            page.wait_for_function(_READY_SAID)
 
     def _spent(self, session: CDPSession) -> float:
         metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}

@@ -221,7 +221,7 @@ def _read_chunk(chunk: dict[str, Any]) -> Delta:
     if error := chunk.get("error"):
         raise ServiceError(str(error.get("message") or error), _code(error))
     usage = chunk.get("usage") or {}
-    tokens = {
+    tokens: dict[str, Any] = {
         "answer_tokens": usage.get("completion_tokens"),
         "prompt_tokens": usage.get("prompt_tokens"),
     }

@@ -111,6 +111,12 @@ def test_what_was_left_out_is_said(page: Page, scripted: ScriptedService) -> Non
     expect(page.locator("#log .notice").last).to_contain_text("2 oldest messages were left out")
 
 
+def test_who_answered_is_said(page: Page, scripted: ScriptedService) -> None:
+    scripted.provider = "supplier"
+    answer(page, scripted, "Who are you?", "Somebody.")
+    expect(page.locator(".facts").last).to_contain_text("by supplier · through this machine")
+
+
 def test_the_chosen_model_is_asked_and_remembered(page: Page, scripted: ScriptedService) -> None:
     expect(page.get_by_text("On this machine")).to_be_visible()
     page.get_by_label("Model", exact=True).select_option("reef")

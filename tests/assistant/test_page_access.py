@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.assistant.conftest import Assistant, Chromium, answer
 from tests.conftest import AXE, missing
@@ -249,10 +249,8 @@ def test_no_word_is_in_the_code(
     chrome: Chromium, assistant: Assistant, scripted: ScriptedService, browser: Browser
 ) -> None:
     """Every word that is seen or heard comes from the languages or from people and models."""
-    words = json.loads((STATIC / "languages/en.json").read_text())
-    marked = json.dumps({key: f"⟦{text}⟧" for key, text in words.items()})
     context = browser.new_context(locale="en-US")
-    _answer_with(context, "**/languages/en.json", marked)
+    context.route("**/languages/en.json", _mark)
     page = chrome.open(assistant.url, context=context)
     ours = re.compile(
         r"^((island · )?⟦.*⟧.*|Archipel|EN|FR|English|Français|[\d/↑↓A-Z])$", re.DOTALL
@@ -264,11 +262,9 @@ def test_no_word_is_in_the_code(
     assert {text for text in shown if not ours.match(text)} - theirs == set()
 
 
-def _answer_with(context: BrowserContext, pattern: str, body: str) -> None:
-    def answer(route: Route) -> None:
-        route.fulfill(body=body, content_type="application/json")
-
-    context.route(pattern, answer)
+def _mark(route: Route) -> None:
+    words = route.fetch().json()
+    route.fulfill(json={key: f"⟦{text}⟧" for key, text in words.items()})
 
 
 def _marked_states(page: Page, assistant: Assistant, scripted: ScriptedService) -> Iterator[str]:

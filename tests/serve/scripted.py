@@ -46,6 +46,7 @@ class ScriptedService:
     requests: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     refusal: tuple[int, dict[str, Any]] | None = None
     keys: set[str] = field(default_factory=set)
+    provider: str = ""  # who answers, in X-Archipel-Provider
     hold: bool = False  # answer nothing at all, not even a header
     client_left: threading.Event = field(default_factory=threading.Event)
     _answers: dict[str | None, "asyncio.Queue[bytes | Exception | None]"] = field(
@@ -101,7 +102,9 @@ class ScriptedService:
         answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._answers[None] = self._answers[body["model"]] = answer
         self.requests.put(body)
-        return StreamingResponse(self._stream(answer), media_type="text/event-stream")
+        headers = {"X-Archipel-Provider": self.provider} if self.provider else {}
+        stream = self._stream(answer)
+        return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
     async def _stream(
         self, answer: "asyncio.Queue[bytes | Exception | None]"

@@ -68,6 +68,7 @@ class _Slow(Engine):
 
     adapters = ()
     is_starting = False
+    kind = "llama.cpp"
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.runs, self.may_leave = name, False, asyncio.Event()
@@ -101,8 +102,8 @@ def test_it_is_seen_which_models_are_in_memory_and_answer() -> None:
         return held.seen()
 
     assert asyncio.run(look()) == [
-        Seen("asked", True, 1, 3, True, None),
-        Seen("other", False, 0, 4, False, None),
+        Seen("asked", "llama.cpp", True, 1, 3, True, None),
+        Seen("other", "llama.cpp", False, 0, 4, False, None),
     ]
 
 

@@ -25,8 +25,9 @@ from transformers import (
 
 from archipel.errors import ModelError
 from archipel.serve.incremental_text import Detokenizer, StopTexts
-from archipel.serve.torch_model import Sampling, Token, TorchModel
-from archipel.serve.torch_process import Endpoints, create_app
+from archipel.serve.text_model import Sampling, TextModel, Token
+from archipel.serve.text_server import Endpoints, create_app
+from archipel.serve.torch_model import TorchModel
 from archipel.serve.weights import find_weights
 from tests.models.conftest import TEXT
 from tests.serve.scripted import hosted_in_thread
@@ -166,7 +167,7 @@ def _told(model: TorchModel, text: str, sampling: Sampling, most: int = 1000) ->
         tokens.append(token.id)
         return len(tokens) >= most
 
-    model.answer(model.tokenizer(text)["input_ids"], sampling, tell)
+    model.answer(model.tokenizer.encode(text), sampling, tell)
     return tokens
 
 
@@ -178,7 +179,7 @@ def test_architectures_that_llama_cpp_is_not_given_answer_as_generate_does(
     model, greedy = TorchModel(folder, threads=1), Sampling(_TOKENS, 0, 1.0, None)
     for text in _TEXTS:
         tokens = _told(model, text, greedy)
-        assert model.tokenizer.decode(tokens, skip_special_tokens=True) == _greedy(folder, text)
+        assert model.tokenizer.decode(tokens) == _greedy(folder, text)
         assert _told(model, text, greedy, most=5) == tokens[:5]
 
 
@@ -187,14 +188,15 @@ class _Endless:
 
     tokenizer = property(lambda self: self)
     end_tokens = frozenset[int]()
+    tells_logprobs = False
 
     def __init__(self) -> None:
         self.ended: queue.Queue[bool] = queue.Queue()
 
-    def __call__(self, text: str) -> dict[str, list[int]]:
-        return {"input_ids": [1]}
+    def encode(self, text: str) -> list[int]:
+        return [1]
 
-    def decode(self, ids: list[int], **_: object) -> str:
+    def decode(self, ids: list[int]) -> str:
         return "x" * len(ids)
 
     def answer(self, prompt: object, sampling: object, tell: Callable[[Token], bool]) -> None:
@@ -206,7 +208,7 @@ class _Endless:
 def test_clients_that_leave_free_their_slot() -> None:
     model = _Endless()
     with ThreadPoolExecutor(1) as slot:
-        endpoints = Endpoints("endless", cast(TorchModel, model), 1 << 40, "key", slot)
+        endpoints = Endpoints("endless", cast(TextModel, model), 1 << 40, "key", slot)
         with (
             hosted_in_thread(create_app(endpoints)) as url,
             OpenAI(base_url=f"{url}/v1", api_key="key", max_retries=0) as client,

@@ -156,4 +156,4 @@ class Answers:
                     await self._keep(message, "".join(growing.pieces))
 
     async def _keep(self, message: int, text: str) -> None:
-        await self._desk.writing(lambda c, _: history.grow(c, message, text))
+        await self._desk.writing(lambda connection, _: history.grow(connection, message, text))

@@ -92,7 +92,7 @@ def serve(
             if config_file:
                 again = partial(_read_again, running, config_file, written)
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again)
-            print_models(running.url, settings, files)
+            print_models(running.url, settings, running.files)
             if running.first_password:
                 print_first(running.url, running.first_password)
             _print_replicas(running)

@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 from archipel import config
 from archipel.errors import ModelError
 from archipel.serve.launch import Launch
+from archipel.serve.weights import Kind
 
 _log = logging.getLogger(__name__)
 _LOG_TAIL_BYTES = 2000
@@ -47,6 +48,11 @@ class Engine:
         self._starting: asyncio.Task[None] | None = None
         self._address = Address("", "")
         self._bytes = launch.bytes
+
+    @property
+    def kind(self) -> Kind:
+        """What runs the model, or is to run it; another than was asked for if that one is unfit."""
+        return self._launch.engine
 
     async def __aenter__(self) -> Self:
         await self.address()
@@ -108,6 +114,18 @@ class Engine:
             _log.warning("engine %s has not started: %s", self.name, type(error).__name__)
 
     async def _start(self) -> None:
+        try:
+            await self._launched()
+        except ModelError as error:
+            otherwise = self._launch.otherwise
+            if otherwise is None:
+                raise
+            instead = f"{otherwise.engine} instead of {self.kind}"
+            _log.warning("%s is run by %s: %s", self.name, instead, error)
+            self._launch, self._bytes = otherwise, otherwise.bytes
+            await self._launched()
+
+    async def _launched(self) -> None:
         key = secrets.token_urlsafe(32)
         with tempfile.TemporaryFile() as log:
             self._process = process = await asyncio.create_subprocess_exec(
@@ -125,12 +143,15 @@ class Engine:
                 request = {**self._launch.request, "api_key": key}
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 ready = await self._ready(process.stdout)
-                if not ready:
-                    raise ModelError(self._failure(log))
+                told = json.loads(ready or "{}")
+                if "url" not in told:
+                    raise ModelError(told.get("unfit") or self._failure(log))
             except BaseException:  # cancelled too: no child may outlive a start that failed
                 await self._end()
                 raise
-        self._address = Address(json.loads(ready)["url"], key)
+        self._address = Address(told["url"], key)
+        if about := told.get("about"):
+            _log.info("%s is run by %s: %s", self.name, self.kind, about)
 
     async def _ready(self, output: asyncio.StreamReader) -> bytes:
         """The line that it writes when it has loaded; nothing if it ended instead."""

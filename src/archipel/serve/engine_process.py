@@ -4,12 +4,13 @@ Reads its settings, a line of JSON, from standard input; writes its address, a l
 standard output when it is ready; ends when standard input does, so never outlives its parent.
 """
 
-import json
 import os
 import sys
 from typing import Any
 
 import xllamacpp
+
+from archipel.serve.child import begin
 
 _POOLING = {
     "mean": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
@@ -53,11 +54,9 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
 
 def main() -> None:
     """Serve one model until standard input ends."""
-    ready = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever else is printed belongs in the log
-    server = xllamacpp.Server(parameters(json.loads(sys.stdin.readline())))
-    ready.write(json.dumps({"url": server.listening_address}) + "\n")
-    ready.close()
+    settings, say = begin()
+    server = xllamacpp.Server(parameters(settings))
+    say({"url": server.listening_address})
     sys.stdin.read()
     os._exit(0)  # the server's own end waits for answers that nobody reads any more
 

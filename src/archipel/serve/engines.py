@@ -12,6 +12,7 @@ from typing import Self
 from archipel.errors import ModelError
 from archipel.serve.engine import Address, Engine
 from archipel.serve.memory import Held, idle, to_unload
+from archipel.serve.weights import Kind
 
 _LOOK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Seen:
     """A model that runs here, as it is now."""
 
     name: str
+    engine: Kind
     in_memory: bool
     answering: int  # requests under way
     memory_bytes: int  # a guess before it has run
@@ -119,6 +121,7 @@ class Engines:
         return [
             Seen(
                 name,
+                engine.kind,
                 engine.is_running,
                 self._leases[name],
                 engine.memory_bytes,

@@ -4,28 +4,33 @@ vLLM's and SGLang's arguments are of their command lines as of 2026; they are ne
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archipel.serve.setting_tables import ModelTable
-from archipel.serve.weights import Weights
+from archipel.serve.weights import Kind, Weights
 
 _PROCESS_BYTES = 32 << 20  # without a model
 _FILE_SHARE = 1.2  # of a file's size in memory, with the context
+_OPENVINO_BYTES = 256 << 20  # its libraries and what it compiles; and the weights, unpacked in part
+_OPENVINO_SHARE = 4.0
 _SERVER_STOP_SECONDS = 10.0  # it has 5 to end by itself
 
 
 @dataclass(frozen=True)
 class Launch:
     """A module that reads `request` and a key, a line of JSON, from its standard input, writes its
-    URL to its standard output, and ends when its input does."""
+    URL to its standard output, and ends when its input does. Instead of a URL it may say that it is
+    unfit for the model, and why."""
 
+    engine: Kind
     module: str
     request: Mapping[str, Any]
     bytes: int  # of memory, before it has run
     is_measured: bool = True  # whether the process's own memory is all that it takes
     stop_seconds: float = 5.0
     adapters: tuple[str, ...] = ()  # which each request names by number, in this order
+    otherwise: "Launch | None" = None  # if this one is unfit or fails as it starts
 
 
 def launch(
@@ -43,11 +48,13 @@ def launch(
         }
         size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
         if weights.engine == "torch":
-            return Launch("torch_process", request, size, is_measured=said is None)
+            return Launch("torch", "torch_process", request, size, is_measured=said is None)
         adapters = list(weights.adapters.values())
         request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
         names = tuple(weights.adapters)
-        return Launch("engine_process", request, size, said is None, adapters=names)
+        return Launch("llama.cpp", "engine_process", request, size, said is None, adapters=names)
+    if weights.engine == "openvino":
+        return _openvino(launch(name, table, replace(weights, engine="llama.cpp"), cores), weights)
     request = {
         "command": _command(name, table, weights),
         "health": table.health,
@@ -55,7 +62,22 @@ def launch(
         "start_seconds": table.start_seconds,
         "log_file": str(table.log_file.absolute()) if table.log_file else None,
     }
-    return Launch("server_process", request, said or 0, False, _SERVER_STOP_SECONDS)
+    engine, stop = weights.engine, _SERVER_STOP_SECONDS
+    return Launch(engine, "server_process", request, said or 0, False, stop)
+
+
+def _openvino(llama: Launch, weights: Weights) -> Launch:
+    """With llama.cpp to be compared with, and to fall back on."""
+    request = {**llama.request, "path": weights.graph or weights.path, "reference": llama.request}
+    size = _OPENVINO_BYTES + int(weights.bytes * _OPENVINO_SHARE)
+    return Launch(
+        "openvino",
+        "openvino_process",
+        request,
+        size if llama.is_measured else llama.bytes,
+        llama.is_measured,
+        otherwise=llama,
+    )
 
 
 def _command(name: str, table: ModelTable, weights: Weights) -> list[str]:

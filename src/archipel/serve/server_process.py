@@ -7,7 +7,6 @@ when standard input does, and with the server.
 
 import contextlib
 import ctypes
-import json
 import os
 import select
 import signal
@@ -23,6 +22,7 @@ from typing import IO, Any
 import httpx
 
 from archipel import config
+from archipel.serve.child import begin
 from archipel.serve.launch import filled
 
 _LOOK_SECONDS = 0.25
@@ -33,9 +33,7 @@ Server = subprocess.Popen[bytes]
 
 def main() -> None:
     """Keep one server until standard input or the server ends."""
-    ready = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    settings = json.loads(sys.stdin.readline())
+    settings, say = begin()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     _control(_SUBREAPER)  # the children of a server that died come to us, and end with us
@@ -45,8 +43,7 @@ def main() -> None:
     try:
         url = f"http://127.0.0.1:{port}"
         if _comes_up(server, url + settings["health"], settings["start_seconds"]):
-            ready.write(json.dumps({"url": url}) + "\n")
-            ready.close()
+            say({"url": url})
             while server.poll() is None and not _told_to_end():
                 pass
     finally:

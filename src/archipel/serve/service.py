@@ -75,6 +75,7 @@ class Service:
 
     url: str
     settings: Settings
+    files: Mapping[str, Weights]  # of the models that run here, with the engines that took them
     directory: Directory
     replicated: Mapping[str, Pool]  # the models that run in a Ray cluster
     first_password: str | None = None  # of the administrator whom this start made
@@ -139,7 +140,8 @@ async def service(
         app = create_app(directory, access, observer, telemetry, annex=annex)
         url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
         password = login.first_password if login else None
-        yield Service(f"{url}/v1", settings, directory, replicated, password)
+        taken = {one.name: replace(files[one.name], engine=one.engine) for one in engines.seen()}
+        yield Service(f"{url}/v1", settings, taken, directory, replicated, password)
 
 
 def providers_elsewhere(settings: Settings) -> dict[str, Provider]:

@@ -5,13 +5,13 @@ request's own, and an answer ends within a token.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -22,25 +22,38 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from archipel.serve.text_model import Sampling, Token
 
-@dataclass(frozen=True)
-class Sampling:
-    """How tokens are chosen; at temperature 0 the likeliest. `likeliest` of them are told."""
-
-    max_tokens: int
-    temperature: float
-    top_p: float
-    seed: int | None
-    likeliest: int | None = None
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
-@dataclass(frozen=True)
-class Token:
-    """A token that was chosen, with its log-probability and those of the likeliest, if asked."""
+class TorchTokenizer:
+    """A checkpoint's own tokenizer and template."""
 
-    id: int
-    logprob: float | None
-    likeliest: tuple[tuple[int, float], ...]
+    def __init__(self, folder: Path) -> None:
+        self._own: Any = AutoTokenizer.from_pretrained(folder, **_LOCAL)
+        self.end_token: int | None = self._own.eos_token_id
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._own(text)["input_ids"])
+
+    def converse(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+        try:
+            text = self._own.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, TypeError, KeyError) as error:
+            raise ValueError(str(error)) from error
+        return list(self._own(text, add_special_tokens=False)["input_ids"])
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._own.decode(ids, skip_special_tokens=True))
+
+    def shown(self, token: int) -> str:
+        return str(self._own.decode([token]))
 
 
 class TorchModel:
@@ -50,16 +63,17 @@ class TorchModel:
         OSError, ValueError: the checkpoint can't be loaded, or wants code of its own.
     """
 
+    tells_logprobs = True
+
     def __init__(self, folder: Path, threads: int) -> None:
         torch.set_num_threads(1)  # of the choices; see `steps`
-        local = {"local_files_only": True, "trust_remote_code": False}
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, **local)
+        self.tokenizer = TorchTokenizer(folder)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, dtype="auto", **local
+            folder, use_safetensors=True, dtype="auto", **_LOCAL
         )
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
-        self.end_tokens = _end_tokens(self._model, self.tokenizer)
+        self.end_tokens = _end_tokens(self._model, self.tokenizer.end_token)
         self._model.generation_config = GenerationConfig()  # a checkpoint's habits are not asked
         # All steps are one thread's, each answer's in turn: teams of threads would fight for cores.
         steps = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
@@ -74,8 +88,6 @@ class TorchModel:
     def answer(
         self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
     ) -> None:
-        """Tell token after token until `tell` says that it was enough, or the answer ends; the end
-        token is told too."""
         ids = torch.tensor([list(prompt)], device=self._model.device)
         chooser = _Chooser(sampling, tell, self._model.device)
         self._model.generate(
@@ -145,10 +157,10 @@ def _told(chosen: int, logits: torch.Tensor, likeliest: int | None) -> Token:
     return Token(chosen, float(logprobs[chosen]), pairs)
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def _end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
     """Of the checkpoint and of its tokenizer, which may name the end of a turn."""
     found: set[int] = set()
     settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
-    for ends in (*settings, tokenizer.eos_token_id):
-        found |= set(ends) if isinstance(ends, list) else {ends} - {None}
+    for ends in (*settings, of_tokenizer):
+        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
     return frozenset(found)

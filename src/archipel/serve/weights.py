@@ -11,7 +11,7 @@ from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.files import read_json, sha256_bytes, sha256_file
 from archipel.models.sizes import EXPORTED, has_weights
 
-Kind = Literal["llama.cpp", "torch", "vllm", "sglang", "command"]
+Kind = Literal["llama.cpp", "openvino", "torch", "vllm", "sglang", "command"]
 _log = logging.getLogger(__name__)
 
 
@@ -22,6 +22,7 @@ class Weights:
     engine: Kind
     path: str
     adapters: Mapping[str, str] = field(default_factory=dict)
+    graph: str | None = None  # a folder with the same model as OpenVINO has it, if there is one
 
     def described(self) -> str:
         """In a few words: the engine, and what it loads."""
@@ -69,9 +70,12 @@ def find_weights(
     """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch.
 
     Raises:
-        ConfigError: a directory leaves a choice; an adapter is not there.
+        ConfigError: a directory leaves a choice; an adapter is not there; OpenVINO is not
+            installed.
         ModelError: there is no model, it or an adapter can't be converted, or torch is lacking.
     """
+    if engine == "openvino":
+        return _openvino(path, home)
     if engine != "torch":
         try:
             base = find_gguf(path, home)
@@ -94,6 +98,17 @@ def find_weights(
             "archipel[torch]"
         )
     return Weights("torch", str(path))
+
+
+def _openvino(path: Path, home: Path) -> Weights:
+    """With the GGUF file that llama.cpp is asked with."""
+    if not _is_installed("openvino_genai"):
+        raise ConfigError(
+            f'{path}: engine = "openvino" needs OpenVINO GenAI, which is not installed. '
+            "`pip install 'archipel[openvino]'` has it."
+        )
+    graph = str(path) if (path / "openvino_model.xml").is_file() else None
+    return Weights("openvino", str(find_gguf(path, home)), graph=graph)
 
 
 def find_gguf(path: Path, home: Path) -> Path:

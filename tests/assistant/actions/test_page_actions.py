@@ -17,7 +17,8 @@ from tests.serve.scripted import ScriptedService
 def ruled_page(chrome: Chromium, over_ruled: Assistant) -> Page:
     """The page over the service that follows a rule."""
     page = chrome.open(over_ruled.url)
-    expect(page.get_by_role("button", name="Add a picture")).to_be_visible()  # the last to come
+    expect(page.get_by_role("button", name="Add a picture")).to_be_visible()
+    expect(page.get_by_role("button", name="Actions", exact=True)).to_be_visible()
     return page
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,9 +15,10 @@ from archipel.assistant.app import create_app
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.opened import open_history
 from archipel.chat import ChatService
+from tests.assistant.test_page_access import axe
 from tests.serve.scripted import ScriptedService, hosted_in_thread, scripted
 
-__all__ = ["scripted"]
+__all__ = ["axe", "scripted"]
 
 STATIC = Path(str(files("archipel.assistant") / "static"))
 OpenPage = Callable[..., Page]
@@ -52,6 +54,11 @@ def ask(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
+def new_chat(page: Page) -> None:
+    page.get_by_role("link", name="New chat").click()
+    expect(page.get_by_role("heading", name="What can I do for you?")).to_be_visible()
+
+
 def answer(scripted: ScriptedService, text: str) -> list[dict[str, str]]:
     """Answer the next request; gives its turns."""
     turns: list[dict[str, str]] = scripted.asked()["messages"]
@@ -67,9 +74,10 @@ def switch_memory_on(page: Page) -> None:
 
 def remember(page: Page, scripted: ScriptedService, said: str, fact: str) -> None:
     """Say something in a new conversation, which the model takes for a fact."""
-    page.goto(re.sub("#.*", "#/", page.url))
+    new_chat(page)
     ask(page, said)
     answer(scripted, "Good to know.")
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
     looked = answer(scripted, json.dumps({"fact": fact, "sentence": said}))
     assert looked[1] == {"role": "user", "content": said}
     until = time.monotonic() + 20
@@ -93,7 +101,7 @@ def test_instructions_and_tone_are_told_to_the_model(
     page.reload()
     expect(page.get_by_label("Tone")).to_have_value("plain")
     expect(page.get_by_label("What it should know and keep to")).to_have_value("Call me Ana.")
-    page.get_by_role("link", name="New chat").click()
+    new_chat(page)
     ask(page, "Hello")
     told, asked = answer(scripted, "Ana.")
     assert told["role"] == "system"
@@ -138,7 +146,7 @@ def test_a_fact_is_remembered_with_its_sentence_and_used_in_later_conversations(
     item.get_by_role("link", name="Open the message").click()
     expect(page.locator("#log")).to_contain_text("Good to know.")
 
-    page.get_by_role("link", name="New chat").click()
+    new_chat(page)
     ask(page, "Where is Lyon?")
     told, _ = answer(scripted, "In France.")
     assert "- Lives in Lyon (" in told["content"]
@@ -209,3 +217,25 @@ def test_the_words_are_the_same_in_both_languages_and_no_key_is_the_pages() -> N
         assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", words["fr"][key])
     pages = json.loads((STATIC / "languages" / "en.json").read_text())
     assert not pages.keys() & words["en"].keys()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-US", "fr-FR"])
+def test_the_settings_break_no_rule_of_axe(
+    open_page: OpenPage, scripted: ScriptedService, axe: str, locale: str, scheme: Any
+) -> None:
+    page = open_page(locale=locale)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(f"{page.url}#/settings")
+    expect(page.locator(".settings-panel")).to_be_visible()
+    broken = violations(page, axe)
+    page.keyboard.press("Escape")
+    page.locator("#place button").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert broken + violations(page, axe) == []
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
+from archipel.assistant.history.tables import add_row, messages, pictures
 from archipel.assistant.history.tables import conversations as table
-from archipel.assistant.history.tables import messages, pictures
 from archipel.errors import NotFound
 
 TITLE_CHARACTERS = 200
@@ -39,7 +39,7 @@ class Before:
 def begin(connection: Connection, owner: str, now: float, title: str = "") -> int:
     """A new conversation; gives its id."""
     values = {"owner": owner, "title": title[:TITLE_CHARACTERS], "created": now, "changed": now}
-    return int(connection.execute(insert(table).values(values)).inserted_primary_key[0])
+    return add_row(connection, table, values)
 
 
 def listed(

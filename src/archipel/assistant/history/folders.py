@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 
+from archipel.assistant.history.tables import add_row
 from archipel.assistant.history.tables import folders as table
 from archipel.errors import ConfigError, NotFound
 
@@ -36,8 +37,7 @@ def make(connection: Connection, owner: str, name: str) -> Folder:
         raise ConfigError(f"there are {_FOLDERS} folders already. Delete one first.")
     name = _checked(connection, owner, name, None)
     values = {"owner": owner, "name": name}
-    [id_] = connection.execute(insert(table).values(values)).inserted_primary_key
-    return Folder(id_, name)
+    return Folder(add_row(connection, table, values), name)
 
 
 def find(connection: Connection, owner: str, folder: int) -> Folder:

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 
 from archipel.assistant.history import conversations, pictures
+from archipel.assistant.history.tables import add_row
+from archipel.assistant.history.tables import conversations as conversations_table
 from archipel.assistant.history.tables import messages as table
 from archipel.errors import NotFound
 
@@ -91,7 +93,7 @@ def add(
         "model": draft.model,
         "facts": dict(draft.facts) or None,
     }
-    [id_] = connection.execute(insert(table).values(values)).inserted_primary_key
+    id_ = add_row(connection, table, values)
     show(connection, conversation, id_, now)
     row = connection.execute(select(table).where(table.c.id == id_)).one()
     return _read(row)
@@ -132,8 +134,8 @@ def note(connection: Connection, message: Message, facts: Mapping[str, Any]) -> 
 def show(connection: Connection, conversation: int, message: int, now: float | None = None) -> None:
     """Show the branch that ends at a message; with a time, as a change of the conversation."""
     changed = {} if now is None else {"changed": now}
-    its = conversations.table.c.id == conversation
-    connection.execute(update(conversations.table).where(its).values(shown=message, **changed))
+    its = conversations_table.c.id == conversation
+    connection.execute(update(conversations_table).where(its).values(shown=message, **changed))
 
 
 def grow(connection: Connection, message: int, text: str) -> None:

@@ -6,11 +6,15 @@ tables in SQLite, columns of `tsvector` in PostgreSQL; the migrations make them,
 them.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Double,
     ForeignKey,
     Integer,
@@ -20,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
 )
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
@@ -119,3 +124,10 @@ documents = Table(
     Column("added", Double, nullable=False),
     UniqueConstraint("collection", "name"),
 )
+
+
+def add_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """A new row; gives its id."""
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None  # each table has one
+    return int(key[0])

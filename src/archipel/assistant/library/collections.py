@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, select, update
 
+from archipel.assistant.history.tables import add_row
 from archipel.assistant.history.tables import collections as table
 from archipel.errors import ConfigError, NotFound
 
@@ -56,7 +57,7 @@ def make(connection: Connection, owner: str, name: str) -> Collection:
         raise ConfigError(f"there are {_COLLECTIONS} collections already. Delete one first.")
     name = _checked(connection, owner, name, None)
     values = {"owner": owner, "name": name}
-    [id_] = connection.execute(insert(table).values(values)).inserted_primary_key
+    id_ = add_row(connection, table, values)
     return Collection(id_, name)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
+from archipel.assistant.history.tables import add_row
 from archipel.assistant.history.tables import collections as collections_table
 from archipel.assistant.history.tables import documents as table
 from archipel.assistant.library import collections
@@ -85,7 +86,7 @@ def begin(
     values = {"digest": digest, "bytes": size, "status": "reading", "problem": None, "added": now}
     if before is None:
         values |= {"collection": collection, "name": name}
-        [id_] = connection.execute(insert(table).values(values)).inserted_primary_key
+        id_ = add_row(connection, table, values)
     else:
         id_ = before.id
         connection.execute(update(table).where(table.c.id == id_).values(values))

@@ -12,9 +12,14 @@ const additions = [];
 let conversation; // the one whose draft is shown, null for a new one
 let asking = false;
 
-/** Put a button left of the text. */
+/** Put a button left of the text, after the others. */
 export function addTool(button) {
   $("#tools").append(button);
+}
+
+/** Put a button before all others left of the text. */
+export function addFirstTool(button) {
+  $("#tools").prepend(button);
 }
 
 /** Have `fields()` (null: nothing) sent beside each question; called when one is asked. A question

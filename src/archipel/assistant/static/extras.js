@@ -3,15 +3,13 @@
 const extras = [
   () => import("./voice.js"),
   () => import("./transfer/menu.js"),
-  async () => {
-    await import("./actions/actions.js"); // one after the other: buttons in order
-    await import("./pictures/pictures.js");
-    await import("./documents/documents.js");
-  },
+  () => import("./actions/actions.js"),
+  () => import("./pictures/pictures.js"),
+  () => import("./documents/documents.js"),
 ];
 
 /** Load them all; one that fails takes no other with it. */
 export async function loadExtras() {
   const loaded = await Promise.allSettled(extras.map((load) => load()));
-  for (const { reason } of loaded) if (reason) reportError(reason);
+  for (const { reason } of loaded) if (reason) console.error(reason);
 }

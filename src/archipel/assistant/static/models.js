@@ -50,18 +50,18 @@ export function cannot(ability) {
 }
 
 function load() {
-  loading = read("models").then(show, (error) => showProblem(error, loadAgain));
+  loading = read("models").then(show, (error) => showProblem(error, again));
   return loading;
 }
 
-function loadAgain() {
+function again() {
   $("#problems").replaceChildren();
   return load();
 }
 
 function show({ models, about, host, local, preferred }) {
   Object.assign(store, { models, about, host, local, preferred });
-  if (!models.length) showProblem(noModels(), loadAgain);
+  if (!models.length) showProblem(noModels(), again);
   $("#model").replaceChildren(...models.map((name) => new Option(name, name)));
   useLastModel();
   fillSecond();

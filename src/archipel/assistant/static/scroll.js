@@ -5,6 +5,7 @@ import { $, iconButton } from "./dom.js";
 const nearPixels = 80;
 const scroll = $("#scroll");
 let following = true;
+let pinned = null; // a message that stays in view while what surrounds it is drawn
 
 /** Follow from now on, and offer the way down to who is elsewhere. */
 export function begin() {
@@ -18,14 +19,18 @@ export function begin() {
     following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < nearPixels;
     down.hidden = following;
   });
-  const sizes = new ResizeObserver(() => following && toEnd());
+  const sizes = new ResizeObserver(() => (following ? toEnd() : toPinned()));
   sizes.observe($("#log"));
   sizes.observe(scroll);
+  for (const moved of ["wheel", "pointerdown", "touchmove", "keydown"]) {
+    document.addEventListener(moved, () => (pinned = null), { passive: true });
+  }
 }
 
 /** Go to the end and stay there. */
 export function goToEnd() {
   following = true;
+  pinned = null;
   toEnd();
 }
 
@@ -34,10 +39,15 @@ export function goTo(id) {
   following = false;
   const element = $(`#log [data-id="${id}"]`);
   if (!element) return;
-  element.scrollIntoView({ block: "center" });
+  pinned = element;
+  toPinned();
   element.classList.add("found");
   const forget = () => element.classList.remove("found");
   element.addEventListener("animationend", forget, { once: true });
+}
+
+function toPinned() {
+  pinned?.scrollIntoView({ block: "center" });
 }
 
 function toEnd() {

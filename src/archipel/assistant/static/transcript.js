@@ -1,7 +1,8 @@
-// The branch that is shown: its messages, each drawn in full only when it comes near.
+// The branch that is shown: its messages in stretches, each drawn in full only when it comes near,
+// and out of the browser's mind while it is far: so a token costs the same however many there are.
 
 import { compareView } from "./compare.js";
-import { $ } from "./dom.js";
+import { $, el } from "./dom.js";
 import { MessageView } from "./message.js";
 import { begin as beginScroll } from "./scroll.js";
 import { on, store } from "./store.js";
@@ -9,6 +10,7 @@ import { shownBranch } from "./talk.js";
 import { compared } from "./tree.js";
 
 const drawnAtOnce = 8; // what is seen when a conversation opens at its end
+const stretchLength = 20;
 const log = $("#log");
 const views = new Map(); // by the message's id: what is on the page
 let drawn = null; // the Map of messages that they are of
@@ -45,15 +47,28 @@ function draw() {
   const wanted = new Set(branch.map(({ id }) => id));
   for (const [id, view] of views) if (!wanted.has(id)) remove(id, view);
   const fresh = branch.filter(({ id }) => !views.has(id)).map(made);
-  log.append(...fresh.map(({ element }) => element));
+  for (const { element } of fresh) place(element);
   for (const view of fresh.slice(-drawnAtOnce)) view.drawNear();
   if (answers.length) compare(answers);
 }
 
+/** Put a message at the end, in a stretch that has room. */
+function place(element) {
+  let stretch = log.lastElementChild;
+  if (!stretch || stretch.childElementCount === stretchLength) {
+    stretch = el("div", { class: "stretch" });
+    log.append(stretch);
+  }
+  stretch.append(element);
+  near.observe(stretch); // again, if all that it held was drawn
+}
+
 function compare(answers) {
-  const element = compareView(answers, answers.map(made));
+  const fresh = answers.map(made);
+  const element = compareView(answers, fresh);
   comparison = { element, answers };
   log.append(element);
+  for (const view of fresh) view.drawNear();
 }
 
 function endComparison() {
@@ -65,7 +80,6 @@ function endComparison() {
 function made(message) {
   const view = new MessageView(message);
   views.set(message.id, view);
-  near.observe(view.element);
   return view;
 }
 
@@ -73,18 +87,20 @@ function approach(entries) {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
     near.unobserve(target);
-    views.get(Number(target.dataset.id))?.drawNear();
+    for (const { dataset } of target.children) views.get(Number(dataset.id))?.drawNear();
   }
 }
 
 function remove(id, view) {
-  near.unobserve(view.element);
+  const stretch = view.element.closest(".stretch");
   view.element.remove();
   views.delete(id);
+  if (stretch?.childElementCount === 0) stretch.remove();
 }
 
 function clear() {
   for (const [id, view] of views) remove(id, view);
+  near.disconnect();
   log.replaceChildren();
   drawn = store.messages;
 }

@@ -1,6 +1,6 @@
 // What people come for, at a press: translate, summarise, rewrite, correct, explain, write code.
 
-import { addToQuestion, addTool } from "../composer.js";
+import { addFirstTool, addToQuestion } from "../composer.js";
 import { el, iconButton } from "../dom.js";
 import { addWords, say } from "../i18n.js";
 import { openMenu } from "../menus.js";
@@ -17,7 +17,7 @@ import { actionOf, actions, load } from "./table.js";
 document.head.append(el("link", { rel: "stylesheet", href: new URL("actions.css", import.meta.url).href }));
 await Promise.all([addWords("actions"), load()]);
 const tool = iconButton("M11 2L4 12h5l-1 6 7-10h-5z", "actions", open, { "aria-haspopup": "menu" });
-addTool(tool);
+addFirstTool(tool);
 beginChosen();
 beginSlash(open, choose);
 beginOnText();

@@ -195,6 +195,7 @@ function rules(route) {
 function modelTable(models) {
   const heads = [
     [say("by_model"), "wide"],
+    [say("engine"), ""],
     [say("state"), ""],
     [say("under_way"), "number"],
     [say("memory"), "number"],
@@ -202,6 +203,7 @@ function modelTable(models) {
   ];
   const rows = models.map((model) => [
     el("strong", {}, model.name),
+    model.engine,
     model.in_memory ? badge("good", say("in_memory")) : badge("plain", say("not_in_memory")),
     number(model.answering),
     gigabytes(model.memory_bytes),

@@ -1,6 +1,6 @@
-"""How the torch engine words things: OpenAI's requests and answers, of texts.
+"""How our own engines word things: OpenAI's requests and answers, of texts.
 
-What it has no way to do it refuses by name.
+What they have no way to do they refuse by name.
 """
 
 import json
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archipel.serve.api_error import ApiError
+from archipel.serve.text_model import Tokenizer
 
 USUAL_TEMPERATURE = 0.3  # as llama.cpp's engine has it
 _UNSUPPORTED = (
@@ -63,7 +63,7 @@ class Shape(ABC):
         self._facts = {"id": secrets.token_hex(12), "created": int(time.time()), "model": name}
 
     @abstractmethod
-    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
         """What the model reads."""
 
     @abstractmethod
@@ -77,18 +77,15 @@ class Shape(ABC):
 class Chat(Shape):
     kind = "chat.completion"
 
-    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
         if asked.messages is None:
             raise ApiError(400, "messages are lacking.", "invalid_value", "messages")
         messages = [{**one, "content": _content(one.get("content"))} for one in asked.messages]
         try:
-            text = tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
-            )
-        except (TemplateError, ValueError, TypeError, KeyError) as error:
+            return tokenizer.converse(messages)
+        except ValueError as error:
             message = f"The model's chat template does not take these messages: {error}"
             raise ApiError(400, message, "invalid_value", "messages") from error
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
         said = {"role": "assistant"} if is_first else {}
@@ -105,12 +102,12 @@ class Chat(Shape):
 class Completion(Shape):
     kind = "text_completion"
 
-    def prompt(self, asked: Asked, tokenizer: Any) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
         if asked.logprobs:
-            raise _unsupported("logprobs")
+            raise unsupported("logprobs")
         match asked.prompt:
             case str(text) | [str(text)]:
-                return list(tokenizer(text)["input_ids"])
+                return tokenizer.encode(text)
             case [int(), *_] as ids if all(0 <= int(one) < len(tokenizer) for one in ids):
                 return [int(one) for one in ids]
         raise ApiError(400, "prompt: one text, or the numbers of its tokens", param="prompt")
@@ -124,7 +121,7 @@ def _content(content: Any) -> str:
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, dict)]
         if len(texts) < len(content) or not all(isinstance(text, str) for text in texts):
-            raise _unsupported("messages")
+            raise unsupported("messages")
         return "".join(map(str, texts))
     return content or ""
 
@@ -139,12 +136,13 @@ def parsed(body: bytes) -> Asked:
     for name in _UNSUPPORTED:
         value = (asked.model_extra or {}).get(name)
         if value and value != {"type": "text"}:
-            raise _unsupported(name)
+            raise unsupported(name)
     return asked
 
 
-def _unsupported(param: str) -> ApiError:
-    message = f"{param}: the torch engine can't do this. Leave it out"
+def unsupported(param: str) -> ApiError:
+    """What the engine can't do."""
+    message = f"{param}: the engine of this model can't do this. Leave it out"
     return ApiError(400, message, "unsupported_by_provider", param)
 
 

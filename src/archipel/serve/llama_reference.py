@@ -1,0 +1,84 @@
+"""llama.cpp as the service would run it, asked what another engine should answer, and how fast."""
+
+import contextlib
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from archipel.serve.trial import Place, Speed
+
+_LIKELIEST = 20
+_SECONDS = 600.0
+
+
+class LlamaReference:
+    """A running engine, by its own API beside OpenAI's.
+
+    Raises:
+        httpx.HTTPError: it does not answer, in any of the methods.
+    """
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def template(self) -> str:
+        """The chat template that it uses, its own where the file has none."""
+        return str(self._get("/props")["chat_template"])
+
+    def encode(self, text: str) -> list[int]:
+        body = {"content": text, "add_special": True, "parse_special": True}
+        return [int(one) for one in self._post("/tokenize", body)["tokens"]]
+
+    def converse(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Messages in tokens, up to where the answer begins."""
+        return self.encode(self._post("/apply-template", {"messages": messages})["prompt"])
+
+    def answer(self, prompt: Sequence[int], tokens: int) -> list[Place]:
+        """The likeliest answer, token by token."""
+        said = self._complete(prompt, tokens, n_probs=_LIKELIEST, return_tokens=True)
+        told = said.get("completion_probabilities", [])
+        places: list[Place] = []
+        for token in reversed(said["tokens"]):  # what is not told comes before what is
+            likely = told.pop()["top_logprobs"] if told and told[-1]["id"] == token else []
+            places.insert(0, Place(token, {one["id"]: one["logprob"] for one in likely}))
+        return places
+
+    def speed(self, prompt: Sequence[int], tokens: int) -> Speed:
+        """As it measures itself."""
+        took = self._complete(prompt, tokens, ignore_eos=True)["timings"]
+        return Speed(took["prompt_per_second"], took["predicted_per_second"])
+
+    def _complete(self, prompt: Sequence[int], tokens: int, **fields: Any) -> Any:
+        asked = {"prompt": list(prompt), "n_predict": tokens, "temperature": 0, **fields}
+        return self._post("/completion", {**asked, "cache_prompt": False})
+
+    def _get(self, path: str) -> Any:
+        return self._client.get(path).raise_for_status().json()
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._client.post(path, json=body).raise_for_status().json()
+
+
+@contextlib.contextmanager
+def llama_reference(request: Mapping[str, Any]) -> Iterator[LlamaReference]:
+    """The engine in a process of its own for the time of the block; `request` as its parent in the
+    service would send it."""
+    key = secrets.token_urlsafe(32)
+    command = [sys.executable, "-m", "archipel.serve.engine_process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({**request, "api_key": key}).encode() + b"\n")
+        process.stdin.flush()
+        url = json.loads(process.stdout.readline())["url"]
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(
+            base_url=url, headers=headers, timeout=_SECONDS, trust_env=False
+        ) as client:
+            yield LlamaReference(client)
+        process.stdin.close()

@@ -1,0 +1,72 @@
+"""What the API of our own engines needs of a model of text, whatever computes it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are chosen; at temperature 0 the likeliest. `likeliest` of them are told."""
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    seed: int | None
+    likeliest: int | None = None
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that was chosen, with its log-probability and those of the likeliest, if asked."""
+
+    id: int
+    logprob: float | None = None
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
+class Tokenizer(Protocol):
+    """Text to the numbers of tokens and back, from any thread."""
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+
+    def encode(self, text: str) -> list[int]:
+        """A text by itself, with the marks that the model expects around one."""
+
+    def converse(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Messages as the model's template writes them, up to where its answer begins.
+
+        Raises:
+            ValueError: the template does not take them.
+        """
+
+    def decode(self, ids: list[int]) -> str:
+        """The text, without marks; half a character becomes U+FFFD."""
+
+    def shown(self, token: int) -> str:
+        """One token's text, marks too."""
+
+
+class TextModel(Protocol):
+    """A loaded model, which several threads may ask at once."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def context(self) -> int | None:
+        """Tokens of a prompt and its answer together; None: no end is known."""
+
+    @property
+    def end_tokens(self) -> frozenset[int]:
+        """Those after which an answer is over."""
+
+    @property
+    def tells_logprobs(self) -> bool: ...
+
+    def answer(
+        self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
+    ) -> None:
+        """Tell token after token until `tell` says that it was enough, or the answer ends; the end
+        token is told too."""

@@ -1,0 +1,243 @@
+"""OpenAI's API, as far as a chat or a completion of text needs it, before a model in this process.
+
+Knows nothing of what computes the model. Only who knows the key is answered.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from archipel.serve.api_error import ApiError
+from archipel.serve.hosting import hosted, listen
+from archipel.serve.incremental_text import Detokenizer, StopTexts
+from archipel.serve.text_model import Sampling, TextModel, Token
+from archipel.serve.text_wording import (
+    USUAL_TEMPERATURE,
+    Asked,
+    Chat,
+    Completion,
+    Piece,
+    Shape,
+    event,
+    parsed,
+    unsupported,
+    usage,
+)
+
+Say = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass
+class Answering:
+    """One answer on its way from the model's thread; `leave` ends it within a token."""
+
+    pieces: asyncio.Queue[Piece | Exception | None] = field(default_factory=asyncio.Queue)
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def leave(self) -> None:
+        self.left.set()
+        self.pieces.put_nowait(None)  # for who still waits
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """OpenAI's endpoints over one model."""
+
+    name: str
+    model: TextModel
+    context: int
+    key: str
+    threads: ThreadPoolExecutor  # one for each answer at a time; further ones wait
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def chat(self, request: Request) -> Response:
+        return await self._answer(request, Chat(self.name))
+
+    async def completions(self, request: Request) -> Response:
+        return await self._answer(request, Completion(self.name))
+
+    async def _answer(self, request: Request, shape: Shape) -> Response:
+        given = request.headers.get("authorization", "")
+        if not secrets.compare_digest(given.encode(), f"Bearer {self.key}".encode()):
+            raise ApiError(401, "The key is wrong.", "invalid_api_key")
+        asked = parsed(await request.body())
+        if asked.logprobs and not self.model.tells_logprobs:
+            raise unsupported("logprobs")
+        prompt = shape.prompt(asked, self.model.tokenizer)
+        room = self.context - len(prompt)
+        if not prompt or room < 1:
+            message = f"The prompt has {len(prompt)} tokens; 1 to {self.context - 1} are taken."
+            code = "context_length_exceeded" if prompt else "invalid_value"
+            raise ApiError(400, message, code)
+        most = min(asked.max_completion_tokens or asked.max_tokens or room, room)
+        answering = self._begin(asked, prompt, most)
+        if asked.stream:
+            return _Stream(answering, _events(answering, shape, asked, len(prompt)))
+        return JSONResponse(await _whole(request, answering, shape, len(prompt)))
+
+    def _begin(self, asked: Asked, prompt: list[int], most: int) -> Answering:
+        likeliest = (asked.top_logprobs or 0) if asked.logprobs else None
+        usual = USUAL_TEMPERATURE if asked.temperature is None else asked.temperature
+        sampling = Sampling(most, usual, asked.top_p or 1.0, asked.seed, likeliest)
+        stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+        answering, loop = Answering(), asyncio.get_running_loop()
+
+        def put(piece: Piece | Exception) -> None:
+            loop.call_soon_threadsafe(answering.pieces.put_nowait, piece)
+
+        def run() -> None:
+            if answering.left.is_set():
+                return
+            try:
+                text = _Text(self.model, [stop for stop in stops if stop], most)
+
+                def tell(token: Token) -> bool:
+                    piece = text.add(token)
+                    if piece.text or piece.logprobs or piece.finish:
+                        put(piece)
+                    return piece.finish is not None or answering.left.is_set()
+
+                self.model.answer(prompt, sampling, tell)
+            except Exception as error:  # noqa: BLE001 (the thread's end: who waits is told)
+                put(error)
+
+        self.threads.submit(run)
+        return answering
+
+
+class _Text:
+    """Tokens → the pieces of an answer."""
+
+    def __init__(self, model: TextModel, stops: list[str], most: int) -> None:
+        self._tokenizer, self._ends, self._most = model.tokenizer, model.end_tokens, most
+        self._detokenizer = Detokenizer(model.tokenizer.decode)
+        self._stops = StopTexts(stops)
+        self._count = 0
+
+    def add(self, token: Token) -> Piece:
+        self._count += 1
+        is_end = token.id in self._ends
+        text = "" if is_end else self._stops.add(self._detokenizer.add(token.id))
+        finish = "stop" if is_end or self._stops.is_met else None
+        if finish is None and self._count >= self._most:
+            finish = "length"
+        if finish and not self._stops.is_met:
+            text += self._stops.add(self._detokenizer.rest()) + self._stops.rest()
+        logprobs = [] if token.logprob is None or is_end else [self._logprob(token)]
+        return Piece(text, logprobs, self._count, finish)
+
+    def _logprob(self, token: Token) -> dict[str, Any]:
+        assert token.logprob is not None
+        likeliest = [self._one(*pair) for pair in token.likeliest]
+        return {**self._one(token.id, token.logprob), "top_logprobs": likeliest}
+
+    def _one(self, token: int, logprob: float) -> dict[str, Any]:
+        text = self._tokenizer.shown(token)
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+
+class _Stream(StreamingResponse):
+    """A stream that ends its answer when nobody reads it any more."""
+
+    def __init__(self, answering: Answering, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._answering = answering
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._answering.leave()
+
+
+async def _events(
+    answering: Answering, shape: Shape, asked: Asked, prompt_tokens: int
+) -> AsyncIterator[bytes]:
+    is_first, tokens = True, 0
+    async for piece in _pieces(answering):
+        choice = shape.choice(piece, streams=True, is_first=is_first)
+        yield event(shape.body([choice], streams=True))
+        is_first, tokens = False, piece.tokens
+    if (asked.stream_options or {}).get("include_usage"):
+        yield event({**shape.body([], streams=True), "usage": usage(prompt_tokens, tokens)})
+    yield b"data: [DONE]\n\n"
+
+
+async def _whole(
+    request: Request, answering: Answering, shape: Shape, prompt_tokens: int
+) -> dict[str, Any]:
+    """The answer in one; it ends early when the client goes."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        answering.leave()
+
+    watching = asyncio.create_task(watch())
+    try:
+        pieces = [piece async for piece in _pieces(answering)]
+    finally:
+        answering.leave()
+        watching.cancel()
+    if not (pieces and pieces[-1].finish):
+        raise ApiError(408, "The client has left.")
+    last = pieces[-1]
+    logprobs = [one for piece in pieces for one in piece.logprobs]
+    text = "".join(piece.text for piece in pieces)
+    whole = Piece(text, logprobs, last.tokens, last.finish)
+    body = shape.body([shape.choice(whole, streams=False)], streams=False)
+    return {**body, "usage": usage(prompt_tokens, last.tokens)}
+
+
+async def _pieces(answering: Answering) -> AsyncIterator[Piece]:
+    while True:
+        piece = await answering.pieces.get()
+        if isinstance(piece, Exception):
+            raise piece
+        if piece is None:
+            return
+        yield piece
+        if piece.finish:
+            return
+
+
+async def _show_api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return JSONResponse(error.body, error.status)
+
+
+def create_app(endpoints: Endpoints) -> Starlette:
+    """The endpoints at their places."""
+    return Starlette(
+        routes=[
+            Route("/health", endpoints.health),
+            Route("/v1/chat/completions", endpoints.chat, methods=["POST"]),
+            Route("/v1/completions", endpoints.completions, methods=["POST"]),
+        ],
+        exception_handlers={ApiError: _show_api_error},
+    )
+
+
+async def serve(settings: Mapping[str, Any], model: TextModel, say: Say) -> None:
+    """Answer until standard input ends; `say` tells the parent where."""
+    context = min(settings["context_tokens"], model.context or settings["context_tokens"])
+    with ThreadPoolExecutor(settings["parallel"]) as threads:
+        endpoints = Endpoints(settings["name"], model, context, settings["api_key"], threads)
+        async with hosted(create_app(endpoints), listen("127.0.0.1", 0)) as url:
+            say({"url": url})
+            await asyncio.to_thread(sys.stdin.read)
+            os._exit(0)  # answers under way are read by nobody any more
