@@ -91,7 +91,7 @@ def begin(
         id_ = before.id
         connection.execute(update(table).where(table.c.id == id_).values(values))
     row = connection.execute(select(table).where(table.c.id == id_)).one()
-    return _read(row), before and before.digest
+    return _read(row), before.digest if before else None
 
 
 def end(
@@ -101,7 +101,7 @@ def end(
     its = table.c.id == document
     connection.execute(update(table).where(its).values(status=status, problem=problem))
     row = connection.execute(select(table).where(its)).one_or_none()
-    return row and _read(row)
+    return _read(row) if row else None
 
 
 def erase(connection: Connection, document: int) -> None:
