@@ -66,11 +66,19 @@ export class MessageView {
     this.#parts.replaceChildren(...partsOf(this.message));
   }
 
+  /** Draw again what other parts of the page show of it. */
+  drawParts() {
+    if (!this.#near) return;
+    if (this.#markdown && this.message.status !== "growing") this.#drawText();
+    this.drawProgress();
+  }
+
   /** Draw again what can be done with it: that has changed. */
   drawTools() {
     if (!this.#near) return;
-    if (this.#markdown && this.message.status !== "growing") this.#drawText();
-    this.#drawUnder();
+    const menu = this.#under.querySelector(".menu"); // it stays while somebody chooses
+    if (menu) menu.addEventListener("toggle", () => this.drawTools(), { once: true });
+    else this.#drawUnder();
   }
 
   /** Put an element in the text's place, for as long as the promise that `edit` gives lasts. */
@@ -100,10 +108,13 @@ export class MessageView {
 
   #drawUnder() {
     const growing = this.message.status === "growing";
-    const focused = this.#under.contains(document.activeElement);
+    const focused = document.activeElement;
+    const had = this.#under.contains(focused);
     this.drawProgress();
     this.#notices.replaceChildren(...(growing ? [] : noticesOf(this.message)));
     this.#under.replaceChildren(...(growing ? [] : [toolbar(this), factsOf(this.message)]));
-    if (focused) $("#question").focus();
+    if (!had) return;
+    const same = [...this.#under.querySelectorAll("button")].find((one) => one.ariaLabel === focused.ariaLabel);
+    (same ?? $("#question")).focus();
   }
 }

@@ -9,14 +9,14 @@ const changes = [];
  * the message ends or its making is elsewhere (`message.progress`). */
 export function addToMessage(draw) {
   parts.push(draw);
-  emit("actions");
+  emit("parts");
 }
 
 /** Have `change(message)` (null: nothing) give what is drawn of a whole answer: `text` as Markdown in
  * the message's place, then `finish(body)` on the element that it is drawn in. */
 export function changeText(change) {
   changes.push(change);
-  emit("actions");
+  emit("parts");
 }
 
 /** What is drawn of a whole answer. */

@@ -27,6 +27,7 @@ export function begin() {
   on("message", (message) => views.get(message.id)?.end(message));
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
   for (const event of ["actions", "models"]) on(event, drawTools);
+  on("parts", () => views.forEach((view) => view.drawParts()));
 }
 
 function drawTools() {
