@@ -5,7 +5,7 @@ import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
 import { partsOf } from "./message_parts.js";
 import { GrowingMarkdown } from "./render/markdown.js";
-import { toolbar } from "./toolbar.js";
+import { toolbar, toolOf } from "./toolbar.js";
 
 export class MessageView {
   #markdown = null;
@@ -63,9 +63,19 @@ export class MessageView {
     this.#parts.replaceChildren(...partsOf(this.message));
   }
 
-  /** Draw again what can be done with it: that has changed. */
-  drawTools() {
-    if (this.#near) this.#drawUnder();
+  /** Draw again what parts of the page show of it: one is new. */
+  drawParts() {
+    if (this.#near) this.drawProgress();
+  }
+
+  /** Something more can be done with it; what is there stays as it is, with a menu that is open. */
+  addTool(action) {
+    this.#under.querySelector(".toolbar")?.append(...toolOf(action, this));
+  }
+
+  /** Draw again what is said about it: more is known of the models. */
+  drawFacts() {
+    this.#under.querySelector(".facts")?.replaceWith(factsOf(this.message));
   }
 
   /** Put an element in the text's place, for as long as the promise that `edit` gives lasts. */

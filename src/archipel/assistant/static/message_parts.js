@@ -8,7 +8,7 @@ const parts = [];
  * the message ends or its making is elsewhere (`message.progress`). */
 export function addToMessage(draw) {
   parts.push(draw);
-  emit("actions");
+  emit("parts");
 }
 
 /** The elements that belong to a message. */
