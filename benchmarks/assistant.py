@@ -33,6 +33,7 @@ from starlette.routing import Route
 from archipel.assistant.history.opened import open_history
 from archipel.assistant.history.tables import add_row, conversations, messages
 from archipel.database import Database
+from benchmarks import documents_search
 from tests.conftest import AXE
 from tests.serve.scripted import hosted_in_thread
 
@@ -82,7 +83,9 @@ _WATCH = """() => {
 
 
 def run(quick: bool) -> dict[str, float]:
-    """Times in milliseconds, medians where not said otherwise."""
+    """Times in milliseconds, medians where not said otherwise; of documents, what is found for the
+    questions to which the search is not fitted."""
+    found = documents_search.run(quick)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         service = stack.enter_context(hosted_in_thread(_service()))
@@ -101,7 +104,12 @@ def run(quick: bool) -> dict[str, float]:
             "history_search_ms": _search_ms(url, 20 if quick else 100),
             "axe_violations": page.axe_violations(_conversation(history, 4)),
         }
-        return {**figures, "outside_requests": len(page.outside)}
+        return {
+            **figures,
+            "passage_in_top3_share": found["held_out_passage_in_top3_share"],
+            "unverified_citations": found["unverified_citations"],
+            "outside_requests": len(page.outside),
+        }
 
 
 def _service() -> Starlette:

@@ -127,7 +127,8 @@ def test_two_answers_grow_side_by_side_and_one_goes_on(
     expect(columns).to_have_text(["from the island", "from the reef"])
     scripted.finish(to="island")
     scripted.finish(to="reef")
-    expect(page.get_by_role("status")).to_have_text("Answer ready.")
+    expect(page.locator(".column .facts")).to_have_count(2)
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.reload()
     expect(columns).to_have_text(["from the island", "from the reef"])
     if size[0] < 500:
@@ -154,6 +155,7 @@ def test_who_does_not_choose_goes_on_with_the_first_that_answered(
     scripted.send(ConnectionError("it crashed"), to="island")
     scripted.say("from the reef", to="reef")
     scripted.finish(to="reef")
+    expect(page.locator(".column .facts")).to_have_count(2)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     page.get_by_label("Second model, to compare").select_option("")
     ask(page, "Go on")

@@ -16,18 +16,18 @@ export function factsOf(message) {
     facts.completion_tokens && sayCount("tokens", facts.completion_tokens),
     speedOf(facts) && say("speed", { rate: speedOf(facts) }),
     facts.provider && say("by_provider", { provider: facts.provider }),
-    model && store.host && (facts.place ? answerPlace(facts) : placeOf(facts)),
+    model && store.host && placeOf(facts),
     facts.cost?.amount > 0 && money(facts.cost.amount, facts.cost.currency),
     facts.context_left !== undefined && say("context_left", { count: number(facts.context_left) }),
   ];
   return el("p", { class: "facts" }, known.filter(Boolean).join(" · "));
 }
 
-/** Where it was answered; where the service names who answered, that need not be where it runs. */
-function placeOf({ provider }) {
-  const { local, host } = store;
-  if (provider) return local ? say("through_here") : say("through_host", { host });
-  return local ? say("on_this_machine") : say("on_host", { host });
+/** Where it was answered. A service that names who answered and not where passed it on: then what
+ * is known is the way. */
+function placeOf(facts) {
+  if (facts.place || !facts.provider) return answerPlace(facts);
+  return store.local ? say("through_here") : say("through_host", { host: store.host });
 }
 
 /** Tokens per second after the first one, as people read it; null if it was not measured. */

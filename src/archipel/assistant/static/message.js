@@ -5,7 +5,7 @@ import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
 import { partsOf, textOf } from "./message_parts.js";
 import { GrowingMarkdown } from "./render/markdown.js";
-import { toolbar } from "./toolbar.js";
+import { toolbar, toolOf } from "./toolbar.js";
 
 export class MessageView {
   #markdown = null;
@@ -66,19 +66,21 @@ export class MessageView {
     this.#parts.replaceChildren(...partsOf(this.message));
   }
 
-  /** Draw again what other parts of the page show of it. */
+  /** Draw again what parts of the page show of it: one is new. */
   drawParts() {
     if (!this.#near) return;
     if (this.#markdown && this.message.status !== "growing") this.#drawText();
     this.drawProgress();
   }
 
-  /** Draw again what can be done with it: that has changed. */
-  drawTools() {
-    if (!this.#near) return;
-    const menu = this.#under.querySelector(".menu"); // it stays while somebody chooses
-    if (menu) menu.addEventListener("toggle", () => this.drawTools(), { once: true });
-    else this.#drawUnder();
+  /** Something more can be done with it; what is there stays as it is, with a menu that is open. */
+  addTool(action) {
+    this.#under.querySelector(".toolbar")?.append(...toolOf(action, this));
+  }
+
+  /** Draw again what is said about it: more is known of the models. */
+  drawFacts() {
+    this.#under.querySelector(".facts")?.replaceWith(factsOf(this.message));
   }
 
   /** Put an element in the text's place, for as long as the promise that `edit` gives lasts. */
@@ -108,13 +110,10 @@ export class MessageView {
 
   #drawUnder() {
     const growing = this.message.status === "growing";
-    const focused = document.activeElement;
-    const had = this.#under.contains(focused);
+    const focused = this.#under.contains(document.activeElement);
     this.drawProgress();
     this.#notices.replaceChildren(...(growing ? [] : noticesOf(this.message)));
     this.#under.replaceChildren(...(growing ? [] : [toolbar(this), factsOf(this.message)]));
-    if (!had) return;
-    const same = [...this.#under.querySelectorAll("button")].find((one) => one.ariaLabel === focused.ariaLabel);
-    (same ?? $("#question")).focus();
+    if (focused) $("#question").focus();
   }
 }

@@ -2,8 +2,9 @@
 //
 // Events: "models"; "list" (conversations or folders); "branch" (another conversation or branch is
 // shown, a message was added); "message" (one is as the event's argument says);
-// "progress" (the making of the argument is elsewhere); "growing" (answers
-// began or ended); "link" (the connection to the assistant was lost or is back).
+// "progress" (the making of the argument is elsewhere); "growing" (answers began or ended); "action",
+// "parts" (something more can be done with messages, or is shown of them); "link" (the connection to
+// the assistant was lost or is back).
 
 /** `messages` are the open conversation's, by id, in the order in which they came about; `shown` is
  * where its branch ends. `readOnly`: somebody else's, opened by a link. */

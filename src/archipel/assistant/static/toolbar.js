@@ -23,19 +23,21 @@ const actions = [
  * button)` does it. */
 export function addMessageAction(action) {
   actions.push(action);
-  emit("actions");
+  emit("action", action);
+}
+
+/** The button of an action, as a list: none where it does not fit the view's message. */
+export function toolOf({ icon, word, fits, run }, view) {
+  const { message } = view;
+  if (!fits(message)) return [];
+  const pressed = ({ currentTarget }) => attempt(() => run(message, currentTarget, view));
+  return [iconButton(icon, word, pressed)];
 }
 
 /** The buttons of a message's view. */
 export function toolbar(view) {
   const { message } = view;
-  const buttons = actions
-    .filter(({ fits }) => fits(message))
-    .map(({ icon, word, run }) =>
-      iconButton(icon, word, ({ currentTarget }) =>
-        attempt(() => run(message, currentTarget, view)),
-      ),
-    );
+  const buttons = actions.flatMap((action) => toolOf(action, view));
   const attributes = { class: "toolbar", role: "group", "aria-label": say("message_actions") };
   return el("div", attributes, switcher(message), buttons);
 }

@@ -26,12 +26,9 @@ export function begin() {
   on("progress", (message) => views.get(message.id)?.drawProgress());
   on("message", (message) => views.get(message.id)?.end(message));
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
-  for (const event of ["actions", "models"]) on(event, drawTools);
+  on("action", (action) => views.forEach((view) => view.addTool(action)));
   on("parts", () => views.forEach((view) => view.drawParts()));
-}
-
-function drawTools() {
-  for (const view of views.values()) view.drawTools();
+  on("models", () => views.forEach((view) => view.drawFacts()));
 }
 
 /** The view of the last message of the branch that `fits`, or undefined. */
