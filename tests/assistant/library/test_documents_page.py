@@ -162,3 +162,19 @@ def violations(page: Page, axe: str) -> list[tuple[str, str]]:
     page.evaluate(axe)
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]]
+
+
+def test_an_answer_that_is_stopped_is_checked_too(
+    open_panel: Callable[..., Page], scripted: ScriptedService, files: dict[str, Path]
+) -> None:
+    page = open_panel()
+    drop(page, (files["docx"].name, files["docx"].read_bytes()))
+    expect(page.locator(".documents td.ready")).to_have_count(1)
+    page.get_by_role("button", name="Ask these documents").click()
+    ask(page, "Leave of keepers?")
+    scripted.asked()
+    scripted.say(f'"{LEAVE}" [1] and "ninety" [1] or')
+    expect(page.locator(".answer .body")).to_contain_text('"ninety" [1] or')
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".answer .body")).to_have_text(f'"{LEAVE}" 1 and "ninety" or')
+    expect(page.locator(".answer button.citation")).to_have_count(1)
