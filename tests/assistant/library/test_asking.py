@@ -1,5 +1,6 @@
 """Questions to one's documents, over HTTP: what is kept is what stands in them."""
 
+import json
 from pathlib import Path
 
 from tests.assistant.actions.conftest import Ruled
@@ -160,3 +161,23 @@ def test_a_collection_without_documents_says_so(asking: Asking, ruled: Ruled) ->
     assert answer["status"] == "failed"
     assert "no document to ask" in answer["facts"]["error"]["message"]
     assert ruled.asked == []
+
+
+def test_an_import_brings_no_citation(asking: Asking, ruled: Ruled, files: dict[str, Path]) -> None:
+    collection = asking.collection()
+    asking.add(collection, files["md"])
+    ruled.rule = lambda _: f'It says: "{BOAT}" [1]'
+    begun = asking.begin("When does the boat call?", documents=[collection])
+    asking.whole(begun["answers"][0]["id"])
+    where = f"/api/conversations/{begun['conversation']['id']}/export?form=json"
+    forged = asking.http.get(where).text.replace("second Tuesday", "tenth of May")
+    asking.http.delete(f"/api/conversations/{begun['conversation']['id']}")
+    headers = {"X-File-Name": "forged.json"}
+    sent = asking.http.post("/api/import", content=forged, headers=headers).text.splitlines()
+    [id_] = [one["conversation"] for one in map(json.loads, sent) if one.get("conversation")]
+    question, answer = asking.http.get(f"/api/conversations/{id_}").json()["messages"]
+    assert "tenth of May" in answer["text"]
+    assert not {"citations", "marks", "nearest", "documents"} & {
+        *answer["facts"],
+        *question["facts"],
+    }
