@@ -165,6 +165,26 @@ class ChatService:
                 f"{model} answered without a picture in base64. Choose a model that makes pictures."
             ) from error
 
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text.
+
+        Raises:
+            ServiceError: the service can't be reached, refuses, or answers something else.
+        """
+        body = {"model": model, "input": list(texts)}
+        try:
+            response = await self._client.post(f"{self.url}/embeddings", json=body)
+            if response.is_error:
+                raise _refusal(response)
+            data = sorted(response.json()["data"], key=lambda one: int(one["index"]))
+            return [[float(value) for value in one["embedding"]] for one in data]
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServiceError(
+                f"{model} answered without vectors. Choose a model that embeds."
+            ) from error
+
     def _unreachable(self, error: Exception) -> ServiceError:
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
             return ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")

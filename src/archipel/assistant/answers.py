@@ -15,7 +15,7 @@ from typing import Any
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages as history
 from archipel.assistant.history.messages import Status
-from archipel.assistant.pieces import Piece
+from archipel.assistant.pieces import Ending, Piece
 from archipel.chat import ServiceError
 from archipel.errors import ArchipelError, DatabaseError
 
@@ -38,12 +38,14 @@ class _Growing:
     pieces: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     progress: Mapping[str, Any] | None = None
+    ending: Ending | None = None
     grew: asyncio.Condition = field(default_factory=asyncio.Condition)
     ended: bool = False
     task: "asyncio.Task[None] | None" = None
 
     async def add(self, piece: Piece) -> None:
         self.facts.update(piece.facts)
+        self.ending = piece.ending or self.ending
         if not piece.text and piece.progress is None:
             return
         async with self.grew:
@@ -52,6 +54,14 @@ class _Growing:
             if piece.progress is not None:
                 self.progress = piece.progress
             self.grew.notify_all()
+
+    def whole(self) -> tuple[str, dict[str, Any]]:
+        """The text and the facts to keep."""
+        text = "".join(self.pieces)
+        if self.ending is None:
+            return text, self.facts
+        kept, more = self.ending(text)
+        return kept, {**self.facts, **more}
 
     async def after(self, number: int, seen: Mapping[str, Any] | None) -> News | None:
         """What came after a piece and a progress, as soon as there is something; None when all has
@@ -120,7 +130,7 @@ class Answers:
             await asyncio.shield(self._end(message, growing, status))
 
     async def _end(self, message: int, growing: _Growing, status: Status) -> None:
-        text, facts = "".join(growing.pieces), growing.facts
+        text, facts = growing.whole()
         try:
             await self._desk.writing(lambda c, _: history.finish(c, message, text, status, facts))
         except DatabaseError as error:

@@ -25,10 +25,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 
+from archipel import config
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
 from archipel.assistant.api.conversations import Conversations
+from archipel.assistant.api.documents import Documents
 from archipel.assistant.api.me import Me
 from archipel.assistant.api.pictures import Pictures
 from archipel.assistant.api.preferences import PreferencesCalls
@@ -36,6 +38,9 @@ from archipel.assistant.api.transfer import Transfer
 from archipel.assistant.api.turns import Turns
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages, pictures, preferences
+from archipel.assistant.library import documents
+from archipel.assistant.library.meaning import Meaning
+from archipel.assistant.library.shelf import Shelf
 from archipel.assistant.makers import Makers
 from archipel.assistant.offers import Offers, shown
 from archipel.assistant.people import WhoAsks, alone
@@ -102,6 +107,7 @@ def _tidy(connection: Connection, now: float) -> None:
     """What the program that ran before left."""
     messages.cut_off(connection)
     pictures.forget_unsent(connection, now)
+    documents.cut_off(connection)
 
 
 def create_app(
@@ -117,7 +123,8 @@ def create_app(
     is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
     offers = Offers(service, time.monotonic, is_here=is_here)
     answers = Answers(desk)
-    turns = Turns(desk, who, answers, Makers(desk, service, offers, secrets.randbelow))
+    shelf = Shelf(config.home() / "documents", Meaning(service, offers))
+    turns = Turns(desk, who, answers, Makers(desk, service, offers, shelf, secrets.randbelow))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -128,6 +135,7 @@ def create_app(
             finally:
                 await answers.close()
                 await turns.close()
+                await shelf.close()
                 desk.close()
 
     routes: list[BaseRoute] = [
@@ -139,6 +147,7 @@ def create_app(
         *Actions(who).routes(),
         *Pictures(desk, who).routes(),
         *Transfer(desk, who).routes(),
+        *Documents(desk, who, shelf).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

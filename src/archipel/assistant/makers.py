@@ -9,6 +9,8 @@ from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.messages import Message
+from archipel.assistant.library.consulting import Consulting, Looked
+from archipel.assistant.library.shelf import Shelf
 from archipel.assistant.memory.remembering import Remembering, Said
 from archipel.assistant.offers import Offers, told
 from archipel.assistant.people import Person
@@ -36,11 +38,17 @@ class Makers:
     """The makers over one service; `chance(n)` gives a number from 0 to n - 1."""
 
     def __init__(
-        self, desk: Desk, service: ChatService, offers: Offers, chance: Callable[[int], int]
+        self,
+        desk: Desk,
+        service: ChatService,
+        offers: Offers,
+        shelf: Shelf,
+        chance: Callable[[int], int],
     ) -> None:
         self._desk = desk
         self._service = service
         self._offers = offers
+        self._shelf = shelf
         self._chance = chance
         self._bench = Workbench()
         self._remembering = Remembering(desk, service)
@@ -51,8 +59,7 @@ class Makers:
         model = answer.model or ""
         made = self._acted(put, answer, model)
         if made is None:
-            service = self._service.on_behalf_of(put.person.user)
-            made = asked(service, Question(model, put.turns, put.memories))
+            made = self._answered(put, model)
             if put.remembers and remember:
                 said = Said(put.person, put.question.id, put.question.text, model)
                 made = self._remembering.after(made, said)
@@ -61,6 +68,17 @@ class Makers:
     async def close(self) -> None:
         """End what goes on beside the answers."""
         await self._remembering.close()
+
+    def _answered(self, put: Put, model: str) -> AsyncGenerator[Piece]:
+        """The pieces of a model's answer, from documents where the question says so."""
+        service = self._service.on_behalf_of(put.person.user)
+        question = Question(model, put.turns, put.memories)
+        wanted = put.question.facts.get("documents")
+        if not wanted:
+            return asked(service, question)
+        looked = Looked(put.person.owner, wanted, put.question.text)
+        room = self._offers.known(model).context
+        return Consulting(self._desk, self._shelf, service, room).answer(question, looked)
 
     def _acted(self, put: Put, answer: Message, model: str) -> AsyncGenerator[Piece] | None:
         """The pieces of an action's answer; None if the question has none."""

@@ -66,11 +66,17 @@ class Offers:
         self._until = self._clock() + _GOOD_SECONDS
         return offers
 
-    async def of(self, model: str) -> Offer:
-        """One of them; unknown where the service does not say."""
+    async def recent(self) -> Sequence[Offer]:
+        """All of them, as they were told within the last minute, or before if the service does not
+        answer."""
         if self._clock() >= self._until:
             with contextlib.suppress(ServiceError):
                 await self.listed()
+        return list(self._found.values())
+
+    async def of(self, model: str) -> Offer:
+        """One of them; unknown where the service does not say."""
+        await self.recent()
         return self.known(model)
 
     def known(self, model: str) -> Offer:

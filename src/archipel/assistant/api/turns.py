@@ -24,12 +24,14 @@ from archipel.assistant.history import (
 )
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.instructions import instructions
+from archipel.assistant.library import collections
 from archipel.assistant.makers import Makers, Put
 from archipel.assistant.people import Person, WhoAsks
 from archipel.assistant.turns import title, turns
 
 _TEXT_CHARACTERS = 1_000_000
 _MODELS = 4  # that answer side by side
+_COLLECTIONS = 20  # of documents that a question may be asked of
 _PICTURES = 4  # that a question may have, and that a model is given of a conversation
 
 
@@ -42,7 +44,7 @@ class _Action(Asked):
 
 class _Question(Asked):
     """`conversation` is null for a new one, `parent` null for its first message; without an
-    `action` the text is a question as it stands."""
+    `action` the text is a question as it stands, with `documents` one to these collections."""
 
     conversation: int | None
     parent: int | None
@@ -50,15 +52,19 @@ class _Question(Asked):
     models: list[str] = Field(min_length=1, max_length=_MODELS)
     action: _Action | None = None
     pictures: list[int] = Field(default_factory=list, max_length=_PICTURES)
+    documents: list[int] = Field(default_factory=list, max_length=_COLLECTIONS)
 
     def facts(self) -> dict[str, Any]:
         """What the question keeps beside its text.
 
         Raises:
             ConfigError: the action is not one, or not for this text.
+            Refused: it is to be done with documents.
         """
         if self.action is None:
-            return {}
+            return {"documents": self.documents} if self.documents else {}
+        if self.documents:
+            raise Refused(400, "An action is done without documents. Send one of the two.")
         return {"action": chosen(self.action.name, self.action.fields, len(self.text)).facts}
 
 
@@ -105,6 +111,8 @@ class Turns:
             if id_ is None:
                 id_ = conversations.begin(connection, owner, now, title(sent.text))
             conversations.find(connection, owner, id_)
+            for collection in sent.documents:
+                collections.find(connection, owner, collection)
             question = messages.add(connection, id_, sent.parent, draft, now)
             if sent.pictures:
                 shown = pictures.send(connection, owner, sent.pictures, question.id)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0003"  # the migration that makes them as they are here
+NEWEST = "0004"  # the migration that makes them as they are here
 
 folders = Table(
     "folders",
@@ -102,6 +102,27 @@ pictures = Table(
     Column("prompt", Text),  # that it was made of; null: its person gave it
     Column("seed", BigInteger),
     Column("created", Double, nullable=False),
+)
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(120), nullable=False),
+    UniqueConstraint("owner", "name"),
+)
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("collection", _Number, ForeignKey("collections.id"), nullable=False),
+    Column("name", String(200), nullable=False),  # in one line, without folders
+    Column("digest", String(64), nullable=False, index=True),  # SHA-256 of its bytes
+    Column("bytes", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),  # reading, ready, failed
+    Column("problem", JSON(none_as_null=True)),  # why it can't be read: code, message
+    Column("added", Double, nullable=False),
+    UniqueConstraint("collection", "name"),
 )
 
 

@@ -5,6 +5,7 @@ const extras = [
   () => import("./transfer/menu.js"),
   () => import("./actions/actions.js"),
   () => import("./pictures/pictures.js"),
+  () => import("./documents/documents.js"),
 ];
 
 /** Load them all; one that fails takes no other with it. */

@@ -3,7 +3,7 @@
 import { $, el } from "./dom.js";
 import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
-import { partsOf } from "./message_parts.js";
+import { partsOf, textOf } from "./message_parts.js";
 import { GrowingMarkdown } from "./render/markdown.js";
 import { toolbar, toolOf } from "./toolbar.js";
 
@@ -14,6 +14,7 @@ export class MessageView {
   #notices = el("div", { class: "notices" });
   #under = el("div", { class: "under" });
   #near = false;
+  #drawn = null; // the whole text that is shown
 
   /** A view of `message`, not yet on the page: put `element` there. */
   constructor(message) {
@@ -36,7 +37,7 @@ export class MessageView {
       this.#body.replaceChildren();
       this.#markdown = new GrowingMarkdown(this.#body);
       if (this.message.status === "growing") this.#markdown.add(this.message.text);
-      else this.#markdown.set(this.message.text);
+      else this.#drawText();
     }
     this.#drawUnder();
   }
@@ -53,8 +54,10 @@ export class MessageView {
     this.message = message;
     this.#mark();
     if (!this.#near) return this.drawNear();
-    if (grown.text === message.text) this.#markdown.end();
-    else this.#markdown.set(message.text);
+    if (grown.text === textOf(message).text) {
+      this.#markdown.end();
+      this.#drawn = grown.text;
+    } else this.#drawText();
     this.#drawUnder();
   }
 
@@ -65,7 +68,9 @@ export class MessageView {
 
   /** Draw again what parts of the page show of it: one is new. */
   drawParts() {
-    if (this.#near) this.drawProgress();
+    if (!this.#near) return;
+    if (this.#markdown && this.message.status !== "growing") this.#drawText();
+    this.drawProgress();
   }
 
   /** Something more can be done with it; what is there stays as it is, with a menu that is open. */
@@ -89,6 +94,14 @@ export class MessageView {
       element.remove();
       for (const one of hidden) one.hidden = false;
     }
+  }
+
+  #drawText() {
+    const { text, finish } = textOf(this.message);
+    if (text === this.#drawn) return;
+    this.#drawn = text;
+    this.#markdown.set(text);
+    finish(this.#body);
   }
 
   #mark() {

@@ -13,6 +13,11 @@ export const panels = {
     icon: "M7 16V4M4 7l3-3 3 3M13 4v12M10 13l3 3 3-3",
     load: () => import("./transfer/panel.js"),
   },
+  documents: {
+    icon: "M5 3h7l3 3v11H5zM12 3v3h3M7.500 10h5M7.500 13h5",
+    load: () => import("./documents/panel.js"),
+  },
+  source: { icon: null, load: () => import("./documents/source.js") },
   settings: { icon: "settings", load: () => import("./settings/panel.js") },
 };
 

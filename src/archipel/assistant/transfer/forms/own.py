@@ -27,6 +27,10 @@ from archipel.errors import NotImportable
 FORMAT = "archipel-conversation"
 VERSION = 1
 _FACTS_CHARACTERS = 100_000
+# What an answer cites was checked against the documents here, or it is not shown as checked.
+_CHECKED_HERE = frozenset(
+    {"documents", "passages", "citations", "marks", "unverified", "absent", "nearest"}
+)
 _FACTS_DEPTH = 8
 _STATUSES = ("done", "stopped", "failed")
 
@@ -147,7 +151,10 @@ def _node(message: Any, left: Counter[str]) -> Node | None:
 
 
 def _facts(told: Any, left: Counter[str]) -> dict[str, Any]:
-    facts = {text(name): _fact(fact, _FACTS_DEPTH) for name, fact in mapping(told).items()}
+    kept = {text(name): fact for name, fact in mapping(told).items()}
+    facts = {
+        name: _fact(fact, _FACTS_DEPTH) for name, fact in kept.items() if name not in _CHECKED_HERE
+    }
     if len(json.dumps(facts)) > _FACTS_CHARACTERS:
         left["facts"] += 1
         return {}
