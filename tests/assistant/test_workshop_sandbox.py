@@ -211,11 +211,11 @@ def test_cancelling_kills(box: Box) -> None:
     async def cancel() -> None:
         await asyncio.wait_for(box.sandbox.run(box.program("import time; time.sleep(60)")), 0.5)
 
-    started = time.monotonic()
+    before, started = set(family(os.getpid())), time.monotonic()  # a browser of other tests
     with pytest.raises(TimeoutError):
         asyncio.run(cancel())
     assert time.monotonic() - started < 8
-    assert list(family(os.getpid())) == [os.getpid()]
+    assert set(family(os.getpid())) <= before
 
 
 def test_programs_take_turns(box: Box) -> None:

@@ -2,7 +2,7 @@
 
 A stand-in engine sends pieces that carry the time at which they were sent; the reader says how old
 each is when it comes. Ways: straight to the engine; through Serve's HTTP proxy; through a
-deployment's handle. `python -m benchmarks.ray_paths` needs `archipel[ray]`.
+deployment's handle. `python -m benchmarks.serving.ray_paths` needs `archipel[ray]`.
 """
 
 import asyncio

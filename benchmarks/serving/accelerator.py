@@ -1,6 +1,6 @@
 """OpenVINO beside llama.cpp on the same files: tokens read and written a second, and the CPU of it.
 
-    python -m benchmarks.engines FILE.gguf… [--rounds 5]
+    python -m benchmarks.serving.accelerator FILE.gguf… [--rounds 5]
 
 Both engines run as the service starts them, on all cores, and are asked in turns over HTTP. With a
 busy machine the CPU says more than the clock. `.[openvino]` must be installed.
