@@ -143,6 +143,7 @@ def _take(browser: Browser, picture: _Picture) -> None:
         page.locator("#log .answer .facts").first.wait_for()
         page.locator("#place").wait_for()
         page.locator("#log .answer .hl-keyword").last.wait_for()  # the code has its colours
+        page.locator("#tools button").nth(2).wait_for(state="attached")  # what comes late is there
         page.screenshot(path=ROOT / "docs" / f"{picture.name}.png", animations="disabled")
         context.close()
 
