@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from archipel.assistant.api.asked import Asked, Refused, answered, read
 from archipel.assistant.desk import Desk
+from archipel.assistant.history.named import NAME_CHARACTERS
 from archipel.assistant.library import collections, documents
 from archipel.assistant.library.documents import Document
 from archipel.assistant.library.keeping import Keeping, kind_of
@@ -36,7 +37,7 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
 
 class _Named(Asked):
-    name: str = Field(min_length=1, max_length=4 * collections.NAME_CHARACTERS)
+    name: str = Field(min_length=1, max_length=4 * NAME_CHARACTERS)
 
 
 class Documents:

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from archipel.assistant.history.conversations import TITLE_CHARACTERS, Conversation
-from archipel.assistant.history.folders import NAME_CHARACTERS
 from archipel.assistant.history.messages import Draft, Message
+from archipel.assistant.history.named import NAME_CHARACTERS
 from archipel.assistant.transfer.tree import Node, Told
 from archipel.assistant.transfer.values import items, key, line, mapping, seconds, text
 from archipel.errors import NotImportable
