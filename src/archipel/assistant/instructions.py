@@ -13,15 +13,12 @@ from archipel.assistant.history.preferences import Preferences, Tone
 
 MEMORY_CHARACTERS = 1500
 _WORD_CHARACTERS = 3
+# Few words, in the form that small models have learnt: advice beyond that makes them wander.
 _TONES: Mapping[Tone, str] = {
-    "warm": "Be warm and brief: come to the point, in plain words. Answer in the language of the "
-    "question. Say so when you do not know.",
-    "plain": "Be matter-of-fact and as short as you can. Answer in the language of the question. "
-    "Say so when you do not know.",
-    "formal": "Be polite and formal. Answer in the language of the question. Say so when you do "
-    "not know.",
-    "detailed": "Explain thoroughly, step by step, with examples. Answer in the language of the "
-    "question. Say so when you do not know.",
+    "warm": "You are a warm and helpful assistant. Be brief.",
+    "plain": "You are a helpful assistant. Be matter-of-fact and as short as you can.",
+    "formal": "You are a polite and formal assistant.",
+    "detailed": "You are a helpful assistant. Explain thoroughly, step by step, with examples.",
     "none": "",
 }
 
