@@ -213,18 +213,12 @@ def test_a_link_shows_the_branch_until_it_is_taken_back(talk: Talk, assistant: A
 def test_the_oldest_turns_are_left_out_until_it_fits(talk: Talk, scripted: ScriptedService) -> None:
     for count in range(4):
         talk.answered(f"question {count}", f"answer {count}")
-    scripted.refusal = TOO_LONG
+    scripted.refusal, scripted.fits = TOO_LONG, 6  # with what the model is told first
     [answer] = talk.ask("last")
-    whole, fewer = scripted.turns(), scripted.turns()
-    assert len(whole) == 9
-    assert len(fewer) == 7
-    scripted.refusal = None
-    left = 9 - len(scripted.turns())
-    while not scripted.requests.empty():
-        left = 9 - len(scripted.turns())
+    assert [len(scripted.turns()) for _ in range(3)] == [9, 7, 5]
     scripted.say("Here.")
     scripted.finish()
-    assert talk.events(answer["id"])[-1][2]["facts"]["left_out"] >= left >= 2
+    assert talk.events(answer["id"])[-1][2]["facts"]["left_out"] == 4
 
 
 def test_what_never_fits_fails(talk: Talk, scripted: ScriptedService) -> None:

@@ -45,6 +45,7 @@ class ScriptedService:
     url: str = ""
     requests: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     refusal: tuple[int, dict[str, Any]] | None = None
+    fits: int = 0  # messages of a request that is not refused
     keys: set[str] = field(default_factory=set)
     provider: str = ""  # who answers, in X-Archipel-Provider
     hold: bool = False  # answer nothing at all, not even a header
@@ -91,7 +92,7 @@ class ScriptedService:
     async def chat(self, request: Request) -> Response:
         self._loop = asyncio.get_running_loop()
         body = await request.json()
-        if self.refusal:
+        if self.refusal and len(body["messages"]) > self.fits:
             status, error = self.refusal
             self.requests.put(body)
             return JSONResponse(error, status)
