@@ -29,7 +29,16 @@ from archipel.plan.inputs import make_plan
 from benchmarks.network import Link, Network, interrupt_on_terminate
 from benchmarks.network.stage import Setting, Stage
 from benchmarks.race.contest import Terms, parameters, run_archipel, run_peer
-from benchmarks.race.figures import RESTING, UNLINKED, Outcome, Point, Results, figures_of
+from benchmarks.race.figures import (
+    APART,
+    IDLE_LINKS,
+    RESTING,
+    UNLINKED,
+    Outcome,
+    Point,
+    Results,
+    figures_of,
+)
 from benchmarks.race.plot import draw
 
 PROFILES = {
@@ -41,6 +50,7 @@ PROFILES = {
 _QUICK = ("20 Mbit/s, 100 ms",)
 _PEERS = ("data-parallel", "blocking-fp16", "blocking-uint8", "torchft")
 _OURS = ("int4", "sparse")
+_WAYS = (*_PEERS, APART, "int4", RESTING, "sparse")  # what ours are measured against beside them
 _FOLDER = Path("build/wan")
 
 
@@ -54,12 +64,11 @@ def run(quick: bool) -> dict[str, Any]:
         Network(terms.sites, Path(folder) / "store.log", peers=True) as network,
     ):
         stage = Stage(network, Path(folder))
-        for way in ("alone", "apart", RESTING):
-            _measure(stage, terms, results, UNLINKED, way, Link())
+        _measure(stage, terms, results, UNLINKED, "alone", Link())
         for profile, link in PROFILES.items():
             if quick and profile not in _QUICK:
                 continue
-            for way in (*_PEERS, *_OURS):
+            for way in _WAYS:
                 _measure(stage, terms, results, profile, way, link)
         count = parameters(stage, terms)
     figures = figures_of(results, sites=len(terms.sites), parameters=count)
@@ -68,11 +77,9 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def _plan(figures: dict[str, Any], terms: Terms) -> None:
-    """Put beside each run of ours what is planned for it. Older figures have no speed of sites at
-    rest: those of the bare loops stand for it."""
-    apart = figures["tokens_per_second_apart"]
-    speeds = figures.get("tokens_per_second_resting", apart), apart
+    """Put beside each run of ours what is planned for it."""
     for profile, found in figures["profiles"].items():
+        speeds = [found[way]["tokens_per_second"] for way in (RESTING, APART)]
         for codec in _OURS:
             if "busy_share" in found.get(codec, {}):
                 link, count = PROFILES[profile], figures["parameters"]
@@ -145,7 +152,8 @@ def _terms(quick: bool) -> Terms:
 def _measure(
     stage: Stage, terms: Terms, results: Results, profile: str, way: str, link: Link
 ) -> None:
-    """Run one contestant on one link, unless that was done before. If it fails, others go on."""
+    """Run one contestant on one link, unless that was done before. If it fails, others go on; not
+    if it is what they are compared with."""
     key = hashlib.sha256(json.dumps([asdict(terms), way, asdict(link)]).encode()).hexdigest()
     file = _FOLDER / f"{key[:16]}.json"
     if file.exists():
@@ -155,6 +163,8 @@ def _measure(
         contest = run_archipel if way in (*_OURS, RESTING) else run_peer
         outcome = contest(stage, terms, way, link)
     except ArchipelError as error:
+        if way in ("alone", *IDLE_LINKS):
+            raise
         _say(f"{profile}, {way}: {error}")
         results.failures[profile, way] = str(error)
         return

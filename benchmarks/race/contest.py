@@ -27,10 +27,10 @@ from benchmarks.network import Link, Network, Site
 from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Setting, Stage, beats, points, wait_until
 from benchmarks.race.environment import lighthouse, torchft_python
-from benchmarks.race.figures import CURVE_POINTS, RESTING, Outcome, Point
+from benchmarks.race.figures import APART, CURVE_POINTS, RESTING, Outcome, Point
 from benchmarks.race.task import Task
 
-EVERY_STEP = ("alone", "apart", "data-parallel")  # these do not exchange every H steps
+EVERY_STEP = ("alone", APART, "data-parallel")  # these do not exchange every H steps
 LIGHTHOUSE_PORT = 29_510
 _LOAD_SECONDS = 300.0
 _SAMPLE_SECONDS = 0.25

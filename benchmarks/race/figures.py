@@ -9,7 +9,9 @@ import numpy as np
 
 CURVE_POINTS = 12
 UNLINKED = "no link"
+APART = "apart"  # bare training loops that never exchange
 RESTING = "resting"  # Archipel's sites that never exchange
+IDLE_LINKS = (APART, RESTING)
 DEPENDS_ON_ITS_LINK = ("int4", "sparse")  # in what it learns by tokens
 _SAME_BY_TOKENS = {"data-parallel": "alone", "torchft": "blocking-fp16"}
 
@@ -56,18 +58,21 @@ class Results:
 def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, Any]:
     """All figures; contestants are compared at the tokens that one site alone was given.
 
-    A share of busy time is the speed against that of the same sites when they never exchange. The
-    target is the loss that one site alone, and so data-parallel training, has in the end.
+    A share of busy time is the speed against that of the same sites when they never exchange,
+    measured beside it: a machine is not as fast an hour later. The target is the loss that one site
+    alone, and so data-parallel training, has in the end.
     """
-    apart = results.outcomes[UNLINKED, "apart"]
     alone = results.outcomes[UNLINKED, "alone"]
-    resting = results.outcomes[UNLINKED, RESTING]
     tokens = alone.curve[-1].tokens
     profiles: dict[str, dict[str, Any]] = {}
     for (profile, way), outcome in results.outcomes.items():
-        if profile != UNLINKED:
-            by = profiles.setdefault(profile, {})
+        by = profiles.setdefault(profile, {})
+        if way in IDLE_LINKS:
+            by[way] = {"tokens_per_second": round(outcome.tokens_per_second, 1)}
+        elif profile != UNLINKED:
+            apart = results.outcomes[profile, APART]
             by[way] = _figures(results, way, outcome, apart, alone.curve[-1].loss, tokens)
+    del profiles[UNLINKED]
     for (profile, way), error in results.failures.items():
         profiles.setdefault(profile, {})[way] = {"error": error}
     return {
@@ -76,8 +81,6 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
         "tokens": tokens,
         "target_loss": round(alone.curve[-1].loss, 4),
         "tokens_per_second_alone": round(alone.tokens_per_second),
-        "tokens_per_second_apart": round(apart.tokens_per_second),
-        "tokens_per_second_resting": round(resting.tokens_per_second),
         "seconds_alone": round(alone.seconds, 1),
         "profiles": profiles,
     }

@@ -91,6 +91,21 @@ def test_an_error_is_shown_and_can_be_tried_again(page: Page, scripted: Scripted
     expect(problem).to_have_count(0)
 
 
+def test_a_conversation_that_changes_does_not_call_back_who_leaves_it(
+    page: Page, scripted: ScriptedService
+) -> None:
+    answer(page, scripted, "Hello?", "Hello.")
+    expect(page.get_by_text("Hello.", exact=True)).to_be_visible()
+    page.evaluate(
+        """async () => {
+          const { emit, store } = await import("/store.js");
+          document.querySelector("a[href='#/settings']").click();
+          emit("changed", store.conversation);
+        }"""
+    )
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
+
+
 def test_a_refused_question_is_not_lost(page: Page) -> None:
     page.route("**/api/questions", lambda route: route.abort())
     ask(page, "Precious words")

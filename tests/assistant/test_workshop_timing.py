@@ -60,7 +60,7 @@ def test_what_is_kept_from_call_to_call_gains_nothing(sandbox: Sandbox) -> None:
     timing = _compared(sandbox, plain, cached, "work(400)")
     assert isinstance(timing, Timing)
     assert timing.copies > 1
-    assert timing.speed == "no gain", timing
+    assert timing.speed != "faster", timing
 
 
 def test_a_result_that_is_computed_later_counts(sandbox: Sandbox) -> None:

@@ -159,8 +159,7 @@ def test_figures_compare_at_the_same_tokens_and_name_what_failed() -> None:
     results = Results(
         {
             (UNLINKED, "alone"): WHOLE,
-            (UNLINKED, "apart"): WHOLE,
-            (UNLINKED, "resting"): WHOLE,
+            ("slow", "apart"): WHOLE,
             ("slow", "data-parallel"): CUT,
             ("slow", "int4"): WHOLE,
         },

@@ -9,12 +9,16 @@ import { hearTabs } from "./tabs.js";
 import { openConversation, openNew, openShared } from "./talk.js";
 import { goTo, goToEnd } from "./scroll.js";
 
+let shown = ""; // the address of what the page shows; another one's event is still to come
+
 /** Follow the address from now on. */
 export async function begin() {
   addEventListener("hashchange", show);
   on("changed", ({ id }) => {
     if (id !== store.conversation?.id || document.body.classList.contains("panel")) return;
+    if (location.hash.startsWith("#/") && location.hash !== shown) return;
     history.replaceState(null, "", `#/c/${id}`);
+    shown = location.hash;
     nameTab();
   });
   hearTabs(refresh);
@@ -35,6 +39,7 @@ function place() {
 
 async function show() {
   if (location.hash && !location.hash.startsWith("#/")) return;
+  shown = location.hash;
   const { part, rest } = place();
   const whole = Object.hasOwn(panels, part);
   document.body.classList.toggle("panel", whole);
