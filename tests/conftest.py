@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,6 +42,24 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ARCHIPEL_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _clients_are_closed() -> Iterator[None]:
+    """Clients that a test leaves open are closed with its file: where the garbage collector finds
+    one, it may find the sockets first, and Python warns of them in whatever test runs then."""
+    made: list[httpx.Client] = []
+    make = httpx.Client.__init__
+
+    def noted(client: httpx.Client, *args: Any, **options: Any) -> None:
+        make(client, *args, **options)
+        made.append(client)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.Client, "__init__", noted)
+        yield
+    for client in made:
+        client.close()
 
 
 @pytest.fixture(scope="session")
