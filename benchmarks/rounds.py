@@ -1,9 +1,11 @@
 """What the exchange takes of a site beside its training: by the second, by the round. Linux, root.
 
-Four sites with a share of a core each, on links that nothing shapes, with rounds that come often,
-as usual and hardly ever. Processor time is the kernel's count, of the thread that trains and of all
-others, so that other work on the machine hardly shows; bytes are those of the virtual network
-cards. The planner's figures for small traffic and requests come from here (`plan/wire.py`).
+Four sites with a share of a core each, on links that nothing shapes and on slow ones, with rounds
+that come often, as usual and hardly ever. What comes over a slow link comes in more and smaller
+pieces, each of which wakes somebody. Processor time is the kernel's count, of the thread that
+trains and of all others, so that other work on the machine hardly shows; bytes are those of the
+virtual network cards. The planner's figures for small traffic and requests come from here
+(`plan/wire.py`).
 """
 
 import os
@@ -18,8 +20,18 @@ import numpy as np
 
 from archipel.ledger import Ledger
 from archipel.train.join import run_fragments
-from benchmarks.linked.common import SETTLE_SECONDS, SHARE, SITES, Figures, setting, working
-from benchmarks.network import Network, Site, interrupt_on_terminate
+from benchmarks.linked.common import (
+    SETTLE_SECONDS,
+    SHARE,
+    SITES,
+    SLOW,
+    Figures,
+    equal_shares,
+    setting,
+    shape_all,
+    working,
+)
+from benchmarks.network import Link, Network, Site, interrupt_on_terminate
 from benchmarks.network.stage import Stage, beats
 
 _SYNCS = (10, 30, 240)
@@ -50,16 +62,18 @@ def run(quick: bool) -> Figures:
     ):
         stage = Stage(network, Path(folder))
         for codec in ("int4", "sparse"):
-            found = [_measured(stage, codec, sync, seconds) for sync in _SYNCS]
-            figures |= {f"{codec}_{key}": value for key, value in _figures(found)}
+            for name, link in (("", Link()), ("slow_link_", SLOW)):
+                found = [_measured(stage, codec, sync, link, seconds) for sync in _SYNCS]
+                figures |= {f"{codec}_{name}{key}": value for key, value in _figures(found)}
     return figures
 
 
-def _measured(stage: Stage, codec: str, sync: int, seconds: float) -> _Rates:
+def _measured(stage: Stage, codec: str, sync: int, link: Link, seconds: float) -> _Rates:
     wanted = setting(codec)
     options = {**wanted.options, "sync": sync}
-    ledger = stage.create(f"{codec}-{sync}", replace(wanted, options=options))
-    with working(stage, ledger, dict.fromkeys(SITES, SHARE)) as sites:
+    ledger = stage.create(f"{codec}-{time.monotonic_ns()}", replace(wanted, options=options))
+    with working(stage, ledger, equal_shares()) as sites:
+        shape_all(stage, link)
         time.sleep(SETTLE_SECONDS)
         began, before = time.monotonic(), _counted(stage, ledger, sites)
         time.sleep(seconds)

@@ -1,8 +1,11 @@
 """The WAN benchmark's picture: held-out loss by seconds, tokens and bytes, and busy shares."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks.race.figures import DEPENDS_ON_ITS_LINK
 
 COLOURS = {
     "data-parallel": "#888888",
@@ -47,6 +50,7 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
         axis.set_ylabel("held-out loss, nats per token")
         if kind != "tokens":
             axis.set_xscale("log")
+            axis.set_xlim(left=1)
     axes[0][0].set_title(f"{figures['sites']} sites, {pictured} each", loc="left")
     axes[0][1].legend(frameon=False)
     _bars(axes[1][1], profiles)
@@ -56,8 +60,9 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
 
 
 def _curve(axis: Any, way: str, found: Mapping[str, Any], kind: str, scale: float) -> None:
-    measured = [p for p in found["curve"] if p["tokens"] <= found["measured_tokens"]]
-    rest = [p for p in found["curve"] if p["tokens"] > found["measured_tokens"]]
+    till = math.inf if way in DEPENDS_ON_ITS_LINK else found["measured_tokens"]
+    measured = [p for p in found["curve"] if p["tokens"] <= till]
+    rest = [p for p in found["curve"] if p["tokens"] > till]
     for points, style in ((measured, "-"), ([*measured[-1:], *rest], "--")):
         axis.plot(
             [p[kind] * scale for p in points],
