@@ -27,7 +27,7 @@ REPORT_KEYS = {
 @pytest.mark.timeout(400)
 def test_the_demo_runs_by_itself_and_reports(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    words = ["demo", "--once", "--minutes", "1", "--folder", tmp_path / "demo"]
+    words = ["demo", "--once", "--minutes", "0.5", "--folder", tmp_path / "demo"]
     words += ["--report", report, "--port", "0", "--page-port", "0"]
     done = subprocess.run(
         [sys.executable, "-m", "archipel", *map(str, words)],
