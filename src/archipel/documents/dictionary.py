@@ -7,9 +7,8 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import resources
 
-FILE = Path(__file__).with_name("dictionary.txt")
 _SENTENCES = 100_000
 _RARE = 12  # of so many sentences: what is no commoner is wholly telling
 
@@ -24,7 +23,8 @@ class _Dictionary:
 def _dictionary() -> _Dictionary:
     often: dict[str, int] = {}
     others: dict[str, dict[str, float]] = {}
-    for line in FILE.read_text("utf-8").splitlines():
+    text = resources.files("archipel.documents").joinpath("dictionary.txt").read_text("utf-8")
+    for line in text.splitlines():
         if not line.startswith("#"):
             term, count, *pairs = line.split()
             often[term] = int(count)

@@ -1,13 +1,15 @@
 """Words as the index knows them: without case or accents, and as French and English stems.
 
-Accents go before stemming, on both sides, so that "reunions" finds "réunion". A stem is marked with
-its language, f or e: the French "main" is a hand, and no "main" entrance.
+Accents go before stemming, on both sides, so that "reunions" finds "réunion"; what no rule joins
+(buy and bought) is joined by `forms.txt`. A stem is marked with its language, f or e: the French
+"main" is a hand, and no "main" entrance.
 """
 
 import functools
 import re
 import unicodedata
 from collections.abc import Iterable
+from importlib import resources
 
 import snowballstemmer
 
@@ -39,7 +41,20 @@ def _stemmers() -> dict[str, snowballstemmer.stemmer]:
     return {language: snowballstemmer.stemmer(name) for language, (_, name) in _MARKS.items()}
 
 
+@functools.cache
+def _forms() -> dict[str, dict[str, str]]:
+    """By language, the folded word that each irregular form is of."""
+    forms: dict[str, dict[str, str]] = {language: {} for language in _MARKS}
+    text = resources.files("archipel.documents").joinpath("forms.txt").read_text("utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            language, word, *others = folded_words(line)
+            forms[language].update(dict.fromkeys(others, word))
+    return forms
+
+
 @functools.lru_cache(maxsize=100_000)
 def stem(language: str, word: str) -> str:
     """The marked stem of a folded word in "fr" or "en"."""
+    word = _forms()[language].get(word, word)
     return f"{_MARKS[language][0]}{_stemmers()[language].stemWord(word)}"
