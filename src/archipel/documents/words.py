@@ -15,14 +15,17 @@ import snowballstemmer
 
 _MARKS = {"fr": ("f", "french"), "en": ("e", "english")}
 _WORD = re.compile(r"[^\W_]+")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[ ,]\d{3})+(?!\d)")
 _LONGEST = 40  # letters: what is longer is no word that anybody asks for
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
 
 
 def folded_words(text: str) -> list[str]:
-    """The words of a text in their order, without case and accents; digits count as letters."""
+    """The words of a text in their order, without case and accents; digits count as letters, and
+    1,500 and 1 500 are one word."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = _THOUSANDS.sub(lambda number: re.sub("[ ,]", "", number[0]), plain)
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
 
 
