@@ -13,7 +13,7 @@ from archipel.documents.chunks import Searched
 from archipel.documents.dictionary import paraphrases, telling, translations
 from archipel.documents.language import is_small, languages_of
 from archipel.documents.thesaurus import phrases, related_terms
-from archipel.documents.words import folded_words, language_of, marked_stems, stem
+from archipel.documents.words import folded_words, marked_stems, stem
 
 _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
@@ -174,9 +174,8 @@ def _concept(term: str, languages: Sequence[str]) -> Concept:
 
 def _related(term: str, languages: Sequence[str]) -> Iterator[tuple[str, float]]:
     """What means much the same as a term of a question in these languages, and how much."""
-    for related in related_terms(term):
-        is_own = " " not in related and language_of(related) in languages
-        yield related, _OWN if is_own else _TRANSLATED
+    for related, language in related_terms(term).items():
+        yield related, _OWN if language in languages else _TRANSLATED
     for related, weight in translations(term).items():
         yield related, math.sqrt(weight)
     for related, weight in paraphrases(term).items():

@@ -29,11 +29,6 @@ def folded_words(text: str) -> list[str]:
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
 
 
-def language_of(marked: str) -> str:
-    """The language of a marked stem."""
-    return next(language for language, (mark, _) in _MARKS.items() if marked.startswith(mark))
-
-
 def marked_stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
     """The marked stems of folded words in their order, in each of the languages."""
     return [stem(language, word) for word in words for language in languages]
