@@ -67,21 +67,19 @@ def concepts_of(question: str) -> list[Concept]:
     question = question[:_QUESTION_CHARACTERS]
     languages = languages_of(question)
     terms = _terms(folded_words(question))
-    telling = [term for term in terms if not is_small(term)] or terms
-    return [_concept(term, languages) for term in telling[:_MOST_CONCEPTS]]
+    terms = [term for term in terms if not is_small(term)] or terms
+    return [_concept(term, languages) for term in terms[:_MOST_CONCEPTS]]
 
 
 def rated(concepts: Sequence[Concept], chunks: int, having: Mapping[str, int]) -> list[Rated]:
-    """The concepts with their rarities, in a library of so many chunks, `having` each word and stem;
-    terms that no chunk can have are left out."""
-    return [
-        Rated(_held(concept, having), _rarity(concept, chunks, having)) for concept in concepts
-    ]
+    """The concepts with their rarities, in a library of so many chunks, `having` each word and
+    stem; terms that no chunk can have are left out."""
+    return [Rated(_held(one, having), _rarity(one, chunks, having)) for one in concepts]
 
 
 def fit(asked: Sequence[Rated], chunk: ChunkWords) -> float:
-    """How well a chunk answers to the concepts: BM25, where the terms of a concept are one another's
-    evidence, and what one lacks of certainty the next adds in part."""
+    """How well a chunk answers to the concepts: BM25, where each further term of a concept makes it
+    likelier that the chunk is on it."""
     counts = _Counts(chunk)
     length = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counts.length / _USUAL_WORDS)
     whole = 0.0

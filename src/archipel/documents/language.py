@@ -17,7 +17,8 @@ _FRENCH = """
     certain certains apres depuis pendant contre selon afin existe aimerais savoir passe suite
     cas venir viens vient viennent venu tenir tient tenu connaitre vouloir falloir rester reste
     laisser mettre met mis donner donne prendre prend pris trouver trouve passer devenir arriver
-    arrive sert servir voir voit dire dit possible besoin lieu chose choses facon maniere quelqu rien
+    arrive sert servir voir voit dire dit possible besoin lieu chose choses facon maniere
+    quelqu rien
 """
 _ENGLISH = """
     the a an of and or to in on at by for with without from into as is are was were be been
