@@ -17,10 +17,11 @@ from archipel.documents.words import folded_words, marked_stems, stem
 
 _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
-_OWN, _TRANSLATED = 1.0, 0.5  # terms in the question's language, and in the other one
-_PARAPHRASED = 0.5  # by way of the other language
+_OWN = 1.0
+_RELATED, _RELATED_ACROSS = 0.85, 0.5  # by the thesaurus, in the question's language and the other
+_PARAPHRASED = 0.5  # by the dictionary, by way of the other language
 _SAME_WORD = 0.6  # where the stem is not the same: a name, in a text of the other language
-_SATURATION, _LENGTH_SHARE = 1.2, 0.2  # BM25's k1 and b
+_SATURATION, _LENGTH_SHARE = 1.2, 0.5  # BM25's k1 and b
 _RARITY_POWER = 0.8  # what is rare in a small library is not always what was asked for
 _USUAL_WORDS = 150  # in a chunk with its headings
 
@@ -173,7 +174,7 @@ def _concept(term: str, languages: Sequence[str]) -> Concept:
 def _related(term: str, languages: Sequence[str]) -> Iterator[tuple[str, float]]:
     """What means much the same as a term of a question in these languages, and how much."""
     for related, language in related_terms(term).items():
-        yield related, _OWN if language in languages else _TRANSLATED
+        yield related, _RELATED if language in languages else _RELATED_ACROSS
     for related, weight in translations(term).items():
         yield related, math.sqrt(weight)
     for related, weight in paraphrases(term).items():
