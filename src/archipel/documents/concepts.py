@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archipel.documents.chunks import Searched
-from archipel.documents.dictionary import paraphrases, telling, translations
+from archipel.documents.dictionary import telling, translations
 from archipel.documents.language import is_small, languages_of
 from archipel.documents.thesaurus import phrases, related_terms
 from archipel.documents.words import folded_words, marked_stems, stem
@@ -19,7 +19,6 @@ _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
 _OWN = 1.0
 _RELATED, _RELATED_ACROSS = 0.85, 0.5  # by the thesaurus, in the question's language and the other
-_PARAPHRASED = 0.5  # by the dictionary, by way of the other language
 _SAME_WORD = 0.6  # where the stem is not the same: a name, in a text of the other language
 _SATURATION, _LENGTH_SHARE = 1.2, 0.5  # BM25's k1 and b
 _RARITY_POWER = 0.8  # what is rare in a small library is not always what was asked for
@@ -177,5 +176,3 @@ def _related(term: str, languages: Sequence[str]) -> Iterator[tuple[str, float]]
         yield related, _RELATED if language in languages else _RELATED_ACROSS
     for related, weight in translations(term).items():
         yield related, math.sqrt(weight)
-    for related, weight in paraphrases(term).items():
-        yield related, _PARAPHRASED * math.sqrt(weight)

@@ -41,17 +41,6 @@ def translations(term: str) -> Mapping[str, float]:
     return _dictionary().others.get(term, {})
 
 
-def paraphrases(term: str) -> dict[str, float]:
-    """The stems of its own language that are said with the same words of the other one, each with
-    the product of the two weights."""
-    found: dict[str, float] = {}
-    for other, there in translations(term).items():
-        for back, weight in translations(other).items():
-            if back != term:
-                found[back] = max(found.get(back, 0.0), there * weight)
-    return found
-
-
 def telling(term: str) -> float:
     """How much a stem tells, by the logarithm of how seldom people say it: from 0 to 1."""
     often = max(_dictionary().often.get(term, 0), _RARE)
