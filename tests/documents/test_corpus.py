@@ -40,11 +40,11 @@ def test_the_right_passage_is_among_the_first_three(library: Library) -> None:
     questions = read_questions()
     found = [asyncio.run(search(library, one.question, SCOPES, 3)) for one in questions]
     shares = found_shares(questions, found)
-    assert shares["passage_in_top3_share"] >= 0.87
+    assert shares["passage_in_top3_share"] >= 0.88
     assert shares["passage_in_top3_share_across"] >= 0.9
     cited = cited_figures(questions, found)
     assert cited["unverified_citations"] == 0
-    assert cited["right_quotes_cited_share"] >= 0.87  # all whose passage was found
+    assert cited["right_quotes_cited_share"] >= 0.88  # all whose passage was found
 
 
 Paragraphs = list[tuple[str, str]]

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archipel.documents.chunks import Searched
+from archipel.documents.dictionary import telling, translations
 from archipel.documents.language import is_small, languages_of
 from archipel.documents.thesaurus import phrases, related_terms
-from archipel.documents.words import folded_words, language_of, marked_stems, stem
+from archipel.documents.words import folded_words, marked_stems, stem
 
 _MOST_CONCEPTS = 32
 _QUESTION_CHARACTERS = 4_000
-_OWN, _TRANSLATED = 1.0, 0.7  # terms in the question's language, and in the other one
+_OWN = 1.0
+_RELATED, _RELATED_ACROSS = 0.85, 0.5  # by the thesaurus, in the question's language and the other
 _SAME_WORD = 0.6  # where the stem is not the same: a name, in a text of the other language
 _SATURATION, _LENGTH_SHARE = 1.2, 0.5  # BM25's k1 and b
 _RARITY_POWER = 0.8  # what is rare in a small library is not always what was asked for
@@ -27,11 +29,13 @@ _USUAL_WORDS = 150  # in a chunk with its headings
 class Concept:
     """What one word of a question asks for: terms, each with a weight up to 1.
 
-    `stems` are marked stems, `words` folded words and phrases.
+    `stems` are marked stems, `words` folded words and phrases; `telling` is how much the word says
+    in any text, from 0 to 1.
     """
 
     stems: Mapping[str, float]
     words: Mapping[str, float]
+    telling: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +67,27 @@ def concepts_of(question: str) -> list[Concept]:
     question = question[:_QUESTION_CHARACTERS]
     languages = languages_of(question)
     terms = _terms(folded_words(question))
-    telling = [term for term in terms if not is_small(term)] or terms
-    return [_concept(term, languages) for term in telling[:_MOST_CONCEPTS]]
+    terms = [term for term in terms if not is_small(term)] or terms
+    return [_concept(term, languages) for term in terms[:_MOST_CONCEPTS]]
 
 
 def rated(concepts: Sequence[Concept], chunks: int, having: Mapping[str, int]) -> list[Rated]:
-    """The concepts with their rarities, in a library of so many chunks, `having` each term."""
-    return [Rated(concept, _rarity(concept, chunks, having)) for concept in concepts]
+    """The concepts with their rarities, in a library of so many chunks, `having` each word and
+    stem; terms that no chunk can have are left out."""
+    return [Rated(_held(one, having), _rarity(one, chunks, having)) for one in concepts]
 
 
 def fit(asked: Sequence[Rated], chunk: ChunkWords) -> float:
-    """How well a chunk answers to the concepts: BM25, where a concept counts by its best term."""
+    """How well a chunk answers to the concepts: BM25, where each further term of a concept makes it
+    likelier that the chunk is on it."""
     counts = _Counts(chunk)
     length = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * counts.length / _USUAL_WORDS)
     whole = 0.0
     for one in asked:
-        held = (weight * count / (count + length) for weight, count in counts.of(one.concept))
-        whole += one.rarity * max(held, default=0.0)
+        lacking = math.prod(
+            1 - weight * count / (count + length) for weight, count in counts.of(one.concept)
+        )
+        whole += one.rarity * (1 - lacking)
     return whole
 
 
@@ -113,6 +121,16 @@ class _Counts:
                 yield weight, count
 
 
+def _held(concept: Concept, having: Mapping[str, int]) -> Concept:
+    stems = {term: weight for term, weight in concept.stems.items() if term in having}
+    words = {
+        term: weight
+        for term, weight in concept.words.items()
+        if all(word in having for word in term.split())
+    }
+    return Concept(stems, words, concept.telling)
+
+
 def _rarity(concept: Concept, chunks: int, having: Mapping[str, int]) -> float:
     """The logarithm of all chunks by those that have a term of the concept, as many as there would
     be if no two terms sought each other's company."""
@@ -120,7 +138,8 @@ def _rarity(concept: Concept, chunks: int, having: Mapping[str, int]) -> float:
     for term in (*concept.stems, *concept.words):
         lacking *= 1 - min(having.get(term, 0) / max(chunks, 1), 1.0)
     holding = chunks * (1 - lacking)
-    return math.pow(math.log(1 + (chunks - holding + 0.5) / (holding + 0.5)), _RARITY_POWER)
+    rarity = math.log(1 + (chunks - holding + 0.5) / (holding + 0.5))
+    return concept.telling * math.pow(rarity, _RARITY_POWER)
 
 
 def _terms(words: Sequence[str]) -> list[str]:
@@ -136,14 +155,24 @@ def _terms(words: Sequence[str]) -> list[str]:
 
 
 def _concept(term: str, languages: Sequence[str]) -> Concept:
-    is_phrase = " " in term
-    stems = {} if is_phrase else {stem(language, term): _OWN for language in languages}
-    words = {term: _OWN if is_phrase else _SAME_WORD}
-    for known in [term] if is_phrase else list(stems):
-        for related in related_terms(known):
-            if " " in related:
-                words.setdefault(related, _TRANSLATED)
-            else:
-                is_own = language_of(related) in languages
-                stems.setdefault(related, _OWN if is_own else _TRANSLATED)
-    return Concept(stems, words)
+    if " " in term:
+        stems: dict[str, float] = {}
+        words = {term: _OWN}
+        how_telling = 1.0
+    else:
+        stems = {stem(language, term): _OWN for language in languages}
+        words = {term: _SAME_WORD}
+        how_telling = min(telling(known) for known in stems)
+    for known in list(stems) or [term]:
+        for related, weight in _related(known, languages):
+            terms = words if " " in related else stems
+            terms[related] = max(terms.get(related, 0.0), weight)
+    return Concept(stems, words, how_telling)
+
+
+def _related(term: str, languages: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """What means much the same as a term of a question in these languages, and how much."""
+    for related, language in related_terms(term).items():
+        yield related, _RELATED if language in languages else _RELATED_ACROSS
+    for related, weight in translations(term).items():
+        yield related, math.sqrt(weight)

@@ -18,6 +18,7 @@ _FRENCH = """
     cas venir viens vient viennent venu tenir tient tenu connaitre vouloir falloir rester reste
     laisser mettre met mis donner donne prendre prend pris trouver trouve passer devenir arriver
     arrive sert servir voir voit dire dit possible besoin lieu chose choses facon maniere
+    quelqu rien
 """
 _ENGLISH = """
     the a an of and or to in on at by for with without from into as is are was were be been
@@ -29,7 +30,8 @@ _ENGLISH = """
     because since both between through against during under over after before put make makes
     made take takes took like want wants know tell see happen happens happened keep keeps find
     give given need needs let lets become stay stays use used using way thing things possible
-    able
+    able one ones someone somebody anyone anybody everyone everybody nobody something anything
+    everything nothing back else
 """
 _SMALL = {"fr": frozenset(_FRENCH.split()), "en": frozenset(_ENGLISH.split())}
 _BOTH = _SMALL["fr"] & _SMALL["en"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from archipel.errors import ConfigError, DatabaseError
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_SECONDS = 10
 _SCHEMA = """
 CREATE TABLE documents (

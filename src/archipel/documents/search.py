@@ -63,8 +63,9 @@ def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Sco
     """The ids of the chunks that fit the question's concepts, best first: FTS5 finds those that
     have most of its terms, `concepts.fit` ranks them, and the first ones once more, as what is
     asked together mostly stands in one section."""
-    concepts = concepts_of(question)
-    if not concepts:
+    asked = rated_in(connection, concepts_of(question))
+    query = full_text_query(asked)
+    if not query:
         return []
     rows = connection.execute(
         "SELECT chunk_words.rowid, words, stems FROM chunk_words"
@@ -72,9 +73,8 @@ def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Sco
         " JOIN documents ON documents.id = chunks.document"
         f" WHERE chunk_words MATCH :asked AND {WITHIN}"
         f" ORDER BY bm25(chunk_words), chunk_words.rowid LIMIT {_CANDIDATES}",
-        {"asked": full_text_query(concepts), "scopes": scopes_json(scopes)},
+        {"asked": query, "scopes": scopes_json(scopes)},
     ).fetchall()
-    asked = rated_in(connection, concepts)
     fits = {row[0]: fit(asked, ChunkWords(row[1], row[2])) for row in rows}
     ranking = sorted(fits, key=lambda chunk: (-fits[chunk], chunk))
     for passage in load_passages(connection, ranking[:_LOOKED_INTO]):
@@ -84,22 +84,27 @@ def by_words(connection: sqlite3.Connection, question: str, scopes: Sequence[Sco
     return first + ranking[_LOOKED_INTO:]
 
 
-def full_text_query(concepts: Sequence[Concept]) -> str:
-    """What FTS5 is asked: any term of any concept, each quoted."""
-    words = dict.fromkeys(term for concept in concepts for term in concept.words)
-    stems = dict.fromkeys(term for concept in concepts for term in concept.stems)
-    asked = []
+def full_text_query(asked: Sequence[Rated]) -> str:
+    """What FTS5 is asked: any term of any concept, each quoted; nothing if there is none."""
+    words = dict.fromkeys(term for one in asked for term in one.concept.words)
+    stems = dict.fromkeys(term for one in asked for term in one.concept.stems)
+    columns = []
     for column, terms in (("words", words), ("stems", stems)):
         if terms:
             any_term = " OR ".join(f'"{term}"' for term in terms)
-            asked.append(f"{column} : ({any_term})")
-    return " OR ".join(asked)
+            columns.append(f"{column} : ({any_term})")
+    return " OR ".join(columns)
 
 
 def rated_in(connection: sqlite3.Connection, concepts: Sequence[Concept]) -> list[Rated]:
     """The concepts with their rarities in this library; phrases count as in no chunk."""
     total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
-    terms = {term for concept in concepts for term in (*concept.stems, *concept.words)}
+    terms = {
+        word
+        for concept in concepts
+        for term in (*concept.stems, *concept.words)
+        for word in term.split()
+    }
     having = connection.execute(
         "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))",
         (json.dumps(sorted(terms)),),

@@ -15,9 +15,9 @@ from archipel.documents.passages import Passage
 from archipel.documents.search import rated_in
 from archipel.documents.sentences import sentences
 
-# On the corpus of the tests, a question whose document is there has 0.5 or more in 61 of 100 cases,
-# and one whose document was taken out has less in 61.
-THRESHOLD = 0.5
+# On the corpus of the tests, a question whose document is there has so much or more in 62 of 100
+# cases, and one whose document was taken out has less in 71.
+THRESHOLD = 0.55
 
 
 @dataclass(frozen=True, slots=True)

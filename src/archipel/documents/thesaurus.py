@@ -4,31 +4,30 @@ A term is a marked stem, or a phrase of folded words with blanks between.
 """
 
 import functools
+from collections.abc import Mapping
 from importlib import resources
 
 from archipel.documents.words import folded_words, stem
 
 
 @functools.cache
-def _related() -> dict[str, tuple[str, ...]]:
-    """Each term with the others of its lines."""
-    related: dict[str, dict[str, None]] = {}
+def _related() -> dict[str, dict[str, str]]:
+    """Each term with the terms of its lines, itself too, and the language of each."""
+    related: dict[str, dict[str, str]] = {}
     text = resources.files("archipel.documents").joinpath("thesaurus.txt").read_text("utf-8")
     for line in text.splitlines():
         if not line.startswith("#"):
             english, _, french = line.partition("|")
-            terms = [_term("en", entry) for entry in english.split()]
-            terms += [_term("fr", entry) for entry in french.split()]
+            terms = {_term("en", entry): "en" for entry in english.split()}
+            terms |= {_term("fr", entry): "fr" for entry in french.split()}
             for term in terms:
-                related.setdefault(term, {}).update(dict.fromkeys(terms))
-    return {
-        term: tuple(other for other in others if other != term) for term, others in related.items()
-    }
+                related.setdefault(term, {}).update(terms)
+    return related
 
 
-def related_terms(term: str) -> tuple[str, ...]:
-    """Terms that mean much the same as `term`, in both languages."""
-    return _related().get(term, ())
+def related_terms(term: str) -> Mapping[str, str]:
+    """Terms that mean much the same as `term`, each with its language."""
+    return _related().get(term, {})
 
 
 @functools.cache

@@ -1,32 +1,32 @@
 """Words as the index knows them: without case or accents, and as French and English stems.
 
-Accents go before stemming, on both sides, so that "reunions" finds "réunion". A stem is marked with
-its language, f or e: the French "main" is a hand, and no "main" entrance.
+Accents go before stemming, on both sides, so that "reunions" finds "réunion"; what no rule joins
+(buy and bought) is joined by `forms.txt`. A stem is marked with its language, f or e: the French
+"main" is a hand, and no "main" entrance.
 """
 
 import functools
 import re
 import unicodedata
 from collections.abc import Iterable
+from importlib import resources
 
 import snowballstemmer
 
 _MARKS = {"fr": ("f", "french"), "en": ("e", "english")}
 _WORD = re.compile(r"[^\W_]+")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[ ,]\d{3})+(?!\d)")
 _LONGEST = 40  # letters: what is longer is no word that anybody asks for
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
 
 
 def folded_words(text: str) -> list[str]:
-    """The words of a text in their order, without case and accents; digits count as letters."""
+    """The words of a text in their order, without case and accents; digits count as letters, and
+    1,500 and 1 500 are one word."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
     plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = _THOUSANDS.sub(lambda number: re.sub("[ ,]", "", number[0]), plain)
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
-
-
-def language_of(marked: str) -> str:
-    """The language of a marked stem."""
-    return next(language for language, (mark, _) in _MARKS.items() if marked.startswith(mark))
 
 
 def marked_stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:
@@ -39,7 +39,20 @@ def _stemmers() -> dict[str, snowballstemmer.stemmer]:
     return {language: snowballstemmer.stemmer(name) for language, (_, name) in _MARKS.items()}
 
 
+@functools.cache
+def _forms() -> dict[str, dict[str, str]]:
+    """By language, the folded word that each irregular form is of."""
+    forms: dict[str, dict[str, str]] = {language: {} for language in _MARKS}
+    text = resources.files("archipel.documents").joinpath("forms.txt").read_text("utf-8")
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            language, word, *others = folded_words(line)
+            forms[language].update(dict.fromkeys(others, word))
+    return forms
+
+
 @functools.lru_cache(maxsize=100_000)
 def stem(language: str, word: str) -> str:
     """The marked stem of a folded word in "fr" or "en"."""
+    word = _forms()[language].get(word, word)
     return f"{_MARKS[language][0]}{_stemmers()[language].stemWord(word)}"
