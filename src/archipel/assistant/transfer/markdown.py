@@ -30,8 +30,7 @@ def written(conversation: Conversation, branch: Sequence[Message]) -> str:
         parts.append(f"# {conversation.title}")
     for one in branch:
         who = f"{_SPEAKERS[one.role]} ({one.model})" if one.model else _SPEAKERS[one.role]
-        cut = "" if one.status == "done" else f", {one.status}"
-        parts += [f"## {who}, {_moment(one.created)}{cut}", one.text.strip("\n")]
+        parts += [f"## {who}, {_moment(one.created)}{_ended(one)}", one.text.strip("\n")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -39,6 +38,13 @@ def file_name(conversation: Conversation) -> str:
     """A name that every file system takes, without an ending: the day and the title. Pure."""
     words = _NOT_IN_NAMES.sub("-", conversation.title)[:_NAME_CHARACTERS].strip("-")
     return "-".join(part for part in (_moment(conversation.created)[:10], words) if part)
+
+
+def _ended(message: Message) -> str:
+    """How it ended, if not well."""
+    if message.status != "done":
+        return f", {message.status}"
+    return ", ended in circles" if message.facts.get("ended") == "circles" else ""
 
 
 def _moment(seconds: float) -> str:
