@@ -29,7 +29,9 @@ NUMBERED = "".join(f"{number}. The city of Paris\n" for number in range(1, 400))
 
 MEANT = {
     "a song": "Na na na nananana, nannana, hey sea\n" * 18,
-    "a chorus": "".join(f"Verse {one} of the song, in words of its own\n{STANZA}" for one in range(9)),
+    "a chorus": "".join(
+        f"Verse {one} of the song, in words of its own\n{STANZA}" for one in range(9)
+    ),
     "a table": "| day | morning | evening |\n|---|---|---|\n"
     + "".join(f"| {day} | free | free |\n" for day in range(1, 200)),
     "an empty table": "| name | sign |\n|---|---|\n" + "|      |      |\n" * 200,

@@ -1,14 +1,17 @@
 """Pictures that people give with a question, and those of their messages."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from archipel.assistant.api.asked import Refused, answered, body
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import pictures
+from archipel.assistant.history import pictures, sharing
 from archipel.assistant.people import WhoAsks
-from archipel.assistant.picture_files import read_picture
+from archipel.assistant.picture_files import PictureFile, read_picture
 from archipel.errors import IntegrityError
 
 _BYTES = 10 << 20
@@ -33,6 +36,7 @@ class Pictures:
             Route("/api/pictures", answered(self.give), methods=["POST"]),
             Route(one, answered(self.one), methods=["GET"]),
             Route(one, answered(self.erase), methods=["DELETE"]),
+            Route("/api/shared/{token}/pictures/{id:int}", answered(self.shared), methods=["GET"]),
         ]
 
     async def give(self, request: Request) -> Response:
@@ -48,14 +52,26 @@ class Pictures:
     async def one(self, request: Request) -> Response:
         """The file; with `download`, as one."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        file = await self._desk.reading(lambda c: pictures.find(c, owner, id_))
-        kind = "attachment" if "download" in request.query_params else "inline"
-        name = f"archipel-{id_}.{file.media_type.removeprefix('image/')}"
-        place = {"Content-Disposition": f'{kind}; filename="{name}"'}
-        return Response(file.data, media_type=file.media_type, headers=_HEADERS | place)
+        return _file(request, await self._desk.reading(lambda c: pictures.find(c, owner, id_)))
+
+    async def shared(self, request: Request) -> Response:
+        """The same of a conversation that a link opens, to whoever is let in to the assistant."""
+        await self._who(request)
+        token, id_ = request.path_params["token"], request.path_params["id"]
+        found = await self._desk.reading(lambda c: sharing.shared_picture(c, token, id_))
+        return _file(request, found, {"Cache-Control": "no-store"})
 
     async def erase(self, request: Request) -> Response:
         """One that was not sent."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
         await self._desk.writing(lambda c, _: pictures.erase_unsent(c, owner, id_))
         return Response(status_code=204)
+
+
+def _file(
+    request: Request, file: PictureFile, more: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    kind = "attachment" if "download" in request.query_params else "inline"
+    name = f"archipel-{request.path_params['id']}.{file.media_type.removeprefix('image/')}"
+    place = {"Content-Disposition": f'{kind}; filename="{name}"'}
+    return Response(file.data, media_type=file.media_type, headers={**_HEADERS, **place, **more})
