@@ -12,8 +12,6 @@ brought to, so that to import twice adds nothing; a message's parent comes befor
 """
 
 import hashlib
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -22,19 +20,13 @@ from archipel.assistant.history.conversations import TITLE_CHARACTERS, Conversat
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.history.named import NAME_CHARACTERS
 from archipel.assistant.transfer import pictured
+from archipel.assistant.transfer.facts import facts
 from archipel.assistant.transfer.tree import Node, Told
 from archipel.assistant.transfer.values import items, key, line, mapping, seconds, text
 from archipel.errors import NotImportable
 
 FORMAT = "archipel-conversation"
 VERSION = 1
-_FACTS_CHARACTERS = 100_000
-# What an answer cites was checked against the documents here, or it is not shown as checked. The
-# numbers of its pictures are those of others elsewhere.
-_ONLY_HERE = frozenset(
-    {"documents", "passages", "citations", "marks", "unverified", "absent", "nearest", "pictures"}
-)
-_FACTS_DEPTH = 8
 _STATUSES = ("done", "stopped", "failed")
 
 
@@ -157,7 +149,7 @@ def _node(message: Any, left: Counter[str]) -> Node | None:
         text=text(told.get("text")),
         status=status,
         model=line(told.get("model"), 200) or None,
-        facts=_facts(told.get("facts"), left),
+        facts=facts(told.get("facts")),
     )
     pictures, more = pictured.read(told.get("pictures"))
     left["image"] += more
@@ -168,29 +160,3 @@ def _node(message: Any, left: Counter[str]) -> Node | None:
         created=seconds(told.get("created")),
         pictures=pictures,
     )
-
-
-def _facts(told: Any, left: Counter[str]) -> dict[str, Any]:
-    kept = {text(name): fact for name, fact in mapping(told).items()}
-    facts = {
-        name: _fact(fact, _FACTS_DEPTH) for name, fact in kept.items() if name not in _ONLY_HERE
-    }
-    if len(json.dumps(facts)) > _FACTS_CHARACTERS:
-        left["facts"] += 1
-        return {}
-    return facts
-
-
-def _fact(fact: Any, depth: int) -> Any:
-    """A fact that every database takes: numbers that are some, texts, lists and objects of them."""
-    if isinstance(fact, str):
-        return text(fact)
-    if isinstance(fact, float) and not math.isfinite(fact):
-        return None
-    if not isinstance(fact, dict | list):
-        return fact
-    if depth == 0:
-        return None
-    if isinstance(fact, list):
-        return [_fact(one, depth - 1) for one in fact]
-    return {text(name): _fact(one, depth - 1) for name, one in fact.items()}
