@@ -9,6 +9,7 @@ what has no words, or in words that were asked for. Knows nothing about models.
 
 import math
 import re
+from functools import cached_property
 
 _ROUNDS = 4
 _MANY, _VERY_MANY = 1_200, 6_000  # characters of nothing new
@@ -44,6 +45,10 @@ class Endless:
             self._forget()
         return self._length > self._most or self._is_circle()
 
+    @cached_property
+    def _asked_words(self) -> frozenset[str]:
+        return frozenset(_WORD.findall(self._asked.casefold()))
+
     def _forget(self) -> None:
         cut = self._end.rfind("\n", 0, -_KEPT) + 1 or len(self._end) - _KEPT
         self._in_code ^= _opens_code(self._end[:cut])
@@ -53,21 +58,25 @@ class Endless:
         end = _ITEM.sub("", self._end)
         again = end.rfind(end[-_PROBE:], -_LONGEST - _PROBE, -1)
         length = len(end) - _PROBE - again
-        if again < 0 or length < 1:
+        least = max(_ROUNDS * length, _MANY)
+        if again < 0 or not _is_the_same(end, length, least):
             return False
-        run = max(_ROUNDS * length, self._patience(end[-2 * length :]))
-        return len(end) >= run and end[-run:-length] == end[length - run :]
+        return _is_the_same(end, length, max(least, self._patience(end[-2 * length :])))
 
     def _patience(self, twice: str) -> int:
         """Over how many characters something may come again; it is given twice."""
         words = _WORD.findall(twice.casefold())[1:-1]  # the first and the last are cut
-        asked = _WORD.findall(self._asked.casefold())
         has_words = any(sign.isalpha() for sign in twice)
         is_data = bool(twice.strip()) and not has_words
         in_code = not _FENCE.search(twice) and self._in_code ^ _opens_code(self._end)
-        if is_data or in_code or (words and set(words) <= set(asked)):
+        if is_data or in_code or (words and self._asked_words.issuperset(words)):
             return _VERY_MANY
         return _MANY + min(len(self._asked), _ASKED)
+
+
+def _is_the_same(text: str, length: int, run: int) -> bool:
+    """Whether so many last characters are the same again and again, after each `length` of them."""
+    return len(text) >= run and text[-run:-length] == text[length - run :]
 
 
 def _opens_code(text: str) -> bool:

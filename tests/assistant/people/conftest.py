@@ -97,10 +97,13 @@ class House:
 def house(archipel: Archipel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What the tests of a module share, with two people: ana, and the administrator root."""
     folder = tmp_path_factory.mktemp("people")
-    with scripted_service() as supplier, serving(archipel, supplier, folder) as (house, key):
-        with hosted_in_thread(_assistant(f"{house.service}/v1", key, folder)) as page:
-            house.page = page
-            yield house
+    with (
+        scripted_service() as supplier,
+        serving(archipel, supplier, folder) as (house, key),
+        hosted_in_thread(_assistant(f"{house.service}/v1", key, folder)) as page,
+    ):
+        house.page = page
+        yield house
 
 
 @contextlib.contextmanager

@@ -1,8 +1,5 @@
 """Pictures that people give with a question, and those of their messages."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,9 +12,10 @@ from archipel.assistant.picture_files import PictureFile, read_picture
 from archipel.errors import IntegrityError
 
 _BYTES = 10 << 20
+_NEVER_CHANGES = "private, max-age=31536000, immutable"
+_MAY_BE_TAKEN_BACK = "no-store"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-    "Cache-Control": "private, max-age=31536000, immutable",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
@@ -52,14 +50,15 @@ class Pictures:
     async def one(self, request: Request) -> Response:
         """The file; with `download`, as one."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        return _file(request, await self._desk.reading(lambda c: pictures.find(c, owner, id_)))
+        file = await self._desk.reading(lambda c: pictures.find(c, owner, id_))
+        return _file(request, file, _NEVER_CHANGES)
 
     async def shared(self, request: Request) -> Response:
         """The same of a conversation that a link opens, to whoever is let in to the assistant."""
         await self._who(request)
         token, id_ = request.path_params["token"], request.path_params["id"]
-        found = await self._desk.reading(lambda c: sharing.shared_picture(c, token, id_))
-        return _file(request, found, {"Cache-Control": "no-store"})
+        file = await self._desk.reading(lambda c: sharing.shared_picture(c, token, id_))
+        return _file(request, file, _MAY_BE_TAKEN_BACK)
 
     async def erase(self, request: Request) -> Response:
         """One that was not sent."""
@@ -68,10 +67,8 @@ class Pictures:
         return Response(status_code=204)
 
 
-def _file(
-    request: Request, file: PictureFile, more: Mapping[str, str] = MappingProxyType({})
-) -> Response:
+def _file(request: Request, file: PictureFile, cached: str) -> Response:
     kind = "attachment" if "download" in request.query_params else "inline"
     name = f"archipel-{request.path_params['id']}.{file.media_type.removeprefix('image/')}"
-    place = {"Content-Disposition": f'{kind}; filename="{name}"'}
-    return Response(file.data, media_type=file.media_type, headers={**_HEADERS, **place, **more})
+    about = {"Content-Disposition": f'{kind}; filename="{name}"', "Cache-Control": cached}
+    return Response(file.data, media_type=file.media_type, headers=_HEADERS | about)
