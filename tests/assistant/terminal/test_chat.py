@@ -209,7 +209,7 @@ def test_a_stop_keeps_what_came(
 
 
 def test_an_answer_that_goes_round_in_circles_is_ended_and_said_beside_it(
-    start: "Callable[..., subprocess.Popen[str]]", scripted: ScriptedService, history: Database
+    start: "Callable[..., subprocess.Popen[str]]", scripted: ScriptedService, own_history: Database
 ) -> None:
     process = start("Sing")
     scripted.asked()
@@ -218,7 +218,7 @@ def test_an_answer_that_goes_round_in_circles_is_ended_and_said_beside_it(
     assert process.returncode == 0, err
     assert set(out.splitlines()) == {"We go round the bay,"}
     assert err == "note: the answer was ended where it went round in circles\n"
-    [[_, answer]] = kept(history)
+    [[_, answer]] = kept(own_history)
     assert (answer.status, answer.facts["ended"]) == ("done", "circles")
 
 

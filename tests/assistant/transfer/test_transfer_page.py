@@ -87,7 +87,7 @@ def test_what_a_file_says_of_its_answers_is_text_and_of_the_right_shape(
     expect(log.locator(".message")).to_have_count(4)
     expect(log.locator(".answer .body").last).to_contain_text(f"3 {hostile}")
     expect(log.get_by_role("alert")).to_contain_text(hostile)
-    expect(page.locator("img, [href^=javascript]")).to_have_count(0)
+    expect(log.locator("img, [href^=javascript]")).to_have_count(0)
     ask(page, "And now?")
     expect(page.locator(".question").last).to_contain_text("And now?")
     with assistant.client() as http:
