@@ -4,9 +4,9 @@ import datetime
 import re
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -33,20 +33,26 @@ class Proxy:
     url: str
     service: str = ""
     page: str = ""
+    way: httpx.AsyncHTTPTransport = field(default_factory=httpx.AsyncHTTPTransport)  # keeps nothing
+
+    @asynccontextmanager
+    async def running(self, app: Starlette) -> AsyncIterator[None]:
+        """With its connections to both, which are plain."""
+        async with self.way:
+            yield
 
     async def pass_on(self, request: Request) -> Response:
         """The request as it is, with its Host, and the answer piece by piece."""
         target = self.service if _SERVICE.match(request.url.path) else self.page
         query = f"?{request.url.query}" if request.url.query else ""
-        client = httpx.AsyncClient(trust_env=False, timeout=30)
-        sent = client.build_request(
+        sent = httpx.Request(
             request.method,
             f"{target}{request.scope['raw_path'].decode()}{query}",
             headers=request.headers.raw,
             content=await request.body(),
         )
-        answer = await client.send(sent, stream=True)
-        end = BackgroundTask(client.aclose)
+        answer = await self.way.handle_async_request(sent)
+        end = BackgroundTask(answer.aclose)
         response = StreamingResponse(answer.aiter_raw(), answer.status_code, background=end)
         response.raw_headers = answer.headers.raw
         return response
@@ -58,7 +64,8 @@ def tls_proxy(folder: Path) -> Iterator[Proxy]:
     key, certificate = _certificate(folder)
     sock = socket.create_server(("127.0.0.1", 0))
     proxy = Proxy(f"https://{NAME}:{sock.getsockname()[1]}")
-    app = Starlette(routes=[Route("/{path:path}", proxy.pass_on, methods=_METHODS)])
+    route = Route("/{path:path}", proxy.pass_on, methods=_METHODS)
+    app = Starlette(routes=[route], lifespan=proxy.running)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
