@@ -115,11 +115,11 @@ def of_messages(connection: Connection, messages: Iterable[int]) -> Mapping[int,
 
 def listed(connection: Connection, conversation: int) -> list[Kept]:
     """The pictures of a conversation, in the order in which they came."""
-    names = ("id", "message", "media_type", "prompt", "seed")
-    columns = [*(table.c[name] for name in names), func.length(table.c.data).label("bytes")]
+    known = (table.c.id, table.c.message, table.c.media_type, table.c.prompt, table.c.seed)
+    size = func.length(table.c.data).label("bytes")
     its = select(messages_table.c.id).where(messages_table.c.conversation == conversation)
-    query = select(*columns).where(table.c.message.in_(its)).order_by(table.c.id)
-    return [Kept(**row._mapping) for row in connection.execute(query)]
+    query = select(*known, size).where(table.c.message.in_(its)).order_by(table.c.id)
+    return [Kept(**row._asdict()) for row in connection.execute(query)]
 
 
 def erase_unsent(connection: Connection, owner: str, picture: int) -> None:

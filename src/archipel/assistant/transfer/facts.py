@@ -56,7 +56,7 @@ _KNOWN: Mapping[str, TypeAdapter[Any]] = {
 
 def facts(told: Any) -> dict[str, Any]:
     """Those of an object that can be kept; of anything else none. Pure."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, kind in _KNOWN.items():
         try:
             value = kind.validate_python(mapping(told).get(name))
