@@ -126,6 +126,28 @@ def test_what_was_left_out_is_said(page: Page, scripted: ScriptedService) -> Non
     expect(page.locator("#log .notice").last).to_contain_text("2 oldest messages were left out")
 
 
+def test_an_answer_that_goes_round_in_circles_is_ended_and_that_is_said(
+    page: Page, assistant: Assistant, scripted: ScriptedService
+) -> None:
+    ask(page, "Sing")
+    scripted.asked()
+    scripted.say("The sea, the sea. ", *["We go round the bay,\n"] * 300)
+    assert scripted.client_left.wait(20)
+    notice = page.locator("#log .notice")
+    expect(notice).to_contain_text("The model went round in circles")
+    expect(page.get_by_role("status")).to_have_text("Answer ready.")
+    assert len(page.locator(".answer .body").inner_text()) < 1_500
+    page.reload()
+    expect(notice).to_contain_text("The model went round in circles")
+    with assistant.client() as http:
+        assert ", ended in circles\n" in http.get("/api/conversations/1/export").text
+    notice.get_by_role("button", name="Try again").click()
+    assert scripted.turns() == [{"role": "user", "content": "Sing"}]
+    scripted.say("La.")
+    scripted.finish()
+    expect(notice).to_have_count(0)
+
+
 def test_who_answered_is_said(page: Page, scripted: ScriptedService) -> None:
     scripted.provider = "supplier"
     answer(page, scripted, "Who are you?", "Somebody.")

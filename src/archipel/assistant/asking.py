@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from archipel.assistant.endless import Endless
 from archipel.assistant.pieces import Piece, noted
 from archipel.chat import ChatService, Message, ServiceError
 
@@ -22,7 +23,8 @@ class Question:
 
 async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piece]:
     """The model's answer as it grows. Turns that do not fit its context are left out, the oldest
-    first; the facts have how many (`left_out`).
+    first; the facts have how many (`left_out`). One that goes round in circles is ended (`ended`:
+    `circles`).
 
     Raises:
         ServiceError: the service can't be reached, refuses, or ends before the answer does.
@@ -32,9 +34,9 @@ async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piec
         yield Piece(facts={"memory": list(question.memories)})
     while True:
         try:
-            async with contextlib.aclosing(service.stream_chat(turns, question.model)) as deltas:
-                async for delta in deltas:
-                    yield Piece(delta.text, noted(delta))
+            async with contextlib.aclosing(_answer(service, turns, question.model)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except ServiceError as error:
             if error.code not in _NOT_REFUSED and any(_shows(turn) for turn in turns):
                 raise ServiceError(str(error), "pictures_refused") from error
@@ -46,6 +48,18 @@ async def asked(service: ChatService, question: Question) -> AsyncGenerator[Piec
             turns = fewer
         else:
             return
+
+
+async def _answer(
+    service: ChatService, turns: Sequence[Message], model: str
+) -> AsyncGenerator[Piece]:
+    endless = Endless(_text(turns[-1]))
+    async with contextlib.aclosing(service.stream_chat(turns, model)) as deltas:
+        async for delta in deltas:
+            yield Piece(delta.text, noted(delta))
+            if endless.add(delta.text):
+                yield Piece(facts={"ended": "circles"})
+                return
 
 
 def without_oldest(turns: Sequence[Message]) -> list[Message] | None:
@@ -64,3 +78,10 @@ def without_oldest(turns: Sequence[Message]) -> list[Message] | None:
 def _shows(turn: Message) -> bool:
     """Whether a turn has pictures."""
     return not isinstance(turn.content, str)
+
+
+def _text(turn: Message) -> str:
+    """What a turn says, without its pictures."""
+    if isinstance(turn.content, str):
+        return turn.content
+    return "".join(part.get("text", "") for part in turn.content)

@@ -5,6 +5,7 @@ is None: unknown, and shown so.
 """
 
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,7 @@ _PLACES: Mapping[str, Place] = {"machine": "machine", "house": "house", "supplie
 _CONTEXTS = ("context_length", "max_model_len", "max_context_length")  # Archipel's, vLLM's, others'
 _GOOD_SECONDS = 60.0
 _MILLION = 1_000_000
+_CURRENCY = re.compile("[A-Z]{3}")
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,9 @@ def _price(price: object) -> Price | None:
     )
     if not isinstance(prompt, int | float) or not isinstance(completion, int | float):
         return None
-    return Price(prompt, completion, str(currency))
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        return None
+    return Price(prompt, completion, currency)
 
 
 def _whole(value: object) -> int | None:

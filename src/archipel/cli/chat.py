@@ -13,6 +13,7 @@ from archipel.errors import ConfigError
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from archipel.assistant.history.messages import Message
     from archipel.assistant.terminal.talk import Talk
     from archipel.chat import ChatService
     from archipel.database import Database
@@ -94,7 +95,7 @@ class _Wanted:
             try:
                 talk = runner.run(self._talk(stack, database, conversation))
                 if once:
-                    runner.run(talk.ask(asked, drawing()))
+                    _warn(runner.run(talk.ask(asked, drawing())))
                 else:
                     converse(runner, talk, drawing, self.blocks)
             finally:
@@ -114,6 +115,14 @@ class _Wanted:
             before = [one.model for one in talk.branch() if one.model in names]
             talk.model = talk.model if self.model or not before else before[-1] or talk.model
         return talk
+
+
+def _warn(answer: "Message") -> None:
+    """Say that an answer is not whole where it does not get into what reads the answer."""
+    from archipel.assistant.terminal.talk import ended_early
+
+    if why := ended_early(answer):
+        typer.echo(f"note: the answer was {why}", err=True)
 
 
 async def _service(

@@ -135,6 +135,17 @@ def test_a_model_that_runs_on_is_stopped_and_that_is_said(doing: Doing, ruled: R
     assert "ran_on" in codes(answer)
 
 
+@pytest.mark.parametrize("action", ["correct", "explain", "summarise"])
+def test_a_model_that_goes_round_in_circles_is_stopped_too(
+    doing: Doing, ruled: Ruled, action: str
+) -> None:
+    text = "A text about the lamp. " * 40  # so long that its answer may be much longer
+    ruled.rule = lambda prompt: "round and round " * 2000
+    answer = doing.do(action, text)
+    assert "ran_on" in codes(answer)
+    assert len(answer["text"]) < 2_500
+
+
 def test_what_did_not_survive_is_noted(doing: Doing, ruled: Ruled) -> None:
     ruled.rule = lambda prompt: "Il y a 14 bateaux, dit le gardien de la tour, et pas plus."
     answer = doing.do("translate", "There are 12 boats: see https://a.example.", target="de")

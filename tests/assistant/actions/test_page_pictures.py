@@ -59,6 +59,29 @@ def test_a_picture_is_made_varied_and_saved(ruled_page: Page, ruled: Ruled) -> N
     assert len({one["seed"] for one in ruled.asked}) == 2
 
 
+def test_a_picture_is_seen_by_whoever_a_link_was_given(
+    ruled_page: Page, ruled: Ruled, chrome: Chromium, over_ruled: Assistant
+) -> None:
+    page = ruled_page
+    ruled.picture = png(64, 48)
+    page.get_by_role("button", name="Actions", exact=True).click()
+    page.get_by_role("menuitem", name="Make a picture").click()
+    ask(page, "a white lighthouse")
+    expect(page.get_by_role("img", name="Picture: a white lighthouse")).to_be_visible()
+    page.get_by_role("button", name="Actions: a white lighthouse").click()
+    page.get_by_role("menuitem", name="Share by link").click()
+    page.get_by_role("dialog").get_by_role("button", name="Share by link").click()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    over_ruled.owner[0] = "somebody else"
+    other = chrome.open(link)
+    picture = other.get_by_role("img", name="Picture: a white lighthouse")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    with other.expect_download() as saved:
+        other.get_by_role("button", name="Download the picture").click()
+    assert saved.value.path().read_bytes() == ruled.picture
+
+
 def test_it_is_asked_of_the_model_that_draws_and_who_does_not_see_is_named(
     ruled_page: Page, ruled: Ruled
 ) -> None:

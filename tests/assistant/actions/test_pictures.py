@@ -76,6 +76,34 @@ def test_a_picture_is_made_kept_and_served_to_its_owner_alone(
     assert doing.http.get(f"/api/pictures/{shown['id']}").status_code == 404
 
 
+def test_a_link_shows_the_pictures_of_its_branch_and_no_others(
+    doing: Doing, over_ruled: Assistant
+) -> None:
+    given_one = given(doing, png(5, 5)).json()["id"]
+    place = doing.begin("Look", pictures=[given_one])
+    end = doing.whole(place["answers"][0]["id"])["id"]
+    id_ = place["conversation"]["id"]
+    hidden = doing.begin("Not this", conversation=id_, pictures=[given(doing, png()).json()["id"]])
+    elsewhere = doing.do("picture", "a boat")["facts"]["pictures"][0]["id"]
+    assert doing.http.patch(f"/api/conversations/{id_}", json={"shown": end}).is_success
+    token = doing.http.post(f"/api/conversations/{id_}/share").json()["token"]
+    over_ruled.owner[0] = "someone"
+    [shown] = doing.http.get(f"/api/shared/{token}").json()["messages"][0]["facts"]["pictures"]
+    where = f"/api/shared/{token}/pictures"
+    got = doing.http.get(f"{where}/{shown['id']}")
+    assert got.content == png(5, 5)
+    assert got.headers["cache-control"] == "no-store"
+    assert "sandbox" in got.headers["content-security-policy"]
+    [other] = hidden["question"]["facts"]["pictures"]
+    for path in (f"{where}/{other['id']}", f"{where}/{elsewhere}", f"{where}/999"):
+        assert doing.http.get(path).status_code == 404
+    assert doing.http.get(f"/api/shared/x{token}/pictures/{shown['id']}").status_code == 404
+    assert doing.http.get(f"/api/pictures/{shown['id']}").status_code == 404
+    over_ruled.owner[0] = "local"
+    assert doing.http.delete(f"/api/conversations/{id_}/share").is_success
+    assert doing.http.get(f"{where}/{shown['id']}").status_code == 404
+
+
 def test_a_model_that_takes_only_what_openai_has(doing: Doing, ruled: Ruled) -> None:
     ruled.refused = frozenset({"seed", "response_format"})
     assert doing.do("picture", "a boat")["facts"]["pictures"]

@@ -1,6 +1,7 @@
 """A real `archipel serve` with accounts over a supplier whose answers the test writes; the
 assistant before it, for people who log in."""
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -28,6 +29,7 @@ from tests.serve.scripted import ScriptedService, hosted_in_thread, scripted_ser
 
 __all__ = ["archipel", "home"]
 
+Archipel = Callable[..., subprocess.Popen[str]]
 PASSWORD = "an island in the morning"
 _HASH = hashed(PASSWORD)  # 60 ms
 _PEPPER = hashlib.sha256(b"pepper").digest()
@@ -92,32 +94,43 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(
-    archipel: Callable[..., subprocess.Popen[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+def house(archipel: Archipel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """What the tests of a module share, with two people: ana, and the administrator root."""
     folder = tmp_path_factory.mktemp("people")
+    with (
+        scripted_service() as supplier,
+        serving(archipel, supplier, folder) as (house, key),
+        hosted_in_thread(_assistant(f"{house.service}/v1", key, folder)) as page,
+    ):
+        house.page = page
+        yield house
+
+
+@contextlib.contextmanager
+def serving(
+    archipel: Archipel, supplier: ScriptedService, folder: Path, more: str = ""
+) -> Iterator[tuple[House, str]]:
+    """The service over its supplier, with two people and `more` in its file; a house without a page
+    yet, and the assistant's key."""
     database = f"sqlite:///{folder / 'service.db'}"
-    with scripted_service() as supplier:
-        file = folder / "service.toml"
-        file.write_text(_FILE.format(url=supplier.url))
-        environment = {"DATABASE_URL": database, "ARCHIPEL_SECRET": "pepper"}
-        process = archipel("serve", "--config", file, "--port", 0, **environment)
-        lines = [process.stdout.readline().split() for _ in range(2)]  # type: ignore[union-attr]
-        assert lines[1], process.communicate()[1]
-        accounts = open_accounts(database)
-        with accounts.writing() as connection:
-            office = Office(connection, "tester", time.time())
-            office.add_project("assistant", "ours")
-            key = office.add_key(NewKey("assistant", "assistant"), _PEPPER)
-        with hosted_in_thread(_assistant(lines[0][1], key, folder)) as page:
-            house = House(lines[0][1].removesuffix("/v1"), page, accounts, supplier, process)
-            house.office(lambda office: office.add("ana", "person", None, _HASH))
-            house.office(lambda office: office.add("root", "admin", None, _HASH))
-            yield house
-        accounts.close()
-        process.terminate()
-        assert process.wait(20) == 0
+    file = folder / "service.toml"
+    file.write_text(_FILE.format(url=supplier.url) + more)
+    environment = {"DATABASE_URL": database, "ARCHIPEL_SECRET": "pepper"}
+    process = archipel("serve", "--config", file, "--port", 0, **environment)
+    lines = [process.stdout.readline().split() for _ in range(2)]  # type: ignore[union-attr]
+    assert lines[1], process.communicate()[1]
+    accounts = open_accounts(database)
+    with accounts.writing() as connection:
+        office = Office(connection, "tester", time.time())
+        office.add_project("assistant", "ours")
+        key = office.add_key(NewKey("assistant", "assistant"), _PEPPER)
+    house = House(lines[0][1].removesuffix("/v1"), "", accounts, supplier, process)
+    house.office(lambda office: office.add("ana", "person", None, _HASH))
+    house.office(lambda office: office.add("root", "admin", None, _HASH))
+    yield house, key
+    accounts.close()
+    process.terminate()
+    assert process.wait(20) == 0
 
 
 def _assistant(url: str, key: str, folder: Path) -> Any:

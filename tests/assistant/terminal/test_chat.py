@@ -208,6 +208,20 @@ def test_a_stop_keeps_what_came(
     ]
 
 
+def test_an_answer_that_goes_round_in_circles_is_ended_and_said_beside_it(
+    start: "Callable[..., subprocess.Popen[str]]", scripted: ScriptedService, own_history: Database
+) -> None:
+    process = start("Sing")
+    scripted.asked()
+    scripted.say(*["We go round the bay,\n"] * 300)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert set(out.rstrip().splitlines()) == {"We go round the bay,"}
+    assert err == "note: the answer was ended where it went round in circles\n"
+    [[_, answer]] = kept(own_history)
+    assert (answer.status, answer.facts["ended"]) == ("done", "circles")
+
+
 def test_a_conversation_too_long_for_the_model_is_asked_without_its_beginning(
     start: Callable[..., "subprocess.Popen[str]"],
     scripted: ScriptedService,

@@ -3,19 +3,24 @@
 import asyncio
 import io
 import json
+import re
 import time
 import zipfile
+from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
 
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import conversations, folders, messages
-from archipel.assistant.history.messages import Draft
+from archipel.assistant.history import conversations, folders, messages, pictures
+from archipel.assistant.history.messages import Draft, Message
+from archipel.assistant.history.pictures import Made
+from archipel.assistant.picture_files import read_picture
 from archipel.assistant.transfer.exporting import Exported, export
 from archipel.assistant.transfer.exporting import history as whole
 from archipel.database import Database
 from archipel.errors import NotFound
+from tests.assistant.actions.conftest import png
 from tests.assistant.transfer import exports
 from tests.assistant.transfer.test_import import ANA, imported, kept, shown, sums
 
@@ -118,6 +123,94 @@ def test_all_of_a_history_in_a_zip_and_back(history: Database) -> None:
     assert sorted(map(told, (t for _, t in kept(history, BEN)))) == sorted(
         map(told, (t for _, t in kept(history)))
     )
+
+
+def illustrated(history: Database, *more: bytes) -> int:
+    """A conversation with a picture that its person gave, then one that was made, then more."""
+    with history.writing() as connection:
+        id_ = conversations.begin(connection, ANA, 1000.0, "Pictures")
+        draft = Draft(role="user", text="Draw it again")
+        question = messages.add(connection, id_, None, draft, 1000.0)
+        given = pictures.add(connection, ANA, read_picture(png(3, 4)), 1000.0)
+        sent = pictures.send(connection, ANA, [given["id"]], question.id)
+        messages.note(connection, question, {"pictures": sent})
+        answer = messages.add(connection, id_, question.id, Draft(role="assistant", text=""), 1.0)
+        made = Made(message=answer.id, prompt="a lighthouse", seed=7)
+        files = [read_picture(data) for data in (png(5, 6), *more)]
+        shown = [pictures.add(connection, ANA, file, 1000.0, made) for file in files]
+        messages.note(connection, answer, {"pictures": shown, "seconds": 2})
+    return id_
+
+
+def files_of(history: Database, owner: str, message: Message) -> list[bytes]:
+    with history.reading() as connection:
+        shown = message.facts["pictures"]
+        return [pictures.find(connection, owner, one["id"]).data for one in shown]
+
+
+def test_pictures_go_with_their_conversation(history: Database) -> None:
+    found = exported(history, ANA, illustrated(history))
+    assert sums(imported(history, found.json.encode(), BEN)[-1]) == (1, 0, 0, 0)
+    [(conversation, (question, answer))] = kept(history, BEN)
+    assert files_of(history, BEN, question) == [png(3, 4)]
+    assert files_of(history, BEN, answer) == [png(5, 6)]
+    assert (answer.facts["pictures"][0]["height"], answer.facts["seconds"]) == (6, 2)
+    with history.reading() as connection:
+        made = pictures.listed(connection, conversation.id)
+    assert [(one.prompt, one.seed) for one in made] == [(None, None), ("a lighthouse", 7)]
+    data = exported(history, BEN, conversation.id).json.encode()
+    assert sums(imported(history, data, BEN)[-1]) == (0, 0, 1, 0)
+    assert sums(imported(history, data)[-1]) == (0, 0, 1, 0)
+    with history.reading() as connection:
+        assert len(pictures.listed(connection, conversation.id)) == 2
+
+
+def test_pictures_stand_in_markdown_and_lie_beside_it_in_the_zip(history: Database) -> None:
+    found = exported(history, ANA, illustrated(history))
+    addresses = dict(
+        re.findall(r"^\[(picture-\d)\]: data:image/png;base64,(.*)$", found.markdown, re.M)
+    )
+    assert [b64decode(one) for one in addresses.values()] == [png(3, 4), png(5, 6)]
+    assert re.findall(r"^!\[Picture\]\[(.*)\]$", found.markdown, re.M) == list(addresses)
+    with zip_of(history) as archive:
+        [text] = [name for name in archive.namelist() if name.endswith(".md")]
+        names = re.findall(r"\]: \.\./(pictures/\d+\.png)$", archive.read(text).decode(), re.M)
+        assert [archive.read(name) for name in names] == [png(3, 4), png(5, 6)]
+        data = archive.fp.getvalue()  # type: ignore[union-attr]
+    assert sums(imported(history, data, BEN)[-1]) == (1, 0, 0, 0)
+    assert files_of(history, BEN, kept(history, BEN)[0][1][1]) == [png(5, 6)]
+
+
+def test_a_file_of_text_has_no_more_pictures_than_can_be_read_again(history: Database) -> None:
+    large = png(9, 9) + bytes(13 << 20)
+    found = exported(history, ANA, illustrated(history, large))
+    assert len(found.json) < 1 << 20
+    assert found.markdown.count("data:image/png") == 2
+    assert "*(A picture, too large for this file.)*" in found.markdown
+    end = imported(history, found.json.encode(), BEN)[-1]
+    assert (sums(end), end["left"]) == ((1, 0, 0, 0), {"image": 1})
+    with zip_of(history) as archive:
+        assert large in [archive.read(name) for name in archive.namelist()]
+
+
+def test_what_is_no_picture_is_counted_and_numbers_of_elsewhere_are_not_believed(
+    history: Database,
+) -> None:
+    document = json.loads(exported(history, ANA, illustrated(history)).json)
+    question, answer = document["messages"]
+    svg = b64encode(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>").decode()
+    question["pictures"] = [{"data": svg, "media_type": "image/png"}, {"data": "!"}, 3, None]
+    answer["pictures"] = [{**answer["pictures"][0], "seed": 1 << 70, "prompt": ["x"]}] * 9
+    question["facts"] = {"pictures": [{"id": 1, "width": 3, "height": 4}]}
+    end = imported(history, document, BEN)[-1]
+    assert (sums(end), end["left"]) == ((1, 0, 0, 0), {"image": 5})
+    [(conversation, (question, answer))] = kept(history, BEN)
+    assert "pictures" not in question.facts
+    assert files_of(history, BEN, answer) == [png(5, 6)] * 8
+    with history.reading() as connection:
+        assert {(one.prompt, one.seed) for one in pictures.listed(connection, conversation.id)} == {
+            (None, None)
+        }
 
 
 def test_a_newer_version_is_refused_and_said(history: Database) -> None:

@@ -16,7 +16,11 @@ OWN = {
     "created": 1.0, "changed": 2.0, "folder": "F", "pinned": None, "shown": "a",
     "messages": [{
         "key": "a", "parent": None, "role": "user", "text": "Hi", "status": "done", "created": 1.0,
-        "model": None, "facts": {"left_out": 1, "error": {"code": "x"}},
+        "model": None, "pictures": [{"data": "", "prompt": "x", "seed": 1}], "facts": {
+            "left_out": 1, "error": {"code": "x", "message": "y"}, "seconds": 1.5, "place": "house",
+            "cost": {"amount": 1.0, "currency": "EUR"}, "ended": "stop",
+            "action": {"name": "translate", "fields": {"target": "fr"}},
+        },
     }],
 }  # fmt: skip
 FORMS = [exports.lake(), exports.workshop(), exports.claude(), exports.open_webui(), OWN]

@@ -2,14 +2,16 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.assistant.conftest import Assistant, Chromium
+from tests.assistant.conftest import Assistant, Chromium, ask
 from tests.assistant.test_page_access import axe
 from tests.assistant.transfer import exports
 from tests.assistant.transfer.exports import chatgpt, chatgpt_message, zipped
@@ -47,6 +49,51 @@ def test_an_export_of_chatgpt_becomes_conversations_and_a_report(open_page: Open
     report.get_by_role("link", name="Le lac").click()
     expect(page.get_by_role("log")).to_contain_text("Au sud.")
     expect(page.get_by_role("log")).not_to_contain_text("À l'ouest.")
+
+
+def test_what_a_file_says_of_its_answers_is_text_and_of_the_right_shape(
+    open_page: Open, assistant: Assistant
+) -> None:
+    """Our own form, since it brings facts of answers, which the page shows."""
+    page = open_page()
+    hostile = "<img src=x onerror=alert(1)>"
+    known = {"action": {"name": "correct", "fields": {}}}
+    odd: dict[str, Any] = {
+        "completion_tokens": hostile, "seconds": [], "provider": hostile, "place": hostile,
+        "cost": {"amount": 1, "currency": hostile}, "context_left": {}, "left_out": {"a": 1},
+        "error": {"code": hostile, "message": hostile}, "memory": [hostile], "pictures": hostile,
+        "marks": hostile, "citations": [hostile], "documents": hostile, "ended": {"x": hostile},
+        "action": {"name": "repair", "fields": 3, "notes": [{"code": hostile}],
+                   "evidence": {"verdict": hostile, "attempts": [], "before": None}},
+    }  # fmt: skip
+    rows = [("user", known), ("assistant", odd), ("user", odd), ("assistant", {**odd, **known})]
+    told = [
+        {
+            "key": f"{place}",
+            "parent": f"{place - 1}" if place else None,
+            "role": role,
+            "text": f"{place} {hostile} ![x](https://thief.example/x.png) [y](javascript:alert(1))",
+            "status": "failed" if place == 3 else "done",
+            "created": 1.0 + place,
+            "model": hostile,
+            "facts": facts,
+        }
+        for place, (role, facts) in enumerate(rows)
+    ]
+    form = {"format": "archipel-conversation", "version": 1, "source": hostile, "title": hostile}
+    choose(page, "c.json", json.dumps({**form, "folder": hostile, "messages": told}).encode())
+    page.get_by_role("region", name="Report on c.json").get_by_role("link").click()
+    log = page.get_by_role("log")
+    expect(log.locator(".message")).to_have_count(4)
+    expect(log.locator(".answer .body").last).to_contain_text(f"3 {hostile}")
+    expect(log.get_by_role("alert")).to_contain_text(hostile)
+    expect(log.locator("img, [href^=javascript]")).to_have_count(0)
+    ask(page, "And now?")
+    expect(page.locator(".question").last).to_contain_text("And now?")
+    with assistant.client() as http:
+        id_ = http.get("/api/conversations").json()["conversations"][0]["id"]
+        saved = http.get(f"/api/conversations/{id_}/export")
+    assert re.fullmatch(r"[\w.-]+", re.findall(r'filename="(.*?)"', str(saved.headers))[0])
 
 
 def test_files_are_dropped_and_the_same_again_adds_nothing(open_page: Open) -> None:

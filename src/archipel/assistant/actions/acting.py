@@ -12,6 +12,7 @@ from archipel.assistant.actions.parts import Part, cut, pieces
 from archipel.assistant.actions.prompts import answer_language, instruction, prompt
 from archipel.assistant.actions.table import Action, Chosen
 from archipel.assistant.actions.typography import French
+from archipel.assistant.endless import Endless
 from archipel.assistant.pieces import Piece, noted
 from archipel.chat import ChatService, Message, ServiceError
 
@@ -123,7 +124,7 @@ class _Acting:
     async def _whole(self, text: str) -> AsyncGenerator[Piece]:
         self.parts = 1
         told = prompt(self.chosen, text, self.wanted)
-        async with contextlib.aclosing(self._ask(told, {})) as answer:
+        async with contextlib.aclosing(self._ask(told, {}, Endless(text))) as answer:
             async for piece in answer:
                 yield Piece(piece)
 
@@ -139,21 +140,19 @@ class _Acting:
         """The model's answer without words about it, in the language's typography."""
         bare, french = Bare(text), French()
         right = french.add if self.wanted == "fr" else str
-        length = 0
         told = prompt(chosen, text, self.wanted, of_parts=of_parts)
-        async with contextlib.aclosing(self._ask(told, _CLOSE)) as answer:
+        endless = Endless(text, _TIMES * len(text) + _MORE)
+        async with contextlib.aclosing(self._ask(told, _CLOSE, endless)) as answer:
             async for piece in answer:
-                length += len(piece)
-                if length > _TIMES * len(text) + _MORE:
-                    self.ran_on += 1
-                    break
                 yield right(bare.add(piece))
                 if bare.ended:
                     break
         yield right(bare.rest()) + french.rest()
         self.spaces += french.changes
 
-    async def _ask(self, content: str, options: Mapping[str, float]) -> AsyncGenerator[str]:
+    async def _ask(
+        self, content: str, options: Mapping[str, float], endless: Endless
+    ) -> AsyncGenerator[str]:
         turns = [Message("user", content)]
         for tried in (options, {}):
             stream = self.reader.service.stream_chat(turns, self.reader.model, **tried)
@@ -163,6 +162,9 @@ class _Acting:
                         self._count(noted(delta))
                         if delta.text:
                             yield delta.text
+                        if endless.add(delta.text):
+                            self.ran_on += 1
+                            return
             except ServiceError as error:
                 if not tried or error.code not in _NO_OPTION:
                     raise

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 from archipel.assistant.actions.table import Chosen
+from archipel.assistant.endless import Endless
 from archipel.assistant.pieces import Piece, noted
 from archipel.assistant.workshop.answered import read_answer
 from archipel.assistant.workshop.checks import Checked
@@ -84,12 +85,14 @@ class _Asking:
 
     async def complete(self, messages: Sequence[Message]) -> str:
         """The whole answer."""
-        said = []
+        said, endless = [], Endless(str(messages[-1].content))
         stream = self.service.stream_chat(messages, self.model)
         async with contextlib.aclosing(stream) as deltas:
             async for delta in deltas:
                 said.append(delta.text)
                 self._count(noted(delta))
+                if endless.add(delta.text):
+                    break
         return "".join(said)
 
     def _count(self, facts: dict[str, Any]) -> None:

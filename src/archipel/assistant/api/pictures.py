@@ -6,15 +6,16 @@ from starlette.routing import BaseRoute, Route
 
 from archipel.assistant.api.asked import Refused, answered, body
 from archipel.assistant.desk import Desk
-from archipel.assistant.history import pictures
+from archipel.assistant.history import pictures, sharing
 from archipel.assistant.people import WhoAsks
-from archipel.assistant.picture_files import read_picture
+from archipel.assistant.picture_files import PictureFile, read_picture
 from archipel.errors import IntegrityError
 
 _BYTES = 10 << 20
+_NEVER_CHANGES = "private, max-age=31536000, immutable"
+_MAY_BE_TAKEN_BACK = "no-store"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-    "Cache-Control": "private, max-age=31536000, immutable",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
@@ -33,6 +34,7 @@ class Pictures:
             Route("/api/pictures", answered(self.give), methods=["POST"]),
             Route(one, answered(self.one), methods=["GET"]),
             Route(one, answered(self.erase), methods=["DELETE"]),
+            Route("/api/shared/{token}/pictures/{id:int}", answered(self.shared), methods=["GET"]),
         ]
 
     async def give(self, request: Request) -> Response:
@@ -49,13 +51,24 @@ class Pictures:
         """The file; with `download`, as one."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
         file = await self._desk.reading(lambda c: pictures.find(c, owner, id_))
-        kind = "attachment" if "download" in request.query_params else "inline"
-        name = f"archipel-{id_}.{file.media_type.removeprefix('image/')}"
-        place = {"Content-Disposition": f'{kind}; filename="{name}"'}
-        return Response(file.data, media_type=file.media_type, headers=_HEADERS | place)
+        return _file(request, file, _NEVER_CHANGES)
+
+    async def shared(self, request: Request) -> Response:
+        """The same of a conversation that a link opens, to whoever is let in to the assistant."""
+        await self._who(request)
+        token, id_ = request.path_params["token"], request.path_params["id"]
+        file = await self._desk.reading(lambda c: sharing.shared_picture(c, token, id_))
+        return _file(request, file, _MAY_BE_TAKEN_BACK)
 
     async def erase(self, request: Request) -> Response:
         """One that was not sent."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
         await self._desk.writing(lambda c, _: pictures.erase_unsent(c, owner, id_))
         return Response(status_code=204)
+
+
+def _file(request: Request, file: PictureFile, cached: str) -> Response:
+    kind = "attachment" if "download" in request.query_params else "inline"
+    name = f"archipel-{request.path_params['id']}.{file.media_type.removeprefix('image/')}"
+    about = {"Content-Disposition": f'{kind}; filename="{name}"', "Cache-Control": cached}
+    return Response(file.data, media_type=file.media_type, headers=_HEADERS | about)

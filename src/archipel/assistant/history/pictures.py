@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, literal, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, literal, select, update
 
+from archipel.assistant.history.tables import messages as messages_table
 from archipel.assistant.history.tables import pictures as table
 from archipel.assistant.picture_files import PictureFile
 from archipel.errors import NotFound
@@ -17,17 +18,32 @@ _COPIED = ("owner", "media_type", "width", "height", "data", "prompt", "seed", "
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """How a picture came about: in answer to which message, of what words, from which seed."""
+    """Which message a picture belongs to, of what words it was made and from which seed; None: its
+    person gave it."""
 
     message: int
-    prompt: str
-    seed: int
+    prompt: str | None
+    seed: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Made):
+    """A picture of a message, without its file, which has so many `bytes`."""
+
+    id: int
+    media_type: str
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.id}.{self.media_type.removeprefix('image/')}"
 
 
 def add(
     connection: Connection, owner: str, file: PictureFile, now: float, made: Made | None = None
 ) -> dict[str, int]:
-    """Keep a picture that was made, or one to be sent with the owner's next question; gives it as
+    """Keep a message's picture, or one to be sent with the owner's next question; gives it as
     messages' facts show it: `id`, `width`, `height`."""
     values = {
         "owner": owner,
@@ -95,6 +111,15 @@ def of_messages(connection: Connection, messages: Iterable[int]) -> Mapping[int,
         file = PictureFile(row.media_type, row.width, row.height, bytes(row.data))
         found.setdefault(row.message, []).append(file)
     return found
+
+
+def listed(connection: Connection, conversation: int) -> list[Kept]:
+    """The pictures of a conversation, in the order in which they came."""
+    known = (table.c.id, table.c.message, table.c.media_type, table.c.prompt, table.c.seed)
+    size = func.length(table.c.data).label("bytes")
+    its = select(messages_table.c.id).where(messages_table.c.conversation == conversation)
+    query = select(*known, size).where(table.c.message.in_(its)).order_by(table.c.id)
+    return [Kept(**row._asdict()) for row in connection.execute(query)]
 
 
 def erase_unsent(connection: Connection, owner: str, picture: int) -> None:

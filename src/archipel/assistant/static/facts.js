@@ -43,6 +43,7 @@ export function noticesOf(message) {
   const found = [];
   if (facts.left_out) found.push(notice(sayCount("left_out", facts.left_out)));
   if (facts.ended === "length") found.push(notice(say("ended_length")));
+  if (facts.ended === "circles") found.push(notice(say("ended_circles"), retry(message)));
   if (facts.memory?.length && !store.readOnly) found.push(usedMemories(facts.memory));
   if (status === "stopped") found.push(notice(say("stopped"), retry(message)));
   if (status === "failed") found.push(failure(message));

@@ -7,7 +7,7 @@
 // the assistant was lost or is back).
 
 /** `messages` are the open conversation's, by id, in the order in which they came about; `shown` is
- * where its branch ends. `readOnly`: somebody else's, opened by a link. */
+ * where its branch ends. `link`: the token of the link that opened it, and so it is `readOnly`. */
 export const store = {
   models: [],
   about: {},
@@ -17,6 +17,7 @@ export const store = {
   conversation: null,
   messages: new Map(),
   shown: null,
+  link: null,
   readOnly: false,
   growing: new Set(),
   folders: [],

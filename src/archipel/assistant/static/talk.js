@@ -26,10 +26,11 @@ export async function openConversation(id, message = null) {
 /** Open what somebody shares by a link. */
 export async function openShared(token) {
   const mine = (opening += 1);
-  const { title, messages } = await read(`shared/${encodeURIComponent(token)}`);
+  const link = encodeURIComponent(token);
+  const { title, messages } = await read(`shared/${link}`);
   if (mine !== opening) return;
   const shown = messages.at(-1)?.id ?? null;
-  show({ conversation: { id: null, title, shown }, messages }, null, true);
+  show({ conversation: { id: null, title, shown }, messages }, null, link);
 }
 
 /** Ask `text` of the models, below the branch's end or, edited, below `parent`. `more` goes into
@@ -87,11 +88,12 @@ export function shownBranch() {
   return branch(store.messages, store.shown);
 }
 
-function show({ conversation, messages }, message = null, readOnly = false) {
+function show({ conversation, messages }, message = null, link = null) {
   leaveGrowing();
   store.conversation = conversation;
   store.messages = new Map(messages.map((one) => [one.id, one]));
-  store.readOnly = readOnly;
+  store.link = link;
+  store.readOnly = link !== null;
   store.shown = conversation?.shown ?? null;
   if (store.messages.has(message) && !shownBranch().some((one) => one.id === message)) {
     store.shown = leafBelow(store.messages, message);

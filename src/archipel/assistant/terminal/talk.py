@@ -15,6 +15,11 @@ from archipel.chat import ChatService, ServiceError
 from archipel.database import Database
 from archipel.errors import ConfigError
 
+_ENDED_EARLY = {
+    "circles": "ended where it went round in circles",
+    "length": "cut where the model may write no more",
+}
+
 
 class Talk:
     """With one of a service's models; `conversation` is None until something is asked."""
@@ -149,4 +154,11 @@ def told(answer: Message) -> str:
             parts.append(f"{tokens / seconds:.1f} per second")
     if left_out := answer.facts.get("left_out"):
         parts.append(f"without the first {left_out} messages, which did not fit")
+    if why := ended_early(answer):
+        parts.append(why)
     return ", ".join(parts)
+
+
+def ended_early(answer: Message) -> str | None:
+    """Why there is no more of an answer that came without an error; None if it is whole. Pure."""
+    return _ENDED_EARLY.get(answer.facts.get("ended", ""))

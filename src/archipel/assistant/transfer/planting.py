@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from archipel.assistant.history import folders
+from archipel.assistant.history import folders, pictures
 from archipel.assistant.history.tables import conversations, messages
 from archipel.assistant.transfer.forms import own
 from archipel.assistant.transfer.tree import Planted, Tree
@@ -38,12 +38,12 @@ def plant(connection: Connection, owner: str, tree: Tree) -> Outcome:
     there = _there(connection, owner, tree)
     if there is None:
         id_ = _begun(connection, owner, tree)
-        known = _add(connection, id_, tree.messages, {})
+        known = _add(connection, owner, id_, tree.messages, {})
         _show(connection, id_, known, tree)
         return Outcome("imported", id_, len(known))
     id_, changed = there
     before = {name: row for row, name in own.keys(_rows(connection, id_)).items()}
-    known = _add(connection, id_, tree.messages, before)
+    known = _add(connection, owner, id_, tree.messages, before)
     added = len(known) - len(before)
     if added and changed <= tree.changed:  # nothing was said here since
         _show(connection, id_, known, tree)
@@ -102,7 +102,11 @@ def _rows(connection: Connection, conversation: int) -> Iterable[Any]:
 
 
 def _add(
-    connection: Connection, conversation: int, planted: Iterable[Planted], known: Mapping[str, int]
+    connection: Connection,
+    owner: str,
+    conversation: int,
+    planted: Iterable[Planted],
+    known: Mapping[str, int],
 ) -> dict[str, int]:
     """Write those that are not known; the ids of all by their keys."""
     ids = dict(known)
@@ -121,7 +125,19 @@ def _add(
         }
         added = insert(messages).values(values).returning(messages.c.id)
         ids[one.key] = connection.execute(added).scalar_one()
+        if one.pictures:
+            _illustrate(connection, owner, ids[one.key], one)
     return ids
+
+
+def _illustrate(connection: Connection, owner: str, message: int, planted: Planted) -> None:
+    """Write a message's pictures, and them into its facts."""
+    shown = []
+    for one in planted.pictures:
+        made = pictures.Made(message=message, prompt=one.prompt, seed=one.seed)
+        shown.append(pictures.add(connection, owner, one.file, planted.created, made))
+    facts = {**planted.draft.facts, "pictures": shown}
+    connection.execute(update(messages).where(messages.c.id == message).values(facts=facts))
 
 
 def _show(connection: Connection, conversation: int, ids: Mapping[str, int], tree: Tree) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archipel.assistant.history.messages import Draft
+from archipel.assistant.transfer.pictured import Brought
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Node:
     parent: str | None
     draft: Draft | None = None
     created: float | None = None
+    pictures: Sequence[Brought] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Planted:
     parent: str | None
     draft: Draft
     created: float
+    pictures: Sequence[Brought] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +143,11 @@ def _in_order(
             draft = nodes[key].draft
             assert draft is not None
             planted[key] = Planted(
-                key=key, parent=parents[key], draft=_marked(draft, key), created=times[key]
+                key=key,
+                parent=parents[key],
+                draft=_marked(draft, key),
+                created=times[key],
+                pictures=nodes[key].pictures,
             )
     return list(planted.values())
 

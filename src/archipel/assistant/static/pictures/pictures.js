@@ -27,13 +27,16 @@ function drawn(message) {
   if (!facts.pictures?.length) return null;
   const asked = store.messages.get(message.parent)?.text ?? "";
   const alt = role === "user" ? say("picture_given") : say("picture_of", { what: asked });
-  if (store.readOnly) return el("p", { class: "faint" }, alt);
   const each = facts.pictures.map(({ id, width, height }) =>
-    el("img", { src: `api/pictures/${id}`, alt, width, height, loading: "lazy" }),
+    el("img", { src: address(id), alt, width, height, loading: "lazy" }),
   );
   return el("div", { class: `pictures ${role === "user" ? "given" : "made"}` }, each);
 }
 
 function download({ facts }) {
-  for (const { id } of facts.pictures) el("a", { href: `api/pictures/${id}?download`, download: "" }).click();
+  for (const { id } of facts.pictures) el("a", { href: `${address(id)}?download`, download: "" }).click();
+}
+
+function address(id) {
+  return store.link ? `api/shared/${store.link}/pictures/${id}` : `api/pictures/${id}`;
 }

@@ -4,15 +4,14 @@ asked again or compared.
     {"format": "archipel-conversation", "version": 1, "source": …, "title": …, "created": …,
      "changed": …, "folder": …, "pinned": …, "shown": …, "messages": [
        {"key": …, "parent": …, "role": …, "text": …, "status": …, "created": …, "model": …,
-        "facts": {…}}, …]}
+        "facts": {…}, "pictures": [{"media_type": …, "prompt": …, "seed": …, "data": …}, …]}, …]}
 
-Times are seconds since the epoch. `source` and the keys name the same things wherever they are
+Times are seconds since the epoch. A picture's `data` is its file in base64, null where there was no
+room for it. `source` and the keys name the same things wherever they are
 brought to, so that to import twice adds nothing; a message's parent comes before it.
 """
 
 import hashlib
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,18 +19,14 @@ from typing import Any, Protocol
 from archipel.assistant.history.conversations import TITLE_CHARACTERS, Conversation
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.history.named import NAME_CHARACTERS
+from archipel.assistant.transfer import pictured
+from archipel.assistant.transfer.facts import facts
 from archipel.assistant.transfer.tree import Node, Told
 from archipel.assistant.transfer.values import items, key, line, mapping, seconds, text
 from archipel.errors import NotImportable
 
 FORMAT = "archipel-conversation"
 VERSION = 1
-_FACTS_CHARACTERS = 100_000
-# What an answer cites was checked against the documents here, or it is not shown as checked.
-_CHECKED_HERE = frozenset(
-    {"documents", "passages", "citations", "marks", "unverified", "absent", "nearest"}
-)
-_FACTS_DEPTH = 8
 _STATUSES = ("done", "stopped", "failed")
 
 
@@ -54,9 +49,14 @@ def is_one(element: Mapping[str, Any]) -> bool:
 
 
 def written(
-    conversation: Conversation, source: str | None, folder: str | None, tree: Sequence[Message]
+    conversation: Conversation,
+    source: str | None,
+    folder: str | None,
+    tree: Sequence[Message],
+    pictures: Mapping[int, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """The conversation as JSON has it; an answer that still grows is as long as it is. Pure."""
+    """The conversation as JSON has it, with the `pictures` of its messages; an answer that still
+    grows is as long as it is. Pure."""
     names = keys(tree)
     return {
         "format": FORMAT,
@@ -77,7 +77,12 @@ def written(
                 "status": "stopped" if one.status == "growing" else one.status,
                 "created": one.created,
                 "model": one.model,
-                "facts": {name: fact for name, fact in one.facts.items() if name != "source"},
+                "facts": {
+                    name: fact
+                    for name, fact in one.facts.items()
+                    if name not in ("source", "pictures")
+                },
+                "pictures": pictures.get(one.id, []),
             }
             for one in tree
         ],
@@ -144,33 +149,14 @@ def _node(message: Any, left: Counter[str]) -> Node | None:
         text=text(told.get("text")),
         status=status,
         model=line(told.get("model"), 200) or None,
-        facts=_facts(told.get("facts"), left),
+        facts=facts(told.get("facts")),
     )
-    created = seconds(told.get("created"))
-    return Node(key=own, parent=key(told.get("parent")), draft=draft, created=created)
-
-
-def _facts(told: Any, left: Counter[str]) -> dict[str, Any]:
-    kept = {text(name): fact for name, fact in mapping(told).items()}
-    facts = {
-        name: _fact(fact, _FACTS_DEPTH) for name, fact in kept.items() if name not in _CHECKED_HERE
-    }
-    if len(json.dumps(facts)) > _FACTS_CHARACTERS:
-        left["facts"] += 1
-        return {}
-    return facts
-
-
-def _fact(fact: Any, depth: int) -> Any:
-    """A fact that every database takes: numbers that are some, texts, lists and objects of them."""
-    if isinstance(fact, str):
-        return text(fact)
-    if isinstance(fact, float) and not math.isfinite(fact):
-        return None
-    if not isinstance(fact, dict | list):
-        return fact
-    if depth == 0:
-        return None
-    if isinstance(fact, list):
-        return [_fact(one, depth - 1) for one in fact]
-    return {text(name): _fact(one, depth - 1) for name, one in fact.items()}
+    pictures, more = pictured.read(told.get("pictures"))
+    left["image"] += more
+    return Node(
+        key=own,
+        parent=key(told.get("parent")),
+        draft=draft,
+        created=seconds(told.get("created")),
+        pictures=pictures,
+    )

@@ -1,0 +1,75 @@
+"""A whole conversation in Chromium with a real small model, that of `archipel up smollm2-135m`."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from archipel import config
+from tests.assistant.conftest import Chromium, ask
+from tests.assistant.test_up import url_in_next_line
+
+MODEL = config.home() / "models" / "smollm2-135m"  # of whoever runs the tests: no test fetches it
+SECONDS = 60_000
+
+
+@pytest.fixture
+def url(archipel: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Iterator[str]:
+    """The page over the model."""
+    if not list(MODEL.glob("*.gguf")):
+        pytest.skip(f"there is no {MODEL}: `archipel pull smollm2-135m` fetches it")
+    ports = ("--port", 0, "--page-port", 0)
+    home = {"ARCHIPEL_HOME": str(tmp_path)}
+    process = archipel("up", f"smollm2-135m={MODEL}", *ports, "--context", 2048, **home)
+    url_in_next_line(process)
+    yield url_in_next_line(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def answered(page: Page, question: str) -> Locator:
+    """The last answer, when it has ended."""
+    ask(page, question)
+    expect(page.get_by_role("status")).to_have_text("Answer under way…")
+    expect(page.get_by_role("status")).to_have_text("Answer ready.", timeout=SECONDS)
+    return page.locator(".answer").last
+
+
+def test_a_conversation_with_a_real_model(chrome: Chromium, url: str) -> None:
+    page = chrome.open(url)
+    expect(page.get_by_label("Model", exact=True)).to_have_value("smollm2-135m")
+    answer = answered(page, "What is the capital of France?")
+    expect(answer.locator(".body")).to_contain_text("Paris")
+    facts = (
+        r"^smollm2-135m · [\d,]+ tokens · [\d.,]+ per second · .*On this machine · [\d,]+ tokens"
+    )
+    expect(answer.locator(".facts")).to_have_text(re.compile(facts))
+    answer = answered(page, "Say it in one word.")
+    expect(answer.locator(".body")).not_to_be_empty()
+
+    ask(page, "Tell me a very long story of the sea, in twenty chapters.")
+    growing = page.locator(".answer").last.locator(".body")
+    expect(growing).not_to_be_empty(timeout=SECONDS)
+    page.reload()
+    expect(growing).not_to_be_empty()
+    page.keyboard.press("Escape")
+    expect(page.locator("#log .notice")).to_contain_text("Stopped.")
+    page.keyboard.press("Control+Shift+E")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("What is the capital of Italy?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Answer ready.", timeout=SECONDS)
+    expect(growing).not_to_be_empty()
+    expect(page.locator(".version").last).to_have_text("2/2")
+
+    page.get_by_label("Search conversations").fill("paris")
+    expect(page.locator("#found mark").first).to_have_text(re.compile("paris", re.I))
+    kept = httpx.get(f"{url}/api/conversations/1").json()["messages"]
+    assert [one["status"] for one in kept if one["role"] == "assistant"] == [
+        *("done", "done", "stopped", "done")
+    ]
