@@ -27,9 +27,9 @@ from archipel.errors import NotImportable
 FORMAT = "archipel-conversation"
 VERSION = 1
 _FACTS_CHARACTERS = 100_000
-# What an answer cites was checked against the documents here, or it is not shown as checked.
+# What is said to be of documents was checked against those here, or it is not shown as checked.
 _CHECKED_HERE = frozenset(
-    {"documents", "passages", "citations", "marks", "unverified", "absent", "nearest"}
+    {"documents", "taken", "passages", "citations", "marks", "unverified", "absent", "nearest"}
 )
 _FACTS_DEPTH = 8
 _STATUSES = ("done", "stopped", "failed")
