@@ -7,6 +7,7 @@
     ├── RunError         the run's record says no: another spec or tokenizer, a name taken over
     ├── DatabaseError    a database that can't be reached, read or written
     ├── NotFound         a conversation, a message, a folder that is not there, or is another's
+    ├── NotAllowed       what one may see and not change
     ├── SandboxError     a program can't be run apart from this machine and its files
     ├── NotImportable    a file, or a conversation in it, that can't be taken over
     ├── ModelError       a model that is unknown, can't be loaded or can't be exported
@@ -58,6 +59,10 @@ class DatabaseError(ArchipelError):
 
 class NotFound(ArchipelError):
     """What was named is not there, or is somebody else's."""
+
+
+class NotAllowed(ArchipelError):
+    """What was named may be seen, and not changed, by whoever asks."""
 
 
 class SandboxError(ArchipelError):

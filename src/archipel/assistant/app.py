@@ -41,6 +41,7 @@ from archipel.assistant.history import messages, pictures, preferences
 from archipel.assistant.library import documents
 from archipel.assistant.library.meaning import Meaning
 from archipel.assistant.library.shelf import Shelf
+from archipel.assistant.library.taking import Taking
 from archipel.assistant.makers import Makers
 from archipel.assistant.offers import Offers, shown
 from archipel.assistant.people import WhoAsks, alone
@@ -122,9 +123,11 @@ def create_app(
     login = who if isinstance(who, ServiceLogin) else None
     is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
     offers = Offers(service, time.monotonic, is_here=is_here)
+    who_now = login.anew if login else who
     answers = Answers(desk)
     shelf = Shelf(config.home() / "documents", Meaning(service, offers))
-    turns = Turns(desk, who, answers, Makers(desk, service, offers, shelf, secrets.randbelow))
+    makers = Makers(desk, service, offers, shelf, secrets.randbelow)
+    turns = Turns(desk, who, who_now, answers, makers, Taking(desk, shelf))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -147,7 +150,7 @@ def create_app(
         *Actions(who).routes(),
         *Pictures(desk, who).routes(),
         *Transfer(desk, who).routes(),
-        *Documents(desk, who, shelf).routes(),
+        *Documents(desk, who_now, shelf).routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

@@ -76,7 +76,7 @@ class Makers:
         wanted = put.question.facts.get("documents")
         if not wanted:
             return asked(service, question)
-        looked = Looked(put.person.owner, wanted, put.question.text)
+        looked = Looked(put.person, wanted, put.question.text)
         room = self._offers.known(model).context
         return Consulting(self._desk, self._shelf, service, room).answer(question, looked)
 

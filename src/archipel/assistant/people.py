@@ -21,6 +21,8 @@ class Person:
 
 
 LOCAL = Person("local", "", "admin")
+EDITORS = frozenset({"manager"})  # roles in a project whose people change what is shared with it
+_COLON = "person:"  # before a name that is an owner of its own here
 WhoAsks = Callable[[Request], Awaitable[Person]]  # raises Refused where nobody is logged in
 
 
@@ -41,9 +43,14 @@ def person_of(told: Mapping[str, Any], key: str) -> Person:
     name, role, projects = told["name"], told["role"], told["projects"]
     if not isinstance(name, str) or not 0 < len(name) <= 64 or not isinstance(role, str):
         raise TypeError(f"no person is called {name!r}, {role!r}")
-    owner = name if name != LOCAL.owner else f"person:{name}"
+    owner = name if name != LOCAL.owner else f"{_COLON}{name}"
     its = {str(project): str(role) for project, role in projects.items()}
     return Person(owner, name, role, its, pseudonym(name, key))
+
+
+def name_of(owner: str) -> str:
+    """The name of whose rows carry this `owner`. Pure."""
+    return owner.removeprefix(_COLON)
 
 
 def pseudonym(name: str, key: str) -> str:

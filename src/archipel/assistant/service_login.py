@@ -52,23 +52,28 @@ class ServiceLogin:
         await self._client.aclose()
 
     async def __call__(self, request: Request) -> Person:
-        """Whoever the browser's cookie belongs to.
+        """Whoever the browser's cookie belongs to, as the service said some seconds ago at most.
 
         Raises:
             Refused: nobody is logged in (401), or the service can't say who is (503).
         """
-        token = request.cookies.get(self._cookie, "")
-        if not _TOKEN.fullmatch(token):
-            raise _nobody()
-        digest, now = hashlib.sha256(token.encode()).digest(), self._clock()
-        until, person = self._known.get(digest, (0.0, None))
-        if person is not None and now < until:
+        until, person = self._known.get(_digest(self._token(request)), (0.0, None))
+        if person is not None and self._clock() < until:
             return person
-        self._known.pop(digest, None)
+        return await self.anew(request)
+
+    async def anew(self, request: Request) -> Person:
+        """The same, as the service says now: for what is lost at once, as a project's documents.
+
+        Raises:
+            Refused: nobody is logged in (401), or the service can't say who is (503).
+        """
+        token, now = self._token(request), self._clock()
+        self._known.pop(_digest(token), None)
         person = await self._asked(token)
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[digest] = now + _REMEMBERED_SECONDS, person
+        self._known[_digest(token)] = now + _REMEMBERED_SECONDS, person
         return person
 
     def login_url(self, request: Request) -> str:
@@ -94,7 +99,7 @@ class ServiceLogin:
         token = request.cookies.get(self._cookie, "")
         if not _TOKEN.fullmatch(token):
             return []
-        self._known.pop(hashlib.sha256(token.encode()).digest(), None)
+        self._known.pop(_digest(token), None)
         origin = {"Origin": self._page_url or self._service}
         response = await self._send("POST", "/logout", token, origin)
         if response.status_code != 303:
@@ -105,6 +110,17 @@ class ServiceLogin:
     def _cookie(self) -> str:
         secure = self._page_url is not None and self._page_url.startswith("https:")
         return "__Host-archipel" if secure else "archipel"
+
+    def _token(self, request: Request) -> str:
+        """The cookie's token.
+
+        Raises:
+            Refused: there is none (401).
+        """
+        token = request.cookies.get(self._cookie, "")
+        if not _TOKEN.fullmatch(token):
+            raise _nobody()
+        return token
 
     async def _asked(self, token: str) -> Person:
         response = await self._send("GET", "/admin/api/me", token, {})
@@ -134,6 +150,10 @@ def told(person: Person | None, login: str | None) -> dict[str, Any]:
         return {"person": None, "login": login}
     shown = {"name": person.name, "role": person.role, "projects": dict(person.projects)}
     return {"person": shown, "login": login}
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _nobody() -> Refused:

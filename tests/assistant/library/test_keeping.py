@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 
 from archipel.assistant.history import tables
 from archipel.assistant.library import collections, documents
+from archipel.assistant.people import Person
 from archipel.database import Database
 from archipel.errors import ConfigError, NotFound
 from tests.assistant.actions.conftest import Ruled
@@ -146,23 +147,25 @@ def test_places_are_strict(asking: Asking, spans: str) -> None:
 
 
 def test_rows_in_both_databases(history: Database) -> None:
+    ada, eve = Person("ada", "ada"), Person("eve", "eve")
     with history.writing() as connection:
-        made = collections.make(connection, "ada", "Lighthouse")
-        collections.make(connection, "eve", "Lighthouse")
+        made = collections.make(connection, ada, "Lighthouse")
+        collections.make(connection, eve, "Lighthouse")
         with pytest.raises(ConfigError, match="already"):
-            collections.make(connection, "ada", " Lighthouse ")
-        row, before = documents.begin(connection, made.id, "a.md", "0" * 64, 5, 1.0)
+            collections.make(connection, ada, " Lighthouse ")
+        row, before = documents.begin(connection, made, "a.md", "0" * 64, 5, 1.0)
         assert (row.status, before) == ("reading", None)
         documents.end(connection, row.id, "ready", None)
     with history.writing() as connection:
-        assert list(documents.ready(connection, "ada", [made.id])) == [(str(made.id), "a.md")]
-        assert documents.ready(connection, "eve", [made.id]) == {}
+        assert list(documents.ready(connection, ada, [made.id])) == [(str(made.id), "a.md")]
+        assert documents.ready(connection, eve, [made.id]) == {}
         with pytest.raises(NotFound):
-            documents.find(connection, "eve", row.id)
-        again, before = documents.begin(connection, made.id, "a.md", "1" * 64, 6, 2.0)
+            documents.find(connection, eve, row.id)
+        again, before = documents.begin(connection, made, "a.md", "1" * 64, 6, 2.0)
         assert (again.id, before) == (row.id, "0" * 64)
         documents.cut_off(connection)
-        found = documents.find(connection, "ada", row.id)
+        found = documents.find(connection, ada, row.id)
         assert (found.status, found.problem and found.problem["code"]) == ("failed", "cut_off")
-        columns = {one["name"] for one in inspect(connection).get_columns("documents")}
-        assert columns == set(tables.documents.c.keys())
+        for table in (tables.documents, tables.collections):
+            columns = {one["name"] for one in inspect(connection).get_columns(table.name)}
+            assert columns == set(table.c.keys())

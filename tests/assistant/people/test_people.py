@@ -98,6 +98,26 @@ def test_preferences_and_memories_are_ones_own(house: House) -> None:
         assert code(answer) == (404, "not_found")
 
 
+def test_what_a_project_shares_is_lost_as_soon_as_one_leaves_it(house: House) -> None:
+    for name in ("ana", "root"):
+        house.office(lambda office, name=name: office.join(name, "assistant", "member"))
+    made = house.call("root", "POST", "collections", {"name": "Lighthouse"}).json()["id"]
+    where = f"collections/{made}"
+    shared = house.call("root", "PUT", f"{where}/share", {"project": "assistant"})
+    assert shared.json()["project"] == "assistant"
+    [seen] = house.call("ana", "GET", "collections").json()["collections"]
+    assert (seen["owner"], seen["may"]) == ("root", "read")
+    house.office(lambda office: office.join("ana", "assistant", "manager"))
+    assert house.call("ana", "GET", "collections").json()["collections"][0]["may"] == "edit"
+    house.office(lambda office: office.leave("ana", "assistant"))
+    assert house.call("ana", "GET", "collections").json()["collections"] == []
+    assert code(house.call("ana", "GET", f"{where}/documents")) == (404, "not_found")
+    question = {"conversation": None, "parent": None, "text": "?", "models": ["island"]}
+    asked = house.call("ana", "POST", "questions", {**question, "documents": [made]})
+    assert code(asked) == (404, "not_found")
+    house.office(lambda office: office.leave("root", "assistant"))
+
+
 @pytest.mark.parametrize("origin", ["http://attacker.example", "null", "http://127.0.0.1:9"])
 def test_a_page_of_another_site_does_nothing_in_ones_name(house: House, origin: str) -> None:
     for method, path in (("POST", "logout"), ("PATCH", "preferences"), ("DELETE", "memories")):

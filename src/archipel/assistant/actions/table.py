@@ -57,6 +57,11 @@ class Action:
     characters: int  # that it takes at most
     part_bytes: int = 0  # of UTF-8, that go to the model at once; 0: all do
 
+    @property
+    def takes_documents(self) -> bool:
+        """Whether it can be done on a document."""
+        return self.way != "picture"
+
 
 _SPOKEN = tuple(LANGUAGES)
 _CODE_FIELDS = (

@@ -36,4 +36,5 @@ def _shown(action: Action) -> dict[str, object]:
         "fields": [asdict(field) for field in action.fields],
         "shown": action.shown,
         "characters": action.characters,
+        "documents": action.takes_documents,
     }

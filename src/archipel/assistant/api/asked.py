@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from archipel.chat import ServiceError
-from archipel.errors import ArchipelError, ConfigError, DatabaseError, NotFound
+from archipel.errors import ArchipelError, ConfigError, DatabaseError, NotAllowed, NotFound
 
 BODY_BYTES = 4 << 20
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -110,6 +110,8 @@ def _status(error: ArchipelError) -> tuple[int, str | None]:
             return error.status, error.code
         case NotFound():
             return 404, "not_found"
+        case NotAllowed():
+            return 403, "not_allowed"
         case ServiceError():
             return 502, error.code
         case DatabaseError():

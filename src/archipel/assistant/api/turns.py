@@ -5,15 +5,14 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from archipel.assistant.actions.table import chosen
 from archipel.assistant.answers import Answers
-from archipel.assistant.api.asked import Asked, Refused, answered, number, read
+from archipel.assistant.api.asked import Refused, answered, number, read
+from archipel.assistant.api.questions import PICTURES, Again, Question
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import (
     conversations,
@@ -25,61 +24,30 @@ from archipel.assistant.history import (
 from archipel.assistant.history.messages import Draft, Message
 from archipel.assistant.instructions import instructions
 from archipel.assistant.library import collections
+from archipel.assistant.library.taking import Taking
 from archipel.assistant.makers import Makers, Put
 from archipel.assistant.people import Person, WhoAsks
 from archipel.assistant.turns import title, turns
 
-_TEXT_CHARACTERS = 1_000_000
-_MODELS = 4  # that answer side by side
-_COLLECTIONS = 20  # of documents that a question may be asked of
-_PICTURES = 4  # that a question may have, and that a model is given of a conversation
-
-
-class _Action(Asked):
-    """What to do with the text; fields that are not given have their first choice."""
-
-    name: str
-    fields: dict[str, str] = Field(default_factory=dict, max_length=8)
-
-
-class _Question(Asked):
-    """`conversation` is null for a new one, `parent` null for its first message; without an
-    `action` the text is a question as it stands, with `documents` one to these collections."""
-
-    conversation: int | None
-    parent: int | None
-    text: str = Field(min_length=1, max_length=_TEXT_CHARACTERS)
-    models: list[str] = Field(min_length=1, max_length=_MODELS)
-    action: _Action | None = None
-    pictures: list[int] = Field(default_factory=list, max_length=_PICTURES)
-    documents: list[int] = Field(default_factory=list, max_length=_COLLECTIONS)
-
-    def facts(self) -> dict[str, Any]:
-        """What the question keeps beside its text.
-
-        Raises:
-            ConfigError: the action is not one, or not for this text.
-            Refused: it is to be done with documents.
-        """
-        if self.action is None:
-            return {"documents": self.documents} if self.documents else {}
-        if self.documents:
-            raise Refused(400, "An action is done without documents. Send one of the two.")
-        return {"action": chosen(self.action.name, self.action.fields, len(self.text)).facts}
-
-
-class _Again(Asked):
-    models: list[str] = Field(min_length=1, max_length=_MODELS)
-
 
 class Turns:
-    """Endpoints that let models answer."""
+    """Endpoints that let models answer. `who_now` tells of projects what is so now."""
 
-    def __init__(self, desk: Desk, who: WhoAsks, answers: Answers, makers: Makers) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        who: WhoAsks,
+        who_now: WhoAsks,
+        answers: Answers,
+        makers: Makers,
+        taking: Taking,
+    ) -> None:
         self._desk = desk
         self._who = who
+        self._who_now = who_now
         self._answers = answers
         self._makers = makers
+        self._taking = taking
 
     def routes(self) -> list[BaseRoute]:
         """What the page calls."""
@@ -102,17 +70,19 @@ class Turns:
     async def ask(self, request: Request) -> Response:
         """A question below a message, or the first of a new conversation; each model begins an
         answer. An edited question is another one below the same parent."""
-        person, sent = await self._who(request), await read(request, _Question)
+        person, sent = await self._who_now(request), await read(request, Question)
         owner = person.owner
-        draft = Draft(role="user", text=sent.text, facts=sent.facts())
+        draft = await sent.draft(person, self._taking)
+        taken = draft.facts.get("taken")
+        called = title(taken["name"] if taken else draft.text)
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
             id_ = sent.conversation
             if id_ is None:
-                id_ = conversations.begin(connection, owner, now, title(sent.text))
+                id_ = conversations.begin(connection, owner, now, called)
             conversations.find(connection, owner, id_)
             for collection in sent.documents:
-                collections.find(connection, owner, collection)
+                collections.find(connection, person, collection)
             question = messages.add(connection, id_, sent.parent, draft, now)
             if sent.pictures:
                 shown = pictures.send(connection, owner, sent.pictures, question.id)
@@ -123,8 +93,8 @@ class Turns:
 
     async def ask_again(self, request: Request) -> Response:
         """Another answer to a question, of each model."""
-        person, id_ = await self._who(request), request.path_params["id"]
-        owner, sent = person.owner, await read(request, _Again)
+        person, id_ = await self._who_now(request), request.path_params["id"]
+        owner, sent = person.owner, await read(request, Again)
 
         def begin(connection: Connection, now: float) -> dict[str, Any]:
             conversation, question = messages.find(connection, owner, id_)
@@ -217,6 +187,6 @@ def _with_pictures(branch: Sequence[Message]) -> list[int]:
     for one in reversed(branch):
         own = len(one.facts.get("pictures", ())) if one.role == "user" else 0
         count += own
-        if own and count <= _PICTURES:
+        if own and count <= PICTURES:
             found.append(one.id)
     return found

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 metadata = MetaData()
-NEWEST = "0004"  # the migration that makes them as they are here
+NEWEST = "0005"  # the migration that makes them as they are here
 
 folders = Table(
     "folders",
@@ -109,6 +109,7 @@ collections = Table(
     Column("id", _Number, primary_key=True),
     Column("owner", String(64), nullable=False),
     Column("name", String(120), nullable=False),
+    Column("project", String(64), index=True),  # of the service, that it is shared with
     UniqueConstraint("owner", "name"),
 )
 documents = Table(

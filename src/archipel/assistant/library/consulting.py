@@ -10,6 +10,7 @@ from archipel.assistant.desk import Desk
 from archipel.assistant.library import documents
 from archipel.assistant.library.citing import Sources, checked, of_known
 from archipel.assistant.library.shelf import Shelf
+from archipel.assistant.people import Person
 from archipel.assistant.pieces import Ending, Piece
 from archipel.chat import ChatService, Message, ServiceError
 from archipel.documents.language import guess_language
@@ -23,9 +24,9 @@ _QUESTION = {"en": "Question:", "fr": "Question :"}
 
 @dataclass(frozen=True)
 class Looked:
-    """What is looked for: the question's own text, in which of whose collections."""
+    """What is looked for: the question's own text, by whom, in which collections."""
 
-    owner: str
+    person: Person
     collections: Sequence[int]
     text: str
 
@@ -46,7 +47,7 @@ class Consulting:
 
         Raises:
             ServiceError: the service can't be reached, refuses, or ends before the answer does.
-            NotFound: none of the collections has a document that is read.
+            NotFound: none of the collections that are theirs to ask has a document that is read.
             DatabaseError: what is there can't be read.
         """
         language = "fr" if guess_language(looked.text) == "fr" else "en"
@@ -75,13 +76,13 @@ class Consulting:
 
     async def _found(self, looked: Looked) -> Sources:
         """The passages that fit, and the sentences that do."""
-        owner, wanted = looked.owner, looked.collections
-        known = await self.desk.reading(lambda c: documents.ready(c, owner, wanted))
+        person, wanted = looked.person, looked.collections
+        known = await self.desk.reading(lambda c: documents.ready(c, person, wanted))
         if not known:
             raise NotFound(
                 "There is no document to ask in these collections. Add one, or choose others."
             )
-        passages = of_known(await self.shelf.search(owner, wanted, looked.text), known)
+        passages = of_known(await self.shelf.search(known.values(), looked.text), known)
         nearest = await asyncio.to_thread(self.shelf.nearest, looked.text, passages)
         return Sources(passages, known, nearest)
 

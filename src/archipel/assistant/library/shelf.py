@@ -5,7 +5,7 @@ Knows nothing about who may see what: callers have looked that up.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ from pathlib import Path
 from archipel.assistant.library.documents import Document
 from archipel.assistant.library.meaning import Meaning
 from archipel.chat import ServiceError
+from archipel.documents import whole
+from archipel.documents.blocks import Limits
 from archipel.documents.citations import Span
 from archipel.documents.embedding import embed_chunks
 from archipel.documents.ingest import ingest
-from archipel.documents.library import Library, Place, Scope
+from archipel.documents.library import Held, Library, Place, Scope
 from archipel.documents.pages import PageImage
 from archipel.documents.passages import Passage
 from archipel.documents.reading import draw_page
@@ -50,7 +52,7 @@ class Shelf:
         """Where the bytes with this digest are, or go."""
         return self.folder / digest
 
-    async def read(self, owner: str, document: Document, now: float) -> None:
+    async def read(self, document: Document, now: float) -> None:
         """Read a document whose file is there into the library.
 
         Raises:
@@ -59,7 +61,7 @@ class Shelf:
             ConfigError: its file can't be opened.
             DatabaseError: the library can't be written.
         """
-        place, path = _place(owner, document), self.file(document.digest)
+        place, path = _place(document), self.file(document.digest)
         async with self._reading:
             try:
                 await ingest(self._library, path, place, datetime.fromtimestamp(now, UTC))
@@ -70,22 +72,22 @@ class Shelf:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def remove(self, owner: str, document: Document) -> None:
+    def remove(self, document: Document) -> None:
         """Take a document out of the library.
 
         Raises:
             DatabaseError: the library can't be written.
         """
-        self._library.remove(_place(owner, document))
+        self._library.remove(_place(document))
 
-    async def search(self, owner: str, collections: Sequence[int], question: str) -> list[Passage]:
-        """What fits a question best, best first. Without the model that finds by meaning, if it
-        does not answer, by words alone.
+    async def search(self, documents: Iterable[Document], question: str) -> list[Passage]:
+        """What fits a question best in the collections of these documents, best first. Without the
+        model that finds by meaning, if it does not answer, by words alone.
 
         Raises:
             DatabaseError: the library can't be read.
         """
-        scopes = [Scope(owner, str(one)) for one in collections]
+        scopes = list(dict.fromkeys(_scope(one) for one in documents))
         embedder = await self._meaning.embedder()
         if embedder is not None:
             with contextlib.suppress(ServiceError, ModelError):
@@ -100,18 +102,16 @@ class Shelf:
         """
         return supporting_sentences(asked_of(self._library, question), passages)
 
-    def open(self, owner: str, document: Document, spans: Sequence[Span]) -> list[Shown]:
+    def open(self, document: Document, spans: Sequence[Span]) -> list[Shown]:
         """The blocks around places of a document, the places marked.
 
         Raises:
             NotFound: the library does not have it.
             DatabaseError: the library can't be read.
         """
-        return open_citation(
-            self._library, [_scope(owner, document)], self._id(owner, document), spans
-        )
+        return open_citation(self._library, [_scope(document)], self._held(document).id, spans)
 
-    async def page(self, owner: str, document: Document, span: Span) -> PageImage:
+    async def page(self, document: Document, span: Span) -> PageImage:
         """The page of a PDF with a place of it boxed; the span's anchor is not looked at.
 
         Raises:
@@ -120,7 +120,7 @@ class Shelf:
             ConfigError: its file is gone.
             DatabaseError: the library can't be read.
         """
-        shown = await asyncio.to_thread(self.open, owner, document, [span])
+        shown = await asyncio.to_thread(self.open, document, [span])
         [anchor] = [one.block.anchor for one in shown if one.place == span.block] or [span.anchor]
         place = place_on_page(Span(span.block, span.start, span.end, anchor))
         if place is None:
@@ -128,19 +128,38 @@ class Shelf:
         async with self._reading:
             return await draw_page(self.file(document.digest), document.name, place, _PAGE_PIXELS)
 
+    async def text(self, document: Document) -> tuple[str, int]:
+        """All of a document's text, and how many parts of it gave none.
+
+        Raises:
+            NotFound: the library does not have it.
+            ConfigError: its file is gone.
+            DatabaseError: the library can't be read.
+        """
+        async with self._reading:
+            return await asyncio.to_thread(self._text, document)
+
     async def close(self) -> None:
         """End what goes on beside."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _id(self, owner: str, document: Document) -> int:
-        """What the library knows a document by."""
-        held = self._library.documents([_scope(owner, document)])
-        found = [one.id for one in held if one.place.name == document.name]
+    def _held(self, document: Document) -> Held:
+        """What the library knows of a document."""
+        held = self._library.documents([_scope(document)])
+        found = [one for one in held if one.place.name == document.name]
         if not found:
             raise NotFound(f"{document.name!r} is not read. Add it again.")
         return found[0]
+
+    def _text(self, document: Document) -> tuple[str, int]:
+        held = self._held(document)
+        text = whole.written(self.file(document.digest), document.name)
+        if text is None:
+            blocks = self._library.blocks([_scope(document)], held.id, 0, Limits().blocks)
+            text = whole.joined(block for _, block in blocks)
+        return text, len(held.unread)
 
     async def _embed(self) -> None:
         """Let what is new be found by meaning too; what fails is tried with the next document."""
@@ -151,9 +170,9 @@ class Shelf:
                     await embed_chunks(self._library, embedder)
 
 
-def _scope(owner: str, document: Document) -> Scope:
-    return Scope(owner, str(document.collection))
+def _scope(document: Document) -> Scope:
+    return Scope(document.owner, str(document.collection))
 
 
-def _place(owner: str, document: Document) -> Place:
-    return Place(owner, str(document.collection), document.name)
+def _place(document: Document) -> Place:
+    return Place(document.owner, str(document.collection), document.name)

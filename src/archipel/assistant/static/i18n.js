@@ -32,10 +32,10 @@ export function say(key, values = {}) {
   return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** The word for a number of things: `key_one` or `key_other`. */
-export function sayCount(key, count) {
+/** The word for a number of things, `key_one` or `key_other`, with {name}s replaced by `values`. */
+export function sayCount(key, count, values = {}) {
   const form = new Intl.PluralRules(language).select(count) === "one" ? "one" : "other";
-  return say(`${key}_${form}`, { count: number(count) });
+  return say(`${key}_${form}`, { ...values, count: number(count) });
 }
 
 /** Whether the languages have a word for `key`. */

@@ -22,7 +22,8 @@ export class MessageView {
     const asked = message.role === "user";
     this.#body = el("div", { class: "body", dir: "auto" }, message.text);
     const speaker = el("h2", { class: "hidden-text" }, say(asked ? "you_said" : "assistant_said"));
-    const attributes = { class: `message ${asked ? "question" : "answer"}`, "data-id": message.id };
+    const kind = `${asked ? "question" : "answer"}${message.facts.taken ? " taken" : ""}`; // of a document
+    const attributes = { class: `message ${kind}`, "data-id": message.id };
     this.element = el("article", attributes, speaker, this.#body);
     this.element.append(this.#parts, this.#notices, this.#under);
     this.#mark();

@@ -13,6 +13,7 @@ import { evidenceView, stepsOf } from "./evidence.js";
 import { begin as beginOnText } from "./on_text.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
+import { notTaken, takenText } from "./taken.js";
 
 document.head.append(el("link", { rel: "stylesheet", href: new URL("actions.css", import.meta.url).href }));
 await Promise.all([addWords("actions"), load()]);
@@ -49,9 +50,14 @@ function drawn(message) {
   const question = message.role === "user" ? message : store.messages.get(message.parent);
   const action = question?.facts.action;
   if (!action || !actionOf(action.name)) return null;
-  if (message === question) return chip(action);
+  if (message === question) return asOf(message);
   if (message.status === "growing") return growing(message.progress ?? {});
   return answer(message, question, actionOf(action.name));
+}
+
+function asOf(question) {
+  const { action, taken } = question.facts;
+  return el("div", {}, chip(action), taken && takenText(question));
 }
 
 function growing(progress) {
@@ -61,10 +67,11 @@ function growing(progress) {
 /** The notes or the evidence, and for what is shown as changes these in the text's place. */
 function answer(message, question, action) {
   const { notes, evidence } = message.facts.action ?? {};
+  const minded = notTaken(question.facts.taken);
   const changes = action.shown === "diff" && message.status === "done" && message.text;
   if (!answers.has(message)) {
     const shown = [changes && changesView(question.text, message.text), evidence && evidenceView(evidence)];
-    answers.set(message, el("div", { class: changes ? "in-place" : "" }, shown, notesOf(notes)));
+    answers.set(message, el("div", { class: changes ? "in-place" : "" }, shown, notesOf(minded, notes)));
   }
   return answers.get(message);
 }

@@ -1,6 +1,6 @@
 // The action that the next question is asked with: its fields above the text.
 
-import { $, announce, el, iconButton } from "../dom.js";
+import { $, announce, attempt, button, el, iconButton } from "../dom.js";
 import { say } from "../i18n.js";
 import { modelsThat } from "../models.js";
 import { choiceWord, remember, sorted, usualFields } from "./table.js";
@@ -46,7 +46,17 @@ function drawn() {
     $("#question").focus();
   });
   const name = el("strong", {}, say(`action_${action.name}`));
-  return [name, ...action.fields.map(field), leave];
+  const document = action.documents ? [button("action_document", () => attempt(onDocument), "small")] : [];
+  return [name, ...action.fields.map(field), ...document, leave];
+}
+
+async function onDocument() {
+  const { action, fields } = chosen;
+  const { askOnDocument } = await import("./on_document.js");
+  if (!(await askOnDocument(action, fields))) return;
+  remember(action, fields);
+  choose(null);
+  $("#question").focus();
 }
 
 function field(one) {

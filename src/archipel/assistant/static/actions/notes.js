@@ -22,10 +22,13 @@ export function progressOf({ part, parts }) {
   return el("p", { class: "action-progress" }, bar, el("span", {}, text));
 }
 
-/** What the checks found, as a list; null where they found nothing. */
-export function notesOf(notes) {
-  if (!notes?.length) return null;
-  const items = notes.map((note) => el("li", { class: kindOf(note) }, sentence(note)));
+/** What is to be minded (texts) and what the checks found, as a list; null where that is nothing. */
+export function notesOf(minded, notes = []) {
+  if (!minded.length && !notes.length) return null;
+  const items = [
+    ...minded.map((text) => el("li", { class: "minded", dir: "auto" }, text)),
+    ...notes.map((note) => el("li", { class: kindOf(note) }, sentence(note))),
+  ];
   return el("ul", { class: "action-notes", "aria-label": say("notes") }, items);
 }
 

@@ -25,15 +25,20 @@ export function begin() {
     icon: "M4 5h9M4 9h6M4 13h5M14 9l1 3 3 1-3 1-1 3-1-3-3-1 3-1z",
     word: "act_on",
     fits: ({ text, status }) => text.trim() !== "" && status !== "growing",
-    run: (message, pressed) => openMenu(pressed, items(textOf(message))),
+    run: (message, pressed) => {
+      const text = textOf(message);
+      openOffered(pressed, (action) => askQuestion(text, undefined, { action }));
+    },
   });
 }
 
-function items(text) {
-  return offered.map(({ name, fields }) => {
-    const chosen = { name, fields: { ...usualFields(actionOf(name)), ...fields } };
-    return { text: inWords(chosen), run: () => askQuestion(text, undefined, { action: chosen }) };
+/** Open the menu of what can be done at a press; `run(action)` does it. */
+export function openOffered(opener, run) {
+  const items = offered.map(({ name, fields }) => {
+    const action = { name, fields: { ...usualFields(actionOf(name)), ...fields } };
+    return { text: inWords(action), run: () => run(action) };
   });
+  return openMenu(opener, items);
 }
 
 /** What is selected inside the message, else all of it. */

@@ -1,18 +1,29 @@
-// One's collections, as the page knows them.
+// The collections that one may ask, as the page knows them.
 
 import { read } from "../api.js";
+import { say } from "../i18n.js";
 
 let collections = [];
+let projects = []; // that one's own can be shared with
 let wanted = null; // to be asked in the next conversation
 
-/** Read them again; gives them, {id, name}. */
+/** Read them again; gives them, {id, name, project, owner, may}: `owner` shares it (null: it is
+ * one's own), `may` is "read", "edit" or "own". */
 export async function load() {
-  ({ collections } = await read("collections"));
+  ({ collections, projects } = await read("collections"));
   return collections;
 }
 
 /** As they were read last. */
 export const known = () => collections;
+
+/** One's projects, as they were read last. */
+export const knownProjects = () => projects;
+
+/** A collection's name, with who shares it. */
+export function called({ name, owner }) {
+  return owner ? say("collection_of", { name, owner }) : name;
+}
 
 /** Begin a conversation with a collection. */
 export function askOf(id) {

@@ -10,7 +10,7 @@ import { addToMessage, changeText } from "../message_parts.js";
 import { on, store } from "../store.js";
 import { shownBranch } from "../talk.js";
 import { citedText, underAnswer } from "./citations.js";
-import { known, load, takeWanted } from "./collections.js";
+import { called, known, load, takeWanted } from "./collections.js";
 
 await load();
 const row = el("div", { id: "chosen-documents", role: "group", "aria-label": say("documents_chosen"), hidden: true });
@@ -50,9 +50,9 @@ function asIs(ids) {
 
 async function open() {
   const collections = await load();
-  const items = collections.map(({ id, name }) => ({
-    text: `${chosen.includes(id) ? "✓" : "\u2003"} ${name}`,
-    run: () => toggle(id),
+  const items = collections.map((one) => ({
+    text: `${chosen.includes(one.id) ? "✓" : "\u2003"} ${called(one)}`,
+    run: () => toggle(one.id),
   }));
   const manage = { word: "documents_manage", run: () => location.assign("#/documents") };
   return openMenu(tool, [...items, manage]);
@@ -78,7 +78,7 @@ function choose(ids) {
 
 function names(ids) {
   const found = known().filter(({ id }) => ids.includes(id));
-  return found.map(({ name }) => name).join(", ");
+  return found.map(called).join(", ");
 }
 
 function askedOf({ facts }) {

@@ -6,7 +6,10 @@ import { ask } from "../dialogs.js";
 import { attempt, button, el, field, iconButton } from "../dom.js";
 import { knows, moment, number, say } from "../i18n.js";
 import { add, dropZone, underWay } from "./adding.js";
-import { askOf, load } from "./collections.js";
+import { askOf, called, known, load } from "./collections.js";
+import { sharing } from "./sharing.js";
+
+const doIcon = "M4 5h9M4 9h6M4 13h5M14 9l1 3 3 1-3 1-1 3-1-3-3-1 3-1z";
 
 /** Fill `root` with the collections, or with one of them: `what` is its id. */
 export async function show(root, { what }) {
@@ -20,7 +23,7 @@ export async function show(root, { what }) {
 
 function showAll(view, collections) {
   const title = el("h2", { tabindex: "-1" }, say("collections"));
-  const item = ({ id, name }) => el("li", {}, el("a", { href: `#/documents/${id}`, dir: "auto" }, name));
+  const item = (one) => el("li", {}, el("a", { href: `#/documents/${one.id}`, dir: "auto" }, called(one)), shared(one));
   view.append(
     title,
     el("p", {}, say("documents_explained")),
@@ -36,6 +39,10 @@ function showAll(view, collections) {
   }
 }
 
+function shared({ project }) {
+  return project && [" ", el("span", { class: "shared", dir: "auto" }, say("collection_shared", { project }))];
+}
+
 function make() {
   return named("collection_new", "", async (name) => {
     const { id } = await send("POST", "collections", { name });
@@ -48,19 +55,21 @@ function named(word, name, keep) {
   return ask(say(word), field("collection_name", input), "save", () => keep(input.value));
 }
 
-async function showOne(view, { id, name }) {
-  const title = el("h2", { tabindex: "-1", dir: "auto" }, name);
+async function showOne(view, collection) {
+  const { id, may } = collection;
+  let { name } = collection;
+  const title = el("h2", { tabindex: "-1", dir: "auto" }, called(collection));
   const list = el("div", { "data-collection": id });
   const actions = el(
     "div",
     { class: "actions" },
     button("collection_ask", () => askOf(id), "primary"),
-    button("collection_rename", rename),
-    button("collection_delete", erase, "danger"),
+    may === "own" && [button("collection_rename", rename), button("collection_delete", erase, "danger")],
   );
   const all = el("a", { href: "#/documents" }, say("collections"));
-  view.append(all, title, actions, dropZone((files) => files.length && add(id, files, () => redraw(id))));
-  view.append(underWay, list);
+  view.append(all, title, sharing(collection), actions);
+  if (may !== "read") view.append(dropZone((files) => files.length && add(id, files, () => redraw(id))), underWay);
+  view.append(list);
   await redraw(id);
 
   async function rename() {
@@ -89,15 +98,16 @@ async function redraw(id) {
 }
 
 function table(documents, collection) {
-  const heads = ["document_name", "document_state", "document_added", "document_delete"];
+  const mayDelete = known().find(({ id }) => id === collection)?.may !== "read";
+  const heads = ["document_name", "document_state", "document_added", "document_acts"];
   const head = el("tr", {}, heads.map((word) => el("th", { scope: "col" }, say(word))));
-  const body = documents.map((one) => row(one, collection));
+  const body = documents.map((one) => row(one, collection, mayDelete));
   const inside = el("table", {}, el("thead", {}, head), el("tbody", {}, body));
   const attributes = { class: "scroll", role: "region", tabindex: "0", "aria-label": say("panel_documents") };
   return el("div", attributes, inside);
 }
 
-function row(document, collection) {
+function row(document, collection, mayDelete) {
   const { id, name, status, bytes, added } = document;
   const size = say("document_size", { size: number(bytes / 1024, { maximumFractionDigits: 0 }) });
   const erase = async () => {
@@ -105,14 +115,23 @@ function row(document, collection) {
     const gone = () => send("DELETE", `documents/${id}`);
     if (await ask(say("document_delete"), warning, "delete", gone, "danger")) await redraw(collection);
   };
-  const label = say("document_delete_named", { name });
+  const labelled = (word) => ({ "aria-label": say(word, { name }), title: say(word, { name }) });
+  const act = async ({ currentTarget }) => {
+    const { openActions } = await import("../actions/on_document.js");
+    await openActions(currentTarget, id);
+  };
   return el(
     "tr",
     {},
     el("td", { dir: "auto" }, el("a", { href: `api/documents/${id}/file`, download: "" }, name)),
     el("td", { class: status }, say(`document_${status}_state`), problemOf(document)),
     el("td", {}, moment(added, { dateStyle: "medium" }), " ", size),
-    el("td", {}, iconButton("close", "document_delete", erase, { "aria-label": label, title: label })),
+    el(
+      "td",
+      { class: "acts" },
+      status === "ready" && iconButton(doIcon, "document_acts", act, labelled("document_act_named")),
+      mayDelete && iconButton("close", "document_delete", erase, labelled("document_delete_named")),
+    ),
   );
 }
 

@@ -1,0 +1,69 @@
+// An action on a document in a text's place: one of a collection, or a file that is added to it.
+
+import "./actions.js";
+import "../documents/prepared.js";
+import { read, send, ServiceError } from "../api.js";
+import { askQuestion } from "../composer.js";
+import { ask } from "../dialogs.js";
+import { el, field } from "../dom.js";
+import { number, say } from "../i18n.js";
+import { called, load } from "../documents/collections.js";
+import { upload } from "../documents/upload.js";
+import { openOffered } from "./on_text.js";
+
+/** Open the menu of what can be done with a document, each in a conversation of its own. */
+export function openActions(opener, document) {
+  return openOffered(opener, (action) => {
+    const act = () => askQuestion("", undefined, { action: { ...action, document } });
+    addEventListener("hashchange", act, { once: true });
+    location.assign("#/");
+  });
+}
+
+/** Let the person choose a document, and ask with the action on it. Gives whether that was done. */
+export async function askOnDocument({ name, characters }, fields) {
+  const collections = await load();
+  const where = el("select", { dir: "auto", onchange: showWhich }, collections.map((one) => new Option(called(one), one.id)));
+  const which = el("select", { dir: "auto" });
+  const file = el("input", { type: "file", onchange: require });
+  const given = field(collections.length ? "on_document_file" : "on_document_first", file);
+  const bar = el("progress", { max: "1", hidden: true });
+  const listed = collections.length > 0 && [field("on_document_collection", where), field("on_document_which", which)];
+  const limit = el("p", {}, say("on_document_limit", { count: number(characters) }));
+  if (collections.length) await showWhich();
+  require();
+  const title = say("on_document", { action: say(`action_${name}`) });
+  return ask(title, el("div", { class: "stack" }, listed, given, bar, limit), `action_${name}`, act);
+
+  async function showWhich() {
+    const { documents } = await read(`collections/${where.value}/documents`);
+    const ready = documents.filter(({ status }) => status === "ready");
+    which.replaceChildren(...ready.map((one) => new Option(one.name, one.id)));
+    given.hidden = collections.find(({ id }) => String(id) === where.value).may === "read";
+    if (given.hidden) file.value = "";
+    require();
+  }
+
+  function require() {
+    which.required = collections.length > 0 && !file.files.length;
+    file.required = !collections.length;
+  }
+
+  async function act() {
+    const [added] = file.files;
+    const document = added ? await add(added) : Number(which.value);
+    await askQuestion("", undefined, { action: { name, fields, document } });
+  }
+
+  async function add(added) {
+    Object.assign(bar, { hidden: false, ariaLabel: say("document_under_way", { name: added.name }) });
+    try {
+      const collection = where.value || (await send("POST", "collections", { name: say("collection_first") })).id;
+      const { id, problem } = await upload(collection, added, (share) => (bar.value = share));
+      if (problem) throw new ServiceError(problem);
+      return id;
+    } finally {
+      bar.hidden = true;
+    }
+  }
+}
