@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -164,13 +164,15 @@ def test_log_probabilities_of_a_prompt_are_those_of_the_model(
     assert likeliest == pytest.approx(wanted.amax(-1).tolist(), abs=1e-4)
     after = zip(found.token_logprobs[count:], found.top_logprobs[count:], strict=True)
     assert [one == max(top.values()) for one, top in after] == 3 * [True]
-    assert whole.choices[0].text == TEXT[0] + running.complete("torch", TEXT[0]).choices[0].text[:3]
+    bare = running.complete("torch", TEXT[0], max_tokens=3).choices[0]
+    assert whole.choices[0].text == TEXT[0] + bare.text
     assert found.text_offset == [len("".join(found.tokens[:n])) for n in range(count + 3)]
     assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (count, 3)
     stream = list(running.complete("torch", ids.tolist(), stream=True, **asked))
     told = [chunk.choices[0].logprobs for chunk in stream if chunk.choices[0].logprobs]
-    assert sum((one.token_logprobs for one in told), []) == found.token_logprobs
-    assert sum((one.text_offset for one in told), []) == found.text_offset
+    for column in ("token_logprobs", "text_offset"):
+        pieces = [getattr(one, column) for one in told]
+        assert list(chain.from_iterable(pieces)) == getattr(found, column)
     plain = running.complete("torch", TEXT[0], echo=True, max_tokens=1).choices[0]
     assert plain.text.startswith(TEXT[0])
     assert plain.logprobs is None
