@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.serve.conftest import Service
@@ -56,7 +57,8 @@ def test_a_task_that_compares_likelihoods_gets_the_models_own(
         start = len(tokenizer(question).input_ids)
         for choice, [[told, _]] in zip((each["doc"]["answer"], "pass"), each["resps"], strict=True):
             ids = tokenizer(f"{question} {choice}", return_tensors="pt").input_ids
-            logprobs = model(ids).logits[0, :-1].float().log_softmax(-1)
+            with torch.no_grad():
+                logprobs = model(ids).logits[0, :-1].float().log_softmax(-1)
             its = logprobs.gather(1, ids[0, 1:, None])[start - 1 :]
             assert float(told) == pytest.approx(float(its.sum()), abs=1e-3)
 

@@ -244,6 +244,7 @@ class _Endless:
 
     tokenizer = property(lambda self: self)
     end_tokens = frozenset[int]()
+    context = None
 
     def __init__(self) -> None:
         self.ended: queue.Queue[bool] = queue.Queue()

@@ -133,8 +133,8 @@ class Completion(Shape):
             case str(text) | [str(text)]:
                 return tokenizer.encode(text)
             case ([int(), *_] as found) | [[int(), *_] as found]:
-                ids = [int(one) for one in found]
-                if all(0 <= one < len(tokenizer) for one in ids):
+                ids = [one for one in found if isinstance(one, int) and 0 <= one < len(tokenizer)]
+                if len(ids) == len(found):
                     return ids
         raise ApiError(400, "prompt: one text, or the numbers of its tokens", param="prompt")
 
