@@ -79,6 +79,7 @@ class _Engine(Engine):
     """An engine's address without its process: what would be sent is what the test looks at."""
 
     adapters = ()
+    kind = "llama.cpp"
     is_running = True
 
     def __init__(self, url: str) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from archipel.errors import ModelError
+from archipel.serve import torch_model
 from archipel.serve.incremental_text import Detokenizer, StopTexts
 from archipel.serve.text_model import Sampling, TextModel, Token
 from archipel.serve.text_server import Endpoints, create_app
@@ -147,6 +148,61 @@ def test_log_probabilities_are_those_of_the_likeliest(running: Running) -> None:
         assert all(a.logprob >= b.logprob for a, b in pairwise(one.top_logprobs))
 
 
+def test_log_probabilities_of_a_prompt_are_those_of_the_model(
+    running: Running, checkpoint: Path
+) -> None:
+    ids = AutoTokenizer.from_pretrained(checkpoint)(TEXT[0], return_tensors="pt").input_ids
+    wanted = _logprobs(checkpoint, ids)
+    asked = {"echo": True, "logprobs": 2, "max_tokens": 3}
+    whole = running.complete("torch", TEXT[0], **asked)
+    found = whole.choices[0].logprobs
+    assert found.token_logprobs[0] is found.top_logprobs[0] is None
+    its = wanted.gather(1, ids[0, 1:, None])[:, 0]
+    count = ids.shape[1]
+    assert found.token_logprobs[1:count] == pytest.approx(its.tolist(), abs=1e-4)
+    likeliest = [max(one.values()) for one in found.top_logprobs[1:count]]
+    assert likeliest == pytest.approx(wanted.amax(-1).tolist(), abs=1e-4)
+    after = zip(found.token_logprobs[count:], found.top_logprobs[count:], strict=True)
+    assert [one == max(top.values()) for one, top in after] == 3 * [True]
+    bare = running.complete("torch", TEXT[0], max_tokens=3).choices[0]
+    assert whole.choices[0].text == TEXT[0] + bare.text
+    assert found.text_offset == [len("".join(found.tokens[:n])) for n in range(count + 3)]
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (count, 3)
+    stream = list(running.complete("torch", ids.tolist(), stream=True, **asked))
+    told = [chunk.choices[0].logprobs for chunk in stream if chunk.choices[0].logprobs]
+    for column in ("token_logprobs", "text_offset"):
+        pieces = [getattr(one, column) for one in told]
+        assert list(chain.from_iterable(pieces)) == getattr(found, column)
+    plain = running.complete("torch", TEXT[0], echo=True, max_tokens=1).choices[0]
+    assert plain.text.startswith(TEXT[0])
+    assert plain.logprobs is None
+
+
+def _logprobs(folder: Path, ids: torch.Tensor) -> torch.Tensor:
+    """Of every token after each of a text's but its last."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        return cast(torch.Tensor, model(ids).logits[0, :-1].float().log_softmax(-1))
+
+
+@pytest.mark.parametrize("kind", [GPT2Config, MambaConfig])
+def test_a_long_prompt_is_told_in_parts(
+    kind: type[PreTrainedConfig],
+    others: dict[type[PreTrainedConfig], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = TorchModel(others[kind], threads=1)
+    prompt = model.tokenizer.encode(TEXT[0])
+    wanted = _logprobs(others[kind], torch.tensor([prompt]))
+    for at_once in (1 << 28, 512 * 5):
+        monkeypatch.setattr(torch_model, "_NUMBERS_AT_ONCE", at_once)
+        found = model.read(prompt, 1)
+        assert [one.id for one in found] == prompt
+        its = [float(row[token]) for row, token in zip(wanted, prompt[1:], strict=True)]
+        assert [one.logprob for one in found[1:]] == pytest.approx(its, abs=1e-4)
+    assert model.read(prompt[:1], 1) == [Token(prompt[0])]
+
+
 def test_a_small_top_p_leaves_the_likeliest_only(running: Running) -> None:
     hot = running.complete("torch", "def ", temperature=2, top_p=1e-6).choices[0].text
     assert hot == running.complete("torch", "def ").choices[0].text
@@ -188,7 +244,7 @@ class _Endless:
 
     tokenizer = property(lambda self: self)
     end_tokens = frozenset[int]()
-    tells_logprobs = False
+    context = None
 
     def __init__(self) -> None:
         self.ended: queue.Queue[bool] = queue.Queue()
@@ -229,11 +285,47 @@ def test_clients_that_leave_free_their_slot() -> None:
                 client.with_options(api_key="other").completions.create(model="", prompt="x")
 
 
+class _Ending(_Endless):
+    """A model that ends its answer at once, and says how likely that was."""
+
+    end_tokens = frozenset({0})
+
+    def shown(self, token: int) -> str:
+        return "<end>"
+
+    def read(self, prompt: list[int], likeliest: int) -> list[Token]:
+        return [Token(prompt[0])]
+
+    def answer(self, prompt: object, sampling: object, tell: Callable[[Token], bool]) -> None:
+        assert tell(Token(0, -0.5, ((0, -0.5),)))
+
+
+def test_an_end_has_its_place_among_a_completions_log_probabilities() -> None:
+    """Who reads a prompt's leaves out the last one, whatever it is."""
+    with ThreadPoolExecutor(1) as slot:
+        endpoints = Endpoints("ending", cast(TextModel, _Ending()), 100, "key", slot)
+        with (
+            hosted_in_thread(create_app(endpoints)) as url,
+            OpenAI(base_url=f"{url}/v1", api_key="key", max_retries=0) as client,
+        ):
+            told = client.completions.create(model="ending", prompt="x", echo=True, logprobs=1)
+            assert told.choices[0].text == "x"
+            assert told.choices[0].logprobs is not None
+            assert told.choices[0].logprobs.token_logprobs == [None, -0.5]
+            for logprobs in (True, 21):
+                with pytest.raises(openai.BadRequestError, match="logprobs"):
+                    client.completions.create(
+                        model="ending", prompt="x", extra_body={"logprobs": logprobs}
+                    )
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "param"),
     [
         ({"tools": [{"type": "function"}]}, "unsupported_by_provider", "tools"),
         ({"presence_penalty": 1}, "unsupported_by_provider", "presence_penalty"),
+        ({"extra_body": {"echo": True}}, "unsupported_by_provider", "echo"),
+        ({"extra_body": {"logprobs": 2}}, "invalid_value", "logprobs"),
         ({"n": 2}, "invalid_value", "n"),
         ({"extra_body": {"seed": "x"}}, "invalid_value", "seed"),
         ({"stop": ["x"] * 17}, "invalid_value", "stop"),

@@ -32,9 +32,10 @@ class ApiError(Exception):
             "error": {"message": message, "type": _type(status, code), "param": param, "code": code}
         }
 
-    @property
-    def messages_body(self) -> dict[str, Any]:
-        """As Anthropic's Messages API words it."""
+    def body_at(self, path: str) -> dict[str, Any]:
+        """As clients of that path know errors: below /v1/messages as Anthropic's API words them."""
+        if not f"{path}/".startswith("/v1/messages/"):
+            return self.body
         kind = "invalid_request_error" if self.status < 500 else "api_error"
         kind = _ANTHROPIC_TYPES.get(self.status, kind)
         return {"type": "error", "error": {"type": kind, "message": str(self)}}

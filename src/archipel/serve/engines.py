@@ -45,6 +45,7 @@ class Lease:
     """A running engine that stays until `end` is called."""
 
     address: Address
+    kind: Kind  # what runs it
     adapters: tuple[str, ...]  # that its requests name by number, in this order
     _give_back: Callable[[], None]
     _ended: bool = False
@@ -114,7 +115,7 @@ class Engines:
         except BaseException:
             self._give_back(name)
             raise
-        return Lease(address, engine.adapters, lambda: self._give_back(name))
+        return Lease(address, engine.kind, engine.adapters, lambda: self._give_back(name))
 
     def seen(self) -> list[Seen]:
         """All models, in the order of the settings."""

@@ -56,7 +56,6 @@ from archipel.serve.telemetry import RequestIds, Telemetry
 from archipel.serve.translation import Unmappable
 from archipel.serve.upstream import Answer, Refused, client_session
 
-_MESSAGES = "/v1/messages"  # Anthropic's API
 _BODY_SECONDS = 60.0  # that a request may take to come
 _HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F)))
 _log = logging.getLogger(__name__)
@@ -120,6 +119,7 @@ class Gateway:
                 "/v1/completions": gateway.completions,
                 "/v1/embeddings": gateway.embeddings,
                 "/v1/responses": gateway.responses,
+                "/v1/messages": gateway.messages,
             }
             response = await handlers[path](request_from_within(path, body, dispatcher))
             return bytes(response.body)
@@ -258,7 +258,7 @@ def create_app(
             Route("/v1/completions", gateway.completions, methods=["POST"]),
             Route("/v1/embeddings", gateway.embeddings, methods=["POST"]),
             Route("/v1/responses", gateway.responses, methods=["POST"]),
-            Route(_MESSAGES, gateway.messages, methods=["POST"]),
+            Route("/v1/messages", gateway.messages, methods=["POST"]),
             *media.routes(gateway.ask, body_seconds),
             *annex.routes,
         ],
@@ -331,15 +331,13 @@ def _refusal(refused: Refused, text: str) -> ApiError:
 
 async def _show_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    body = error.messages_body if request.scope["path"] == _MESSAGES else error.body
-    return JSONResponse(body, error.status, error.headers)
+    return JSONResponse(error.body_at(request.scope["path"]), error.status, error.headers)
 
 
 async def _show_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse(
-        ApiError(error.status_code, error.detail).body, error.status_code, error.headers
-    )
+    body = ApiError(error.status_code, error.detail).body_at(request.scope["path"])
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 async def _show_nothing(request: Request, error: Exception) -> Response:

@@ -101,8 +101,6 @@ class OpenVinoModel:
         RuntimeError: OpenVINO can't load it.
     """
 
-    tells_logprobs = False  # of the likeliest, which it does not give
-
     def __init__(self, path: Path, template: str | None, settings: Mapping[str, Any]) -> None:
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.max_num_seqs = settings["parallel"]

@@ -203,8 +203,9 @@ def engine_call(lease: Lease, question: Question, model: str) -> Call:
         if question.is_media:
             raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
         _check_links(question.fields)
-        if question.fields.get("echo"):  # llama.cpp answers as if it were not there
-            raise Unmappable("echo", "a model that runs here does not give its prompt back")
+        if lease.kind == "llama.cpp" and question.fields.get("echo"):
+            # It answers as if that were not there, and tells nothing of a prompt's tokens.
+            raise Unmappable("echo", "this model's engine does not give its prompt back")
     except BaseException:
         lease.end()
         raise

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Token:
-    """A token that was chosen, with its log-probability and those of the likeliest, if asked."""
+    """A token that was chosen, or read: with its log-probability and the likeliest's, if asked."""
 
     id: int
     logprob: float | None = None
@@ -62,11 +62,17 @@ class TextModel(Protocol):
     def end_tokens(self) -> frozenset[int]:
         """Those after which an answer is over."""
 
-    @property
-    def tells_logprobs(self) -> bool: ...
-
     def answer(
         self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
     ) -> None:
         """Tell token after token until `tell` says that it was enough, or the answer ends; the end
         token is told too."""
+
+
+@runtime_checkable
+class LogprobModel(TextModel, Protocol):
+    """One that tells log-probabilities: of what it answers, and of what it reads."""
+
+    def read(self, prompt: Sequence[int], likeliest: int) -> list[Token]:
+        """The prompt's tokens, each with its log-probability after those before it, and those of so
+        many likeliest; the first, before which nothing is, without."""

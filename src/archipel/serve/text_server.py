@@ -21,8 +21,8 @@ from starlette.types import Receive, Scope, Send
 
 from archipel.serve.api_error import ApiError
 from archipel.serve.hosting import hosted, listen
-from archipel.serve.incremental_text import Detokenizer, StopTexts
-from archipel.serve.text_model import Sampling, TextModel, Token
+from archipel.serve.text_model import LogprobModel, Sampling, TextModel, Token
+from archipel.serve.text_pieces import Pieces
 from archipel.serve.text_wording import (
     USUAL_TEMPERATURE,
     Asked,
@@ -75,7 +75,8 @@ class Endpoints:
         if not secrets.compare_digest(given.encode(), f"Bearer {self.key}".encode()):
             raise ApiError(401, "The key is wrong.", "invalid_api_key")
         asked = parsed(await request.body())
-        if asked.logprobs and not self.model.tells_logprobs:
+        likeliest = shape.likeliest(asked)
+        if likeliest is not None and not isinstance(self.model, LogprobModel):
             raise unsupported("logprobs")
         prompt = shape.prompt(asked, self.model.tokenizer)
         room = self.context - len(prompt)
@@ -84,16 +85,17 @@ class Endpoints:
             code = "context_length_exceeded" if prompt else "invalid_value"
             raise ApiError(400, message, code)
         most = min(asked.max_completion_tokens or asked.max_tokens or room, room)
-        answering = self._begin(asked, prompt, most)
+        answering = self._begin(shape, asked, prompt, _sampling(asked, most, likeliest))
         if asked.stream:
             return _Stream(answering, _events(answering, shape, asked, len(prompt)))
         return JSONResponse(await _whole(request, answering, shape, len(prompt)))
 
-    def _begin(self, asked: Asked, prompt: list[int], most: int) -> Answering:
-        likeliest = (asked.top_logprobs or 0) if asked.logprobs else None
-        usual = USUAL_TEMPERATURE if asked.temperature is None else asked.temperature
-        sampling = Sampling(most, usual, asked.top_p or 1.0, asked.seed, likeliest)
-        stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+    def _begin(
+        self, shape: Shape, asked: Asked, prompt: list[int], sampling: Sampling
+    ) -> Answering:
+        given = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+        stops = [stop for stop in given if stop]
+        echo = shape.echo(asked, prompt, self.model.tokenizer)
         answering, loop = Answering(), asyncio.get_running_loop()
 
         def put(piece: Piece | Exception) -> None:
@@ -103,10 +105,13 @@ class Endpoints:
             if answering.left.is_set():
                 return
             try:
-                text = _Text(self.model, [stop for stop in stops if stop], most)
+                most, ends = sampling.max_tokens, shape.tells_ends
+                pieces = Pieces(self.model, stops, most, tells_ends=ends)
+                if echo is not None:
+                    put(pieces.prompt(echo, self._read(prompt, sampling.likeliest)))
 
                 def tell(token: Token) -> bool:
-                    piece = text.add(token)
+                    piece = pieces.add(token)
                     if piece.text or piece.logprobs or piece.finish:
                         put(piece)
                     return piece.finish is not None or answering.left.is_set()
@@ -118,36 +123,16 @@ class Endpoints:
         self.threads.submit(run)
         return answering
 
+    def _read(self, prompt: list[int], likeliest: int | None) -> list[Token]:
+        """The prompt's tokens, if their log-probabilities are asked for."""
+        if likeliest is None or not isinstance(self.model, LogprobModel):
+            return []
+        return self.model.read(prompt, likeliest)
 
-class _Text:
-    """Tokens → the pieces of an answer."""
 
-    def __init__(self, model: TextModel, stops: list[str], most: int) -> None:
-        self._tokenizer, self._ends, self._most = model.tokenizer, model.end_tokens, most
-        self._detokenizer = Detokenizer(model.tokenizer.decode)
-        self._stops = StopTexts(stops)
-        self._count = 0
-
-    def add(self, token: Token) -> Piece:
-        self._count += 1
-        is_end = token.id in self._ends
-        text = "" if is_end else self._stops.add(self._detokenizer.add(token.id))
-        finish = "stop" if is_end or self._stops.is_met else None
-        if finish is None and self._count >= self._most:
-            finish = "length"
-        if finish and not self._stops.is_met:
-            text += self._stops.add(self._detokenizer.rest()) + self._stops.rest()
-        logprobs = [] if token.logprob is None or is_end else [self._logprob(token)]
-        return Piece(text, logprobs, self._count, finish)
-
-    def _logprob(self, token: Token) -> dict[str, Any]:
-        assert token.logprob is not None
-        likeliest = [self._one(*pair) for pair in token.likeliest]
-        return {**self._one(token.id, token.logprob), "top_logprobs": likeliest}
-
-    def _one(self, token: int, logprob: float) -> dict[str, Any]:
-        text = self._tokenizer.shown(token)
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+def _sampling(asked: Asked, most: int, likeliest: int | None) -> Sampling:
+    usual = USUAL_TEMPERATURE if asked.temperature is None else asked.temperature
+    return Sampling(most, usual, asked.top_p or 1.0, asked.seed, likeliest)
 
 
 class _Stream(StreamingResponse):

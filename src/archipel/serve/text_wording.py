@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,7 +20,7 @@ from archipel.serve.text_model import Tokenizer
 USUAL_TEMPERATURE = 0.3  # as llama.cpp's engine has it
 _UNSUPPORTED = (
     *("tools", "functions", "response_format", "logit_bias", "frequency_penalty"),
-    *("presence_penalty", "suffix", "echo"),
+    *("presence_penalty", "suffix"),
 )
 
 
@@ -29,7 +30,8 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True)
     messages: list[dict[str, Any]] | None = None
-    prompt: str | list[int] | list[str] | None = None
+    prompt: str | list[int] | list[str] | list[list[int]] | None = None
+    echo: bool | None = None
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
@@ -40,7 +42,7 @@ class Asked(BaseModel):
     stream_options: dict[str, Any] | None = None
     n: int | None = Field(default=None, ge=1, le=1)
     best_of: int | None = Field(default=None, ge=1, le=1)
-    logprobs: bool | None = None
+    logprobs: bool | Annotated[int, Field(ge=0, le=20)] | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
 
 
@@ -58,6 +60,7 @@ class Shape(ABC):
     """How one endpoint words its prompt and its answer."""
 
     kind = ""
+    tells_ends = False  # whether an end token has its place among the log-probabilities
 
     def __init__(self, name: str) -> None:
         self._facts = {"id": secrets.token_hex(12), "created": int(time.time()), "model": name}
@@ -65,6 +68,14 @@ class Shape(ABC):
     @abstractmethod
     def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
         """What the model reads."""
+
+    @abstractmethod
+    def likeliest(self, asked: Asked) -> int | None:
+        """How many of the likeliest tokens are to be told with each; None: no log-probabilities."""
+
+    @abstractmethod
+    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+        """The prompt's text, if the answer is to begin with it."""
 
     @abstractmethod
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
@@ -87,6 +98,16 @@ class Chat(Shape):
             message = f"The model's chat template does not take these messages: {error}"
             raise ApiError(400, message, "invalid_value", "messages") from error
 
+    def likeliest(self, asked: Asked) -> int | None:
+        if isinstance(asked.logprobs, bool | None):
+            return (asked.top_logprobs or 0) if asked.logprobs else None
+        raise ApiError(400, "logprobs: true or false", "invalid_value", "logprobs")
+
+    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+        if asked.echo:
+            raise unsupported("echo")
+        return None
+
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
         said = {"role": "assistant"} if is_first else {}
         said |= {"content": piece.text} if piece.text or not streams else {}
@@ -101,19 +122,58 @@ class Chat(Shape):
 
 class Completion(Shape):
     kind = "text_completion"
+    tells_ends = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._characters = 0  # of the tokens whose log-probabilities were told
 
     def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
-        if asked.logprobs:
-            raise unsupported("logprobs")
         match asked.prompt:
             case str(text) | [str(text)]:
                 return tokenizer.encode(text)
-            case [int(), *_] as ids if all(0 <= int(one) < len(tokenizer) for one in ids):
-                return [int(one) for one in ids]
+            case ([int(), *_] as found) | [[int(), *_] as found]:
+                ids = [one for one in found if isinstance(one, int) and 0 <= one < len(tokenizer)]
+                if len(ids) == len(found):
+                    return ids
         raise ApiError(400, "prompt: one text, or the numbers of its tokens", param="prompt")
 
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
-        return {"index": 0, "text": piece.text, "logprobs": None, "finish_reason": piece.finish}
+        logprobs = self._columns(piece.logprobs) if piece.logprobs else None
+        said = {"index": 0, "text": piece.text, "logprobs": logprobs}
+        return {**said, "finish_reason": piece.finish}
+
+    def likeliest(self, asked: Asked) -> int | None:
+        if asked.logprobs is True:
+            message = "logprobs: how many of the likeliest tokens are to be told, 0 to 20"
+            raise ApiError(400, message, "invalid_value", "logprobs")
+        return None if asked.logprobs is False else asked.logprobs
+
+    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+        if not asked.echo:
+            return None
+        match asked.prompt:
+            case str(text) | [str(text)]:
+                return text
+        return tokenizer.decode(prompt)
+
+    def _columns(self, logprobs: list[dict[str, Any]]) -> dict[str, Any]:
+        """Tokens with their log-probabilities as this endpoint has them; the first token of a
+        prompt has none."""
+        tokens = [one["token"] for one in logprobs]
+        *offsets, self._characters = accumulate(map(len, tokens), initial=self._characters)
+        return {
+            "tokens": tokens,
+            "token_logprobs": [one["logprob"] for one in logprobs],
+            "top_logprobs": [
+                # Of two with one text, say halves of characters, the likelier stays.
+                {each["token"]: each["logprob"] for each in reversed(one["top_logprobs"])}
+                if one["logprob"] is not None
+                else None
+                for one in logprobs
+            ],
+            "text_offset": offsets,
+        }
 
 
 def _content(content: Any) -> str:

@@ -24,6 +24,7 @@ from transformers import (
 
 from archipel.serve.text_model import Sampling, Token
 
+_NUMBERS_AT_ONCE = 1 << 28  # of a prompt: each of its tokens has one for every token there is
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -63,8 +64,6 @@ class TorchModel:
         OSError, ValueError: the checkpoint can't be loaded, or wants code of its own.
     """
 
-    tells_logprobs = True
-
     def __init__(self, folder: Path, threads: int) -> None:
         torch.set_num_threads(1)  # of the choices; see `steps`
         self.tokenizer = TorchTokenizer(folder)
@@ -102,6 +101,19 @@ class TorchModel:
             logits_processor=LogitsProcessorList([chooser]),
             stopping_criteria=StoppingCriteriaList([_Enough(chooser)]),
         )
+
+    def read(self, prompt: Sequence[int], likeliest: int) -> list[Token]:
+        """As `LogprobModel.read`."""
+        ids = torch.tensor([list(prompt)], device=self._model.device)
+        at_once = max(1, _NUMBERS_AT_ONCE // self._model.config.get_text_config().vocab_size)
+        tokens = [Token(prompt[0])]
+        for first in range(0, len(prompt) - 1, at_once):
+            end = min(first + at_once, len(prompt) - 1)
+            # No cache: what a Mamba keeps does not do for several further tokens.
+            found = self._model(ids[:, :end], use_cache=False, logits_to_keep=end - first)
+            rows = zip(prompt[first + 1 : end + 1], found.logits[0], strict=True)
+            tokens += [_told(token, row.float(), likeliest) for token, row in rows]
+        return tokens
 
 
 class _Chooser(LogitsProcessor):

@@ -85,6 +85,7 @@ def test_other_endpoints_are_asked_too(desk: Desk) -> None:
         ("completions", {"prompt": "Hi"}, "re: Hi"),
         ("embeddings", {"input": "Hi"}, "[0.5]"),
         ("responses", {"input": "Hi"}, "re: Hi"),
+        ("messages", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}, "re: Hi"),
     ]
     with desk.client(add_key(desk.accounts)) as client:
         for endpoint, body, said in cases:
@@ -161,7 +162,7 @@ def test_an_input_file_with_wrong_lines_fails_and_says_which(
 
 
 _NO_BATCHES: list[tuple[dict[str, Any], str]] = [
-    ({"endpoint": "/v1/messages"}, "endpoint"),
+    ({"endpoint": "/v1/messages/batches"}, "endpoint"),
     ({"completion_window": "1h"}, "completion_window"),
     ({"metadata": {"a": 513 * "b"}}, "metadata.a"),
     ({"metadata": {"a": 1}}, "metadata.a"),

@@ -37,7 +37,10 @@ def test_answers_are_as_the_document_says(desk: Desk) -> None:
     assert httpx.get(f"{desk.url}/openapi.json").json() == _DOCUMENT
     with desk.client(secret) as client:
         batch = until(client, begin(client, line("a")).id, "completed")
-    ids = {"batches": batch.id, "files": batch.output_file_id}
+        of_messages = line("a", url="/v1/messages")
+        made = begin(client, of_messages, endpoint="/v1/messages")
+        until(client, made.id, "completed")
+    ids = {"batches": batch.id, "files": batch.output_file_id, "messages": made.id}
 
     def ask(operation: Any, mode: Any) -> None:
         @given(case=operation.as_strategy(generation_mode=mode))

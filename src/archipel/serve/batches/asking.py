@@ -85,11 +85,11 @@ class Asking:
             if seconds is not None:
                 self._give_back(*bills)
                 return seconds
-            body, status = json.dumps(error.body).encode(), error.status
+            body, status = _told(batch, error), error.status
         except Exception:  # noqa: BLE001 -- as a live request, it is 500 and the others go on
             _log.exception("line %d of %s", line.number, batch.id)
             failed = ApiError(500, "The service failed at this line.", "server_error")
-            body, status = json.dumps(failed.body).encode(), failed.status
+            body, status = _told(batch, failed), failed.status
         return _Reply(status, body, bills[0] if bills else None)
 
     async def _kept(self, batch: Batch, line: Line, reply: _Reply) -> bool:
@@ -118,8 +118,8 @@ class Asking:
             is_right = reply.status == 200
         except (ValueError, RecursionError):
             error = ApiError(502, "The provider's answer is not JSON.", "provider_error")
-            body = json.dumps(error.body).encode()
-            written, is_right = answered_line(batch.id, line, error.status, body), False
+            written = answered_line(batch.id, line, error.status, _told(batch, error))
+            is_right = False
         answer = Answer(line.number, is_right, written, reply.bill)
         with self.access.database.writing() as connection:
             queue.keep(connection, batch, self.access.meter.worker, answer)
@@ -127,6 +127,10 @@ class Asking:
     def _give_back(self, bill: _Bill | None = None) -> None:
         if bill:
             self.access.meter.settle(bill[0], Took("left", bill[1].seconds))
+
+
+def _told(batch: Batch, error: ApiError) -> bytes:
+    return json.dumps(error.body_at(batch.endpoint)).encode()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

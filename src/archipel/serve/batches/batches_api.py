@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -41,7 +41,13 @@ class BatchRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
     input_file_id: str = Field(max_length=64)
-    endpoint: Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"]
+    endpoint: Literal[
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/messages",
+    ]
     completion_window: Literal["24h"]
     metadata: dict[_Name, _Value] | None = Field(default=None, max_length=16)
     output_expires_after: BatchExpires | None = None
@@ -88,12 +94,12 @@ class BatchesApi:
 
     async def retrieve(self, request: Request) -> Response:
         key, id = await self._key(request), request.path_params["id"]
-        row = await self.threads.run(partial(self._find, key.project, id))
+        row = await self.threads.run(partial(find, self.access, key.project, id))
         return JSONResponse(queue.shown(row))
 
     async def cancel(self, request: Request) -> Response:
         key, id = await self._key(request), request.path_params["id"]
-        row = await self.threads.run(partial(self._cancel, key.project, id))
+        row = await self.threads.run(partial(cancel, self.access, key.project, id))
         self.wake()
         return JSONResponse(queue.shown(row))
 
@@ -109,31 +115,52 @@ class BatchesApi:
                     f"input_file_id: the purpose of {file.id!r} is {file.purpose!r}, not batch."
                 )
                 raise ApiError(400, message, "invalid_value", "input_file_id")
-            if queue.unfinished(connection, key.project) >= _UNFINISHED:
-                message = f"The project has {_UNFINISHED} batches under way. Wait for one's end."
-                raise ApiError(429, message, "rate_limit_exceeded", headers=retry_after(60))
+            check_room(connection, key.project)
             new = NewBatch(id, key.project, key.id, *about)
             queue.add(connection, new, self.access.clock())
-        return self._find(key.project, id)
-
-    def _find(self, project: int, id: str) -> Row[Any]:
-        with self.access.database.reading() as connection:
-            row = queue.find(connection, project, id)
-        if row is None:
-            raise ApiError(404, f"There is no batch {id!r}.", "batch_not_found", "batch_id")
-        return row
-
-    def _cancel(self, project: int, id: str) -> Row[Any]:
-        with self.access.database.writing() as connection:
-            queue.cancel(connection, project, id, self.access.clock())
-        row = self._find(project, id)
-        if row.status not in ("cancelling", "cancelled"):
-            message = f"The batch {id!r} is {row.status}: it can't be cancelled."
-            raise ApiError(409, message, "batch_ended")
-        return row
+        return find(self.access, key.project, id)
 
     async def _key(self, request: Request) -> Key:
         return await self.access.key(request, "/batches")
+
+
+def check_room(connection: Connection, project: int) -> None:
+    """Whether a project may have another batch.
+
+    Raises:
+        ApiError: it has too many that have not ended.
+    """
+    if queue.unfinished(connection, project) >= _UNFINISHED:
+        message = f"The project has {_UNFINISHED} batches under way. Wait for one's end."
+        raise ApiError(429, message, "rate_limit_exceeded", headers=retry_after(60))
+
+
+def find(access: AccountAccess, project: int, id: str) -> Row[Any]:
+    """A project's batch.
+
+    Raises:
+        ApiError: it has none of this id.
+    """
+    with access.database.reading() as connection:
+        row = queue.find(connection, project, id)
+    if row is None:
+        raise ApiError(404, f"There is no batch {id!r}.", "batch_not_found", "batch_id")
+    return row
+
+
+def cancel(access: AccountAccess, project: int, id: str) -> Row[Any]:
+    """A project's batch, which is to end.
+
+    Raises:
+        ApiError: there is none of this id, or it has ended already.
+    """
+    with access.database.writing() as connection:
+        queue.cancel(connection, project, id, access.clock())
+    row = find(access, project, id)
+    if row.status not in ("cancelling", "cancelled"):
+        message = f"The batch {id!r} is {row.status}: it can't be cancelled."
+        raise ApiError(409, message, "batch_ended")
+    return row
 
 
 def _asked(body: bytes) -> BatchRequest:

@@ -1,4 +1,4 @@
-"""`/v1/files` and `/v1/batches` in the OpenAPI document. Pure."""
+"""`/v1/files`, `/v1/batches` and `/v1/messages/batches` in the OpenAPI document. Pure."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from archipel.serve.batches.batches_api import BatchRequest
 from archipel.serve.batches.files_api import PURPOSES
+from archipel.serve.batches.message_batches import PLACE, MessageBatchRequest
 from archipel.serve.openapi import answer_of, errors_of, json_of, object_of, ref
 
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
@@ -52,6 +53,18 @@ _UPLOAD = {"required": True, "content": {"multipart/form-data": {"schema": _FORM
 _NEW_BATCH = {"required": True, "content": json_of("BatchRequest")}
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
+_LINES = {"application/x-jsonl": {"schema": _TEXT}}
+
+
+def _messages(
+    summary: str, answer: dict[str, Any], wrong: tuple[str, ...], **more: Any
+) -> dict[str, Any]:
+    """As `_operation`, with errors as Anthropic words them."""
+    found = _operation(summary, answer, (), **more)
+    found["responses"] |= errors_of(wrong, "MessagesError")
+    return found
+
+
 PATHS: dict[str, Any] = {
     "/v1/files": {
         "get": _operation(
@@ -86,6 +99,37 @@ PATHS: dict[str, Any] = {
     "/v1/batches/{id}/cancel": {
         "post": _operation("Cancel a batch.", json_of("Batch"), _FOR_CHANGES, parameters=[_ID])
     },
+    PLACE: {
+        "get": _messages(
+            "A project's batches of messages.",
+            json_of("MessageBatches"),
+            _FOR_FILES,
+            parameters=[
+                _query("before_id", {"type": "string", "maxLength": 64}),
+                _query("after_id", {"type": "string", "maxLength": 64}),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000}),
+            ],
+        ),
+        "post": _messages(
+            "Have messages answered within a day.",
+            json_of("MessageBatch"),
+            _FOR_BATCHES,
+            requestBody={"required": True, "content": json_of("MessageBatchRequest")},
+        ),
+    },
+    f"{PLACE}/{{id}}": {
+        "get": _messages(
+            "A batch of messages.", json_of("MessageBatch"), _FOR_FILES, parameters=[_ID]
+        )
+    },
+    f"{PLACE}/{{id}}/cancel": {
+        "post": _messages(
+            "Cancel a batch of messages.", json_of("MessageBatch"), _FOR_CHANGES, parameters=[_ID]
+        )
+    },
+    f"{PLACE}/{{id}}/results": {
+        "get": _messages("Its results.", _LINES, (*_FOR_FILES, "500"), parameters=[_ID])
+    },
 }
 
 
@@ -100,8 +144,10 @@ _TIMES = (
     *("cancelling", "cancelled"),
 )
 _, _FOUND = models_json_schema(
-    [(BatchRequest, "validation")], ref_template="#/components/schemas/{model}"
+    [(BatchRequest, "validation"), (MessageBatchRequest, "validation")],
+    ref_template="#/components/schemas/{model}",
 )
+_COUNTS = ("processing", "succeeded", "errored", "canceled", "expired")
 SCHEMAS: dict[str, Any] = {
     **_FOUND["$defs"],
     "File": object_of(
@@ -139,4 +185,16 @@ SCHEMAS: dict[str, Any] = {
         }
     ),
     "Batches": _page_of("Batch"),
+    "MessageBatch": object_of(
+        {
+            "id": _TEXT,
+            "type": {"const": "message_batch"},
+            "processing_status": {"enum": ["in_progress", "canceling", "ended"]},
+            "request_counts": object_of(dict.fromkeys(_COUNTS, _WHOLE)),
+            **dict.fromkeys(("created_at", "expires_at"), _TEXT),
+            **dict.fromkeys(("ended_at", "cancel_initiated_at", "archived_at"), _TEXT_OR_NULL),
+            "results_url": _TEXT_OR_NULL,
+        }
+    ),
+    "MessageBatches": _page_of("MessageBatch"),
 }

@@ -108,10 +108,7 @@ class Files:
         written = self.write(source)
         try:
             with self._database.writing() as connection:
-                row = select(projects.c.id).where(projects.c.id == about.project)
-                connection.execute(row.with_for_update())  # one after the other
-                self._check_room(connection, about.project, written.size_bytes)
-                return self.enter(connection, about, written)
+                return self.enter_clients(connection, about, written)
         except BaseException:
             self.drop(written)
             raise
@@ -132,6 +129,17 @@ class Files:
             self.drop(Written(id, size, [*digests, ""]))  # the last may be there too
             raise
         return Written(id, size, digests)
+
+    def enter_clients(self, connection: Connection, about: About, written: Written) -> File:
+        """As `enter`, of what a client sent.
+
+        Raises:
+            ApiError: its project has no room for it.
+        """
+        row = select(projects.c.id).where(projects.c.id == about.project)
+        connection.execute(row.with_for_update())  # one after the other
+        self._check_room(connection, about.project, written.size_bytes)
+        return self.enter(connection, about, written)
 
     def enter(self, connection: Connection, about: About, written: Written) -> File:
         """Make a file of bytes that are in the store, in the transaction that is given."""

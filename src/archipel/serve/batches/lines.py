@@ -42,7 +42,7 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def split(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def split(pieces: Iterable[bytes], most_bytes: float = LIMIT_BYTES) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, with their numbers. Of one that is too long, its beginning."""
     number, held = 1, bytearray()
     for piece in pieces:
@@ -52,7 +52,7 @@ def split(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             if held.strip():
                 yield number, bytes(held)
             number, held = number + 1, bytearray()
-        if len(held) <= LIMIT_BYTES:
+        if len(held) <= most_bytes:
             held += last
     if held.strip():
         yield number, bytes(held)

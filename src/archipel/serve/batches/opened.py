@@ -9,6 +9,7 @@ from archipel.serve.batches.batches_api import BatchesApi
 from archipel.serve.batches.description import PATHS, SCHEMAS
 from archipel.serve.batches.files import Files
 from archipel.serve.batches.files_api import FilesApi, Threads
+from archipel.serve.batches.message_batches_api import MessageBatchesApi
 from archipel.serve.batches.worker import Worker
 from archipel.serve.setting_tables import FilesTable
 from archipel.store import Store
@@ -37,5 +38,6 @@ def files_and_batches(
     routes = [
         *FilesApi(files, access, threads, seconds).routes,
         *BatchesApi(files, access, threads, worker.wake, seconds).routes,
+        *MessageBatchesApi(files, access, threads, worker.wake, seconds).routes,
     ]
     return Annex(routes, PATHS, SCHEMAS, worker.working)

@@ -55,6 +55,7 @@ class NewBatch:
     input_file: str
     metadata: Mapping[str, str] | None
     output_seconds: float | None  # that its files are kept; None: as the settings say
+    total_lines: int = 0  # as far as they are counted
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,9 @@ class Answer:
 
 def add(connection: Connection, new: NewBatch, now: float) -> None:
     """Make a batch."""
-    zeros = dict.fromkeys(("total_lines", "right_lines", "wrong_lines"), 0)
-    zeros |= dict.fromkeys(("prompt_tokens", "completion_tokens"), 0)
+    counts = ("right_lines", "wrong_lines", "prompt_tokens", "completion_tokens")
     times = {"created": now, "expires": now + WINDOW_SECONDS}
-    fields = {**asdict(new), **zeros, **times, "status": "validating"}
+    fields = {**asdict(new), **dict.fromkeys(counts, 0), **times, "status": "validating"}
     connection.execute(batches.insert().values(fields))
 
 

@@ -71,7 +71,8 @@ class Pool:
             raise ModelError(f"its replica {id} is gone")
         self._under_way[id] += 1
         address = Address(replica.url, replica.api_key)
-        return engine_call(Lease(address, (), lambda: self._give_back(id)), question, model)
+        lease = Lease(address, "llama.cpp", (), lambda: self._give_back(id))
+        return engine_call(lease, question, model)
 
     def _give_back(self, id: str) -> None:
         self._under_way[id] -= 1
