@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 if TYPE_CHECKING:
-    from archipel.tune.finetune import Material, Tuned
+    from archipel.tune.finetune import Tuned
+    from archipel.tune.lessons import Material
     from archipel.tune.pairs import PairReader
     from archipel.tune.training import Progress
 
@@ -135,7 +136,7 @@ def _material(
 ) -> "Material":
     from archipel.errors import ConfigError
     from archipel.tune.conversations import conversation, preference
-    from archipel.tune.finetune import Material
+    from archipel.tune.lessons import Material
 
     files = {"data": data, "held_out_data": held_out_data}
     if pair and prefers:

@@ -1,5 +1,6 @@
 """LoRA through PEFT: factors beside a model's matrices, and the folder that holds them."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class Adapted:
             target_modules="all-linear",
         )
         try:
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
                 torch.manual_seed(seed)
                 self._peft: Any = get_peft_model(model, wanted)
         except ValueError as error:

@@ -19,7 +19,7 @@ from archipel.tune.adapters import Adapted, Lora
 from archipel.tune.batches import split_items
 from archipel.tune.card import tuned_card
 from archipel.tune.encoding import Item, encode
-from archipel.tune.lessons import LeftOut, Lesson, Read, read_lessons
+from archipel.tune.lessons import LeftOut, Material, read_material
 from archipel.tune.losses import AnswerLoss, Likelihood, Objective, PreferenceLoss
 from archipel.tune.start import Start, open_start
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
@@ -31,17 +31,7 @@ _MICRO_LOGITS = 1 << 26  # tokens × vocabulary in one backward pass: 256 MB in 
 _FURTHER_FOR_LORA = 10  # the factors begin at nothing, and take larger steps
 _GENTLER_BY_PREFERENCE = 20
 _USUAL_WIDTH = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """What to learn from. `read` makes lessons of a record; `kind` says in words of what."""
-
-    data: Sequence[Path]
-    held_out_data: Sequence[Path] = ()
-    read: Read
-    kind: str
-    columns: Sequence[str] = ()
+_ANY = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +52,7 @@ class TuneOptions:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tuned:
     """What was made and how it went; `course` has the losses."""
 
@@ -97,45 +87,38 @@ def finetune(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already: give another place, or remove it first")
     left_out = LeftOut()
-    lessons = read_lessons(material.data, material.read, left_out, material.columns)
-    measured = read_lessons(material.held_out_data, material.read, left_out, material.columns)
+    lessons, measured = read_material(material, left_out)
     start, work = open_start(path), Work(out)
     tokenizer, is_ours = _tokenizer(start, work, options)
-    most = options.context or start.context
     items, held_out = (
-        encode(some, tokenizer, left_out, most_tokens=most or 1 << 30)
+        encode(some, tokenizer, left_out, most_tokens=options.context or start.context or _ANY)
         for some in (lessons, measured)
     )
     if not material.held_out_data:
         items, held_out = split_items(items, options.held_out)
-    _check(items, lessons, left_out)
+    if not items:
+        why = left_out.described() or "all lessons are held out, or there are none"
+        raise ConfigError(f"there is nothing to learn from: {why}. Give other or more data")
     rate = options.learning_rate or _rate(start.model, options)
     work.begin(_job(start, options, rate, items, held_out))
-    model = start.model
-    adapted = None
-    if options.lora:
-        adapted = Adapted(model, options.lora, base=str(path), seed=options.seed)
+    model, adapted = _to_train(start.model, options, str(path))
     if is_ours:
         _end_with(model, tokenizer)
-    nn.Module.to(model, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    model.train()
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     plan = Plan(epochs=options.epochs, batch=options.batch, rate=rate, seed=options.seed)
-    objective = _objective(model, options, [*items, *held_out])
-    tuning = Tuning(parameters, objective, plan, work)
+    tuning = Tuning(parameters, _objective(model, options, [*items, *held_out]), plan, work)
     if not tuning.run(items, held_out, stop, tell):
         return None
-    trained = sum(parameter.numel() for parameter in parameters.values())
     tuned = Tuned(
-        out,
-        material.kind,
-        len(items),
-        len(held_out),
-        left_out,
-        trained,
-        rate,
-        is_ours,
-        tuning.course,
+        folder=out,
+        kind=material.kind,
+        items=len(items),
+        held_out=len(held_out),
+        left_out=left_out,
+        trained=sum(parameter.numel() for parameter in parameters.values()),
+        rate=rate,
+        default_template=is_ours,
+        course=tuning.course,
     )
     _write(tuned, path.name, model, adapted, work, options)
     work.remove()
@@ -158,10 +141,15 @@ def _tokenizer(
     return open_tokenizer(folder), is_ours
 
 
-def _check(items: Sequence[Item], lessons: Sequence[Lesson], left_out: LeftOut) -> None:
-    if not items:
-        why = left_out.described() or f"{len(lessons):,} found, all of them held out"
-        raise ConfigError(f"there is nothing to learn from: {why}. Give other or more data")
+def _to_train(
+    model: PreTrainedModel, options: TuneOptions, base: str
+) -> tuple[PreTrainedModel, Adapted | None]:
+    """The model where it trains, and the adapter in it if there is to be one."""
+    adapted = None
+    if options.lora:
+        adapted = Adapted(model, options.lora, base=base, seed=options.seed)
+    nn.Module.to(model, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return model.train(), adapted
 
 
 def _rate(model: PreTrainedModel, options: TuneOptions) -> float:

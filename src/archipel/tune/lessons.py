@@ -62,22 +62,32 @@ class LeftOut:
 Read = Callable[[Record], Iterable[Lesson]]
 
 
-def read_lessons(
-    paths: Iterable[Path], read: Read, left_out: LeftOut, columns: Sequence[str] = ()
-) -> list[Lesson]:
-    """The lessons that `read` finds in the records of JSON Lines; with names for their columns, of
-    tab-separated files too.
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Files to learn from and to measure on: JSON Lines; with names for their columns, tab-separated
+    too. `read` makes lessons of a record, and `kind` says in words of what."""
+
+    data: Sequence[Path]
+    held_out_data: Sequence[Path] = ()
+    read: Read
+    kind: str
+    columns: Sequence[str] = ()
+
+
+def read_material(material: Material, left_out: LeftOut) -> tuple[list[Lesson], list[Lesson]]:
+    """The lessons to learn, and those to measure on.
 
     Raises:
         ConfigError: a file can't be read, is of another kind, or a record makes no sense.
     """
-    found: list[Lesson] = []
-    for path in paths:
-        for record in _records(path, columns):
-            try:
-                found += read(record)
-            except Unusable as reason:
-                left_out.note(str(reason), record.place)
+    found: tuple[list[Lesson], list[Lesson]] = ([], [])
+    for lessons, paths in zip(found, (material.data, material.held_out_data), strict=True):
+        for path in paths:
+            for record in _records(path, material.columns):
+                try:
+                    lessons += material.read(record)
+                except Unusable as reason:
+                    left_out.note(str(reason), record.place)
     return found
 
 

@@ -1,6 +1,7 @@
 """The chat template that a model is tuned with: its tokenizer's own, or a plain one of ours."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def prepare_tokenizer(
     """
     own = start.chat_template
     replaces = use_default or own is None or own == CONTINUE_TEMPLATE
-    for name, data in _files(start, source, folder).items():
+    for name, data in _files(start, source).items():
         if not (replaces and name in ("chat_template.jinja", "special_tokens_map.json")):
             write_atomic(folder / name, data)
     if replaces:
@@ -67,14 +68,12 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return found
 
 
-def _files(
-    start: PreTrainedTokenizerBase, source: Path | None, folder: Path
-) -> Mapping[str, bytes]:
+def _files(start: PreTrainedTokenizerBase, source: Path | None) -> Mapping[str, bytes]:
     if source is not None and (source / "tokenizer.json").is_file():
         return take_tokenizer(source)
-    folder.mkdir(parents=True, exist_ok=True)
-    start.save_pretrained(folder)
-    return take_tokenizer(folder)
+    with tempfile.TemporaryDirectory() as made:
+        start.save_pretrained(made)
+        return take_tokenizer(Path(made))
 
 
 def _ours(start: PreTrainedTokenizerBase) -> Mapping[str, object]:

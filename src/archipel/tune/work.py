@@ -28,6 +28,7 @@ class Work:
     """The folder beside the one that is to be made; it is there as long as that is not."""
 
     def __init__(self, out: Path) -> None:
+        out = Path(os.path.abspath(out))  # noqa: PTH100 (resolve() would follow a link at the end)
         self.folder = out.with_name(out.name + ".unfinished")
 
     def begin(self, job: Mapping[str, object]) -> None:
