@@ -138,14 +138,16 @@ def _material(
     from archipel.tune.conversations import conversation, preference
     from archipel.tune.lessons import Material
 
-    files = {"data": data, "held_out_data": held_out_data}
     if pair and prefers:
         raise ConfigError("--task is for pairs, --preferences for two answers: give one of them")
-    if pair:
-        return Material(read=pair, kind=f"pairs to {pair.task}", columns=pair.fields, **files)
-    if prefers:
-        return Material(read=preference, kind="preferences between two answers", **files)
-    return Material(read=conversation, kind="conversations", **files)
+    kind = "preferences between two answers" if prefers else "conversations"
+    return Material(
+        data=data,
+        held_out_data=held_out_data,
+        read=pair or (preference if prefers else conversation),
+        kind=f"pairs to {pair.task}" if pair else kind,
+        columns=pair.fields if pair else (),
+    )
 
 
 def _start(model: str, out: Path) -> Path:

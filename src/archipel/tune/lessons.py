@@ -64,8 +64,8 @@ Read = Callable[[Record], Iterable[Lesson]]
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """Files to learn from and to measure on: JSON Lines; with names for their columns, tab-separated
-    too. `read` makes lessons of a record, and `kind` says in words of what."""
+    """Files to learn from and to measure on: JSON Lines; with names for their columns,
+    tab-separated too. `read` makes lessons of a record, and `kind` says in words of what."""
 
     data: Sequence[Path]
     held_out_data: Sequence[Path] = ()

@@ -1,0 +1,1 @@
+"""What `archipel bench finetune` measures with, and its peer."""
