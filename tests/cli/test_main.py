@@ -10,7 +10,7 @@ from archipel import __version__
 from archipel.cli.main import app
 
 HEAVY = ("torch", "transformers", "tokenizers", "numpy", "pydantic", "starlette", "httpx", "rich")
-VERBS = ("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench")
+VERBS = ("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench", "finetune")
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -39,6 +39,7 @@ def test_help_names_every_verb() -> None:
         ["site", "join"],
         ["demo"],
         ["bench"],
+        ["finetune"],
     ],
 )
 def test_every_training_verb_shows_an_example(words: list[str]) -> None:
@@ -59,4 +60,4 @@ def test_an_unknown_benchmark_lists_the_known_ones() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "corpus, documents_search, inside" in done.stderr
+    assert "corpus, documents_search, finetune, inside" in done.stderr

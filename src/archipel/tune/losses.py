@@ -4,7 +4,8 @@ Knows nothing about optimisers or files. Targets are shaped as in training: -100
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -58,14 +59,10 @@ class Objective(ABC):
             total += float(part.detach())
         return total
 
-    @torch.no_grad()
     def measure(self, items: Sequence[Item]) -> float:
         """The loss of items that are not learnt from."""
-        model = self._likelihood.model
-        training = model.training
-        model.eval()
-        total = sum(float(self._sum(group)) for group in cut(items, self._most_tokens))
-        model.train(training)
+        with _at_rest(self._likelihood.model):
+            total = sum(float(self._sum(group)) for group in cut(items, self._most_tokens))
         return total / self._count(items)
 
     @abstractmethod
@@ -99,7 +96,7 @@ class PreferenceLoss(Objective):
         super().__init__(likelihood, most_tokens)
         self._beta = beta
         self._start: dict[Item, float] = {}
-        with torch.no_grad():
+        with _at_rest(likelihood.model):
             for group in cut(items, most_tokens):
                 self._start |= zip(group, self._margins(group).tolist(), strict=True)
 
@@ -129,15 +126,22 @@ def _few_logits(model: PreTrainedModel, x_BT: torch.Tensor, wanted: torch.Tensor
     return found
 
 
-@torch.no_grad()
 def _has_plain_head(model: PreTrainedModel) -> bool:
     """Whether the logits are the output matrix's own: some architectures scale or bend them."""
     if model.base_model is model or model.get_output_embeddings() is None:
         return False
-    training = model.training
-    model.eval()
     x_BT = torch.arange(_PROBE_TOKENS, device=model.device)[None]
     everywhere = torch.ones_like(x_BT, dtype=torch.bool)
-    full, few = (logits(model, x_BT, everywhere) for logits in (_all_logits, _few_logits))
-    model.train(training)
+    with _at_rest(model):
+        full, few = (logits(model, x_BT, everywhere) for logits in (_all_logits, _few_logits))
     return torch.allclose(full, few, rtol=_SAME, atol=_SAME)
+
+
+@contextmanager
+def _at_rest(model: PreTrainedModel) -> Iterator[None]:
+    """Nothing is learnt, and nothing is dropped out."""
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        yield
+    model.train(training)
