@@ -98,3 +98,10 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return written
+
+
+@pytest.fixture
+def chats(write: Write) -> Path:
+    """The facts, and a conversation that can't be learnt."""
+    records = [{"messages": chat(asked, said)} for asked, said in FACTS.items()]
+    return write("chats.jsonl", [*records, {"messages": chat("No answer")}])

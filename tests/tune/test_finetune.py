@@ -1,13 +1,7 @@
 """A tuning from files to a folder: what is learnt, kept, gone on with and refused."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +20,6 @@ from archipel.tune.training import Progress
 from tests.tune.conftest import FACTS, Write, chat
 
 LEARN_ALL: dict[str, Any] = {"held_out": 0.0, "batch": 4, "learning_rate": 1e-2}
-
-
-@pytest.fixture
-def chats(write: Write) -> Path:
-    records = [{"messages": chat(asked, said)} for asked, said in FACTS.items()]
-    return write("chats.jsonl", [*records, {"messages": chat("No answer")}])
 
 
 def _tune(
@@ -170,28 +158,3 @@ def test_what_can_not_be_tuned_is_named(
     checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
     with pytest.raises(IntegrityError, match="damaged"):
         _tune(base, chats, tmp_path / "other", epochs=8, **LEARN_ALL)
-
-
-def _command(base: Path, data: Path, out: Path) -> Sequence[str]:
-    words = ["finetune", base, data, "-o", out, "--epochs", 2000, "--batch", 2, "--held-out", 0]
-    figures = ["--json", out.with_suffix(".json"), "--threads", 1]
-    return [sys.executable, "-m", "archipel", *map(str, [*words, *figures])]
-
-
-@pytest.mark.timeout(120)
-def test_killed_or_interrupted_the_same_command_goes_on(
-    base: Path, chats: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    command, end = _command(base, chats, out), time.monotonic() + 60
-    for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ})
-        while not (out.with_name("out.unfinished") / "checkpoint.safetensors").exists():
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        process.send_signal(number)
-        assert process.wait(60) == status, process.communicate()
-    said = process.communicate()[1]
-    assert "The same command goes on where it was." in said
-    assert not out.exists()
