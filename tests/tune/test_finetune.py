@@ -148,11 +148,13 @@ def test_what_can_not_be_tuned_is_named(
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(ModelError, match="can't read"):
         _tune(tmp_path / "broken.gguf", chats, out)
+    assert not list(tmp_path.glob("*.unfinished"))
     with pytest.raises(ModelError, match="give a lower --learning-rate than 1e"):
         _tune(base, chats, out, epochs=50, held_out=0.0, batch=1, learning_rate=1e30)
     with pytest.raises(ConfigError, match="exists already"):
         _tune(base, chats, base)
-    (tmp_path / "other.unfinished").mkdir()
+    with pytest.raises(ConfigError, match="--context 129 is more than the 128 tokens"):
+        _tune(base, chats, out, context=129)
     assert _tune(base, chats, tmp_path / "other", stop_at=1, epochs=8, **LEARN_ALL) is None
     checkpoint = tmp_path / "other.unfinished" / "checkpoint.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-9])

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -86,13 +87,28 @@ def finetune(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} exists already: give another place, or remove it first")
-    left_out = LeftOut()
+    with tempfile.TemporaryDirectory() as temporary:
+        return _finetune(path, material, out, options, _Around(Path(temporary), stop, tell))
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What a tuning is given on its way: a folder for its tokenizer, and whom to hear and tell."""
+
+    tokenizer: Path
+    stop: threading.Event
+    tell: Callable[[Progress], None]
+
+
+def _finetune(
+    path: Path, material: Material, out: Path, options: TuneOptions, around: _Around
+) -> Tuned | None:
+    start, work, left_out = open_start(path), Work(out), LeftOut()
     lessons, measured = read_material(material, left_out)
-    start, work = open_start(path), Work(out)
-    tokenizer, is_ours = _tokenizer(start, work, options)
+    tokenizer, is_ours = _tokenizer(start, around.tokenizer, options)
+    most_tokens = _most_tokens(start, options)
     items, held_out = (
-        encode(some, tokenizer, left_out, most_tokens=options.context or start.context or _ANY)
-        for some in (lessons, measured)
+        encode(some, tokenizer, left_out, most_tokens=most_tokens) for some in (lessons, measured)
     )
     if not material.held_out_data:
         items, held_out = split_items(items, options.held_out)
@@ -107,7 +123,7 @@ def finetune(
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     plan = Plan(epochs=options.epochs, batch=options.batch, rate=rate, seed=options.seed)
     tuning = Tuning(parameters, _objective(model, options, [*items, *held_out]), plan, work)
-    if not tuning.run(items, held_out, stop, tell):
+    if not tuning.run(items, held_out, around.stop, around.tell):
         return None
     tuned = Tuned(
         folder=out,
@@ -120,16 +136,22 @@ def finetune(
         default_template=is_ours,
         course=tuning.course,
     )
-    _write(tuned, path.name, model, adapted, work, options)
+    card = _card(tuned, path.name, options)
+    if adapted and not options.merge:
+        _write_adapter(out, adapted, around.tokenizer, card)
+    else:
+        whole = adapted.merged() if adapted else model
+        tensors = {name: p.detach().cpu().numpy() for name, p in whole.named_parameters()}
+        save_checkpoint(out, whole.config, tensors, around.tokenizer, card=card)
     work.remove()
     return tuned
 
 
 def _tokenizer(
-    start: Start, work: Work, options: TuneOptions
+    start: Start, folder: Path, options: TuneOptions
 ) -> tuple[PreTrainedTokenizerBase, bool]:
-    """The tokenizer to tune with, out of the folder where it waits for the end."""
-    folder = work.folder / "tokenizer"
+    """The tokenizer to tune with, whose files are left in `folder`, and whether the template is
+    ours."""
     is_ours = prepare_tokenizer(
         start.tokenizer, start.folder, folder, use_default=options.default_template
     )
@@ -139,6 +161,17 @@ def _tokenizer(
             "tune the whole model first (without --lora), or give --merge for a whole model"
         )
     return open_tokenizer(folder), is_ours
+
+
+def _most_tokens(start: Start, options: TuneOptions) -> int:
+    """That a conversation may have."""
+    own = start.context or _ANY
+    if options.context and options.context > own:
+        raise ConfigError(
+            f"--context {options.context:,} is more than the {own:,} tokens that the model was "
+            "made for: give fewer"
+        )
+    return options.context or own
 
 
 def _to_train(
@@ -201,16 +234,8 @@ def _objective(model: PreTrainedModel, options: TuneOptions, items: Sequence[Ite
     return AnswerLoss(likelihood, most)
 
 
-def _write(
-    tuned: Tuned,
-    base: str,
-    model: PreTrainedModel,
-    adapted: Adapted | None,
-    work: Work,
-    options: TuneOptions,
-) -> None:
-    is_adapter = adapted is not None and not options.merge
-    card = tuned_card(
+def _card(tuned: Tuned, base: str, options: TuneOptions) -> str:
+    return tuned_card(
         {
             "name": tuned.folder.resolve().name,
             "base": base,
@@ -222,17 +247,14 @@ def _write(
             "before": tuned.course.curve[0],
             "after": tuned.course.curve[-1],
             "template": "a plain one" if tuned.default_template else "the base model's",
-            "is_adapter": is_adapter,
+            "is_adapter": bool(options.lora) and not options.merge,
             "date": date.today().isoformat(),
         }
     )
-    tokenizer = work.folder / "tokenizer"
-    if adapted is not None and is_adapter:
-        with complete_folder(tuned.folder) as folder:
-            adapted.save(folder)
-            shutil.copytree(tokenizer, folder, dirs_exist_ok=True)
-            (folder / "README.md").write_text(card, encoding="utf-8")
-        return
-    whole = adapted.merged() if adapted else model
-    tensors = {name: p.detach().cpu().numpy() for name, p in whole.named_parameters()}
-    save_checkpoint(tuned.folder, whole.config, tensors, tokenizer, card=card)
+
+
+def _write_adapter(out: Path, adapted: Adapted, tokenizer: Path, card: str) -> None:
+    with complete_folder(out) as folder:
+        adapted.save(folder)
+        shutil.copytree(tokenizer, folder, dirs_exist_ok=True)
+        (folder / "README.md").write_text(card, encoding="utf-8")
