@@ -31,9 +31,9 @@ def make_material(folder: Path, size: str, conversations: int) -> tuple[Path, Pa
     model = new_model(config, seed=0)
     tensors = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
     save_checkpoint(folder / "model", config, tensors, tokenizer, card="")
-    data = folder / "chats.jsonl"
-    data.write_text("".join(_line(asked, said) for asked, said in answers), encoding="utf-8")
-    return folder / "model", data
+    chats = folder / "chats.jsonl"
+    chats.write_text("".join(_line(asked, said) for asked, said in answers), encoding="utf-8")
+    return folder / "model", chats
 
 
 def _line(asked: str, said: str) -> str:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from archipel.corpus import BuildOptions, build_corpus
 from archipel.errors import ConfigError
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
+from archipel.tune.conversations import conversation
+from archipel.tune.finetune import TuneOptions, finetune
+from archipel.tune.lessons import Material
 from tests.tune.conftest import FACTS
+
+_SECONDS = 100
+_WEIGHTS = "model.safetensors"
 
 
 def _command(start: Path, data: Path, out: Path, *words: object) -> list[str]:
@@ -23,30 +30,31 @@ def _command(start: Path, data: Path, out: Path, *words: object) -> list[str]:
     return [sys.executable, "-m", "archipel", *map(str, ["finetune", start, data, *options])]
 
 
-@pytest.mark.timeout(120)
 def test_killed_or_interrupted_the_same_command_goes_on(
     base: Path, chats: Path, tmp_path: Path
 ) -> None:
-    outs = tmp_path / "killed", tmp_path / "whole"
-    killed, whole = (_command(base, chats, out, "--epochs", 300) for out in outs)
-    checkpoint, end = tmp_path / "killed.unfinished/checkpoint.safetensors", time.monotonic() + 60
+    out = tmp_path / "out"
+    command = _command(base, chats, out, "--epochs", 100)
+    checkpoint, end = tmp_path / "out.unfinished/checkpoint.safetensors", time.monotonic() + 120
     for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        process = subprocess.Popen(killed, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > written):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end
             time.sleep(0.01)
         process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=_SECONDS)[1]
         assert process.returncode == status, said
-        assert not outs[0].exists()
+        assert not out.exists()
     assert "The same command goes on where it was." in said
-    for command in (killed, whole):
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-    first, second = ((out / "model.safetensors").read_bytes() for out in outs)
-    assert first == second
+    subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
     assert not checkpoint.parent.exists()
+    material = Material(data=[chats], read=conversation, kind="conversations")
+    options = TuneOptions(epochs=100, batch=2, held_out=0.0)
+    whole = tmp_path / "whole"
+    assert finetune(base, material, whole, options, threading.Event(), lambda progress: None)
+    assert (out / _WEIGHTS).read_bytes() == (whole / _WEIGHTS).read_bytes()
 
 
 def test_a_run_is_a_start_as_it_is_now(
@@ -60,7 +68,7 @@ def test_a_run_is_a_start_as_it_is_now(
     create_run(Store(str(tmp_path / "run")), tmp_path / "corpus", options)
     figures = tmp_path / "figures.json"
     command = _command(tmp_path / "run", chats, tmp_path / "out", "--epochs", 2, "--json", figures)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path / 'out'}: 4 lessons learnt, 0 held out, from conversations" in done.stdout
     assert "left out: 1 without an answer" in done.stdout
@@ -68,7 +76,7 @@ def test_a_run_is_a_start_as_it_is_now(
     assert "held-out loss, before and after each epoch: not measured" in done.stdout
     found = json.loads(figures.read_text())
     assert (found["items"], found["step"], len(found["losses"])) == (4, 4, 4)
-    assert (tmp_path / "out" / "model.safetensors").exists()
+    assert (tmp_path / "out" / _WEIGHTS).exists()
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_each_epoch_goes_through_all_items_in_another_order() -> None:
 
 def test_rows_of_like_lengths_go_together() -> None:
     items = [_item(length) for length in (5, 90, 6, 100, 5, 95, 300)]
-    assert [_lengths(group) for group in cut(items, 200)] == [[5, 5], [6], [90, 95], [100], [300]]
+    assert [_lengths(group) for group in cut(items, 200)] == [[5, 5, 6], [90, 95], [100], [300]]
     x_BT, y_BT = pad([_item(4).examples[0], _item(6).examples[0]])
     assert x_BT.tolist() == [[0, 1, 2, 0, 0], [0, 1, 2, 3, 4]]
     off = UNLEARNT

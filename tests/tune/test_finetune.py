@@ -96,18 +96,23 @@ def test_stopped_it_goes_on_to_the_same_end(
     assert not list(tmp_path.glob("*.unfinished"))
 
 
-def test_an_adapter_is_of_a_model_with_a_template(base: Path, chats: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_of_a_model_with_a_template(
+    base: Path, chats: Path, write: Write, tmp_path: Path
+) -> None:
     lora = Lora(4, 8)
     with pytest.raises(ConfigError, match="asked in its base model's chat template"):
         _tune(base, chats, tmp_path / "adapter", lora=lora, **LEARN_ALL)
-    assert _tune(base, chats, tmp_path / "chat", epochs=2, **LEARN_ALL)
-    tuned = _tune(tmp_path / "chat", chats, tmp_path / "adapter", lora=lora, epochs=60, **LEARN_ALL)
+    assert _tune(base, chats, tmp_path / "chat", epochs=60, **LEARN_ALL)
+    others = write("others.jsonl", [{"prompt": asked, "response": "Four."} for asked in FACTS])
+    tuned = _tune(
+        tmp_path / "chat", others, tmp_path / "adapter", lora=lora, epochs=60, **LEARN_ALL
+    )
     assert tuned is not None
     assert not tuned.default_template
     factors = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert len(factors) == 2 * 7 * 2
     assert tuned.trained == sum(factor.numel() for factor in factors.values())
-    assert tuned.course.losses[-1] < 0.5 * tuned.course.losses[0]
+    assert tuned.course.losses[-1] < 0.1 * tuned.course.losses[0]
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"]) == (4, 8)
 
@@ -122,7 +127,7 @@ def test_of_two_answers_the_better_is_learnt(base: Path, write: Write, tmp_path:
     tuned = _tune(base, data, tmp_path / "out", prefers=True, epochs=20, **LEARN_ALL)
     assert tuned is not None
     assert tuned.course.losses[0] == pytest.approx(0.693, abs=0.01)
-    assert tuned.course.losses[-1] < 0.1
+    assert tuned.course.losses[-1] < 0.3
 
 
 def test_a_gguf_file_is_a_start(base: Path, chats: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ _KINDS: dict[str, Callable[[], PreTrainedConfig]] = {
 
 def _model(kind: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(_KINDS[kind](), attn_implementation="sdpa")
+    model = AutoModelForCausalLM.from_config(_KINDS[kind]())
     assert isinstance(model, PreTrainedModel)
     for parameter in model.parameters():  # so that logits differ
         parameter.data.add_(0.1 * torch.randn(parameter.shape))
@@ -69,7 +69,7 @@ def test_padding_and_the_short_way_change_nothing(kind: str, items: list[Item]) 
     alone = torch.cat([_alone(model, one) for item in items for one in item.examples])
     for most_tokens in (1, 4096):
         loss = AnswerLoss(Likelihood(model), most_tokens)
-        assert loss.measure(items) == pytest.approx(-float(alone.mean()), rel=3e-3)
+        assert loss.measure(items) == pytest.approx(-float(alone.detach().mean()), rel=3e-3)
 
 
 def test_gradients_add_up_over_parts_of_a_step(items: list[Item]) -> None:
@@ -102,7 +102,7 @@ def test_preference_is_measured_from_the_start(tokenizer: PreTrainedTokenizerBas
         return torch.tensor([float(chosen - rejected) for chosen, rejected in sums])
 
     before = margins()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimiser = torch.optim.SGD(model.parameters(), lr=1e-3)
     losses = []
     for _ in range(5):
         losses.append(loss.learn(items))

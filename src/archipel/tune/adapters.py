@@ -34,7 +34,7 @@ class Adapted:
             task_type=TaskType.CAUSAL_LM,
             base_model_name_or_path=base,
             r=lora.rank,
-            lora_alpha=lora.alpha,  # type: ignore[arg-type]
+            lora_alpha=lora.alpha,
             target_modules="all-linear",
         )
         try:
