@@ -1,1 +1,0 @@
-"""What `archipel bench finetune` measures with, and its peer."""
