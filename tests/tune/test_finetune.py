@@ -115,6 +115,7 @@ def test_an_adapter_is_of_a_model_with_a_template(
     assert tuned.course.losses[-1] < 0.1 * tuned.course.losses[0]
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"]) == (4, 8)
+    assert config["base_model_name_or_path"] == str(tmp_path / "chat")
 
 
 def test_of_two_answers_the_better_is_learnt(base: Path, write: Write, tmp_path: Path) -> None:
@@ -136,6 +137,8 @@ def test_a_gguf_file_is_a_start(base: Path, chats: Path, tmp_path: Path) -> None
     assert tuned is not None
     assert _answers(tmp_path / "out") == [f"{said}<|im_end|>" for said in FACTS.values()]
     export_gguf(tmp_path / "out", tmp_path / "out.gguf", "f16")
+    lora = {"lora": Lora(2, 4), "merge": True}
+    assert _tune(tmp_path / "base.gguf", chats, tmp_path / "merged", **lora, **LEARN_ALL)
 
 
 def test_what_can_not_be_tuned_is_named(

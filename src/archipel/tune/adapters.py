@@ -32,7 +32,6 @@ class Adapted:
         """
         wanted = LoraConfig(
             task_type=TaskType.CAUSAL_LM,
-            base_model_name_or_path=base,
             r=lora.rank,
             lora_alpha=lora.alpha,
             target_modules="all-linear",
@@ -42,6 +41,7 @@ class Adapted:
                 warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
                 torch.manual_seed(seed)
                 self._peft: Any = get_peft_model(model, wanted)
+            self._peft.peft_config["default"].base_model_name_or_path = base
         except ValueError as error:
             raise ModelError(
                 f"no LoRA for this architecture ({error}): tune it whole, without --lora"

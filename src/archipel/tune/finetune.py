@@ -103,8 +103,9 @@ class _Around:
 def _finetune(
     path: Path, material: Material, out: Path, options: TuneOptions, around: _Around
 ) -> Tuned | None:
-    start, work, left_out = open_start(path), Work(out), LeftOut()
+    left_out = LeftOut()
     lessons, measured = read_material(material, left_out)
+    start, work = open_start(path), Work(out)
     tokenizer, is_ours = _tokenizer(start, around.tokenizer, options)
     most_tokens = _most_tokens(start, options)
     items, held_out = (
