@@ -10,7 +10,7 @@ from archipel import __version__
 from archipel.cli.main import app
 
 HEAVY = ("torch", "transformers", "tokenizers", "numpy", "pydantic", "starlette", "httpx", "rich")
-VERBS = ("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench")
+VERBS = ("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench", "finetune")
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -39,6 +39,7 @@ def test_help_names_every_verb() -> None:
         ["site", "join"],
         ["demo"],
         ["bench"],
+        ["finetune"],
     ],
 )
 def test_every_training_verb_shows_an_example(words: list[str]) -> None:

@@ -10,6 +10,7 @@ from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
+from archipel.cli.finetune import finetune
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.serve import serve
@@ -58,6 +59,7 @@ app.command()(serve)
 app.command()(chat)
 app.command()(up)
 app.command()(pull)
+app.command()(finetune)
 app.command()(usage)
 app.command()(audit)
 app.command()(plan)

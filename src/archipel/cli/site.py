@@ -1,7 +1,5 @@
 """`archipel site`: take part in a run."""
 
-import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -68,7 +66,8 @@ def join(
     """
     from functools import partial
 
-    from archipel import log
+    from archipel import config, log
+    from archipel.cli.signals import stopped_by_signals
     from archipel.store import Store
 
     up, down = ((mbits or 0.0) * 125_000 for mbits in (up_limit, down_limit))
@@ -86,25 +85,9 @@ def join(
         sharding=sharding,
     )
     place = Place(corpus=corpus, threads=threads, cores=_numbers(cores), inside=inside)
-    start_site(ledger, ledger.name, _stopped_by_signals(), place)
-
-
-def _stopped_by_signals() -> threading.Event:
-    """Set by the first Ctrl-C or SIGTERM; a second one ends the process at once."""
-    from archipel import config
-
-    stop = threading.Event()
-
-    def end(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        if config.torchrun_rank() == 0:
-            typer.echo("ending: handing in what was trained (again to end at once)", err=True)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    return stop
+    leads = config.torchrun_rank() == 0
+    said = "ending: handing in what was trained (again to end at once)" if leads else None
+    start_site(ledger, ledger.name, stopped_by_signals(said), place)
 
 
 def _numbers(cores: str | None) -> set[int] | None:

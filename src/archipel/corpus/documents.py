@@ -10,6 +10,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -54,17 +55,35 @@ def read_documents(path: Path, field: str) -> Iterator[Document]:
     Raises:
         ConfigError: the file can't be read, is damaged, or a record lacks the field.
     """
+    kind = _kind(path)
+    with _opened(path) as (raw, file):
+        if kind == ".jsonl":
+            yield from _json_lines(path, raw, file, field)
+        elif kind == ".parquet":
+            yield from _parquet(path, file, field)
+        else:
+            yield Document(_decoded(file.read()), path.stat().st_size)
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str | None]]:
+    """The lines of a text file, plain or compressed, numbered from 1; None for what is not UTF-8.
+
+    Raises:
+        ConfigError: the file can't be read or is damaged.
+    """
+    with _opened(path) as (_, file):
+        for number, line in enumerate(file, 1):
+            yield number, _decoded(line)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BufferedReader, BufferedIOBase]]:
+    """The file as it lies on disk, to tell how far it is read, and what is in it."""
     import pyarrow
 
-    kind = _kind(path)
     try:
         with path.open("rb") as raw, _decompressed(raw, path.suffix) as file:
-            if kind == ".jsonl":
-                yield from _json_lines(path, raw, file, field)
-            elif kind == ".parquet":
-                yield from _parquet(path, file, field)
-            else:
-                yield Document(_decoded(file.read()), path.stat().st_size)
+            yield raw, file
     except (OSError, EOFError, lzma.LZMAError, zlib.error, pyarrow.ArrowInvalid) as error:
         raise ConfigError(
             f"can't read {path}: {error}. It is unreadable or damaged: repair or leave it out."
