@@ -8,6 +8,7 @@ from archipel import __version__
 from archipel.cli import corpus, exchanges, keys, people, route, rules, run, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
+from archipel.cli.bundle import bundle
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
 from archipel.cli.export import export
@@ -63,6 +64,7 @@ app.command()(usage)
 app.command()(audit)
 app.command()(plan)
 app.command()(export)
+app.command()(bundle)
 app.command()(bench)
 
 

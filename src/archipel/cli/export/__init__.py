@@ -36,9 +36,10 @@ def export(
     from rich.console import Console
 
     from archipel.cli.export.devices import find_device, read_percent, refusal
-    from archipel.cli.export.proof import Question, carry_licence, prove
+    from archipel.cli.export.proof import Question, prove
     from archipel.errors import ModelError
     from archipel.models.folders import complete_folder
+    from archipel.models.licence import carry_licence
 
     wanted = find_device(device)
     most = wanted.most_percent if at_most is None else read_percent(at_most)

@@ -1,6 +1,5 @@
 """A checkpoint as a GGUF of one kind, and what that costs: both measured on the same text."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from archipel.serve.gguf_trial import Figures, trial
 _MOST_CONTEXT = 1024
 _WINDOW = 256
 PLAIN = "f16"  # the kind that others are compared with
-_CARRIED = ("LICEN*", "NOTICE*")  # files that go with a model wherever it goes
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,3 @@ async def prove(
         chosen = Measured(kind, figures, compare(losses, figures.losses), tensor_kinds(file))
     weights = sum(path.stat().st_size for path in checkpoint.glob("*.safetensors"))
     return Proof(weights, context, plain, chosen)
-
-
-def carry_licence(checkpoint: Path, folder: Path) -> None:
-    """Copy the files that say under which terms the model may be used."""
-    for pattern in _CARRIED:
-        for path in checkpoint.glob(pattern):
-            if path.is_file():
-                shutil.copyfile(path, folder / path.name)
