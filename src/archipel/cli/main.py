@@ -11,6 +11,7 @@ from archipel.cli.bench import bench
 from archipel.cli.bundle import bundle
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
+from archipel.cli.distill import distill
 from archipel.cli.export import export
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
@@ -63,6 +64,7 @@ app.command()(pull)
 app.command()(usage)
 app.command()(audit)
 app.command()(plan)
+app.command()(distill)
 app.command()(export)
 app.command()(bundle)
 app.command()(bench)
