@@ -11,11 +11,14 @@ from typer.testing import CliRunner
 
 from archipel.cli.main import app
 from archipel.errors import ArchipelError, ConfigError, ModelError
-from archipel.evaluate.text_loss import compare, cut_windows
+from archipel.evaluate.windows import compare, cut_windows
 from archipel.models.checkpoint import load_model, new_model, save_checkpoint
 from tests.models.conftest import TEXT, tokenizer_folder
 
 __all__ = ["tokenizer_folder"]
+
+QUESTION = {"role": "user", "content": "def add(first: int,"}
+ANSWER = {"role": "assistant", "content": " second: int) -> int:"}
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,23 @@ def test_what_loses_more_than_it_may_is_refused_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["facts.json"]
 
 
+def test_of_conversations_the_answers_count(checkpoint: Path, tmp_path: Path) -> None:
+    talk, facts = tmp_path / "talk.jsonl", tmp_path / "facts.json"
+    too_long = {"role": "assistant", "content": "word " * 200}
+    lines = [{"messages": [QUESTION, answer]} for answer in (ANSWER, too_long)]
+    talk.write_text("\n".join(map(json.dumps, lines)))
+    export("--for", "server", checkpoint, "-o", tmp_path / "out", "--text", talk, "--json", facts)
+    told = json.loads(facts.read_text())
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    asked, answer = (tokenizer.encode(one["content"]).ids for one in (QUESTION, ANSWER))
+    labels = torch.tensor([[-100] * len(asked) + answer])
+    with torch.no_grad():
+        model = load_model(checkpoint)
+        expected = float(model(input_ids=torch.tensor([asked + answer]), labels=labels).loss)
+    assert told["checkpoint_loss"] == pytest.approx(expected, rel=1e-4)
+    assert told["kinds"]["f16"]["tokens"] == len(answer)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
@@ -99,6 +119,7 @@ def test_what_loses_more_than_it_may_is_refused_and_leaves_nothing(
         (["--for", "phone", "--text", "short.txt"], ConfigError, "has 3 tokens only"),
         (["--for", "phone", "--text", "binary.txt"], ConfigError, "not text in UTF-8"),
         (["--for", "phone", "--text", "none.txt"], ConfigError, "can't read none.txt"),
+        (["--for", "phone", "--text", "ask.jsonl"], ConfigError, "line 2: .*end with an answer"),
     ],
 )
 def test_what_is_asked_wrongly_is_said(
@@ -111,6 +132,7 @@ def test_what_is_asked_wrongly_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("short.txt").write_text("def add(")
+    Path("ask.jsonl").write_text(f"\n{json.dumps({'messages': [QUESTION]})}\n")
     Path("binary.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(error, match=match):
         export(checkpoint, "-o", "out", *arguments)

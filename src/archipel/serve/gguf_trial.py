@@ -1,10 +1,11 @@
 """A GGUF file as the service would run it, measured: memory, speed, and how it holds a text."""
 
 import asyncio
+import logging
 import statistics
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import httpx
 
 from archipel import config
 from archipel.errors import ModelError
+from archipel.evaluate.windows import Window
 from archipel.serve.engine import Engine
 from archipel.serve.launch import launch
 from archipel.serve.llama_reference import LlamaReference
@@ -19,9 +21,11 @@ from archipel.serve.setting_tables import ModelTable
 from archipel.serve.trial import Speed
 from archipel.serve.weights import Weights
 
+Messages = Sequence[Mapping[str, str]]  # of one conversation
 PARALLEL = 4
 _SPEED_ROUNDS = 3
 _SECONDS = 600.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Figures:
     bytes: int
     memory_bytes: int
     speed: Speed
-    losses: list[list[float | None]]  # nats of each token after a window's first
+    losses: list[list[float | None]]  # nats of each token that counts, window by window
 
 
 @dataclass(frozen=True)
@@ -43,41 +47,55 @@ class Trial:
     engine: Engine
     llama: LlamaReference
 
-    async def figures(self, windows: Sequence[Sequence[int]]) -> Figures:
+    async def figures(self, windows: Sequence[Window]) -> Figures:
         """All of them; each window is read on its own.
 
         Raises:
             ModelError: the engine fails on the way.
         """
-        try:
+        with self._telling():
             losses = await asyncio.to_thread(self._losses, windows)
             speed = await asyncio.to_thread(self._speed, windows)
-        except httpx.HTTPError as error:
-            raise ModelError(f"the engine failed on {self.path.name}: {error!r}") from error
         size = self.path.stat().st_size
         return Figures(size, self.engine.memory_bytes, speed, losses)
 
-    async def own_texts(self, start: int, length: int, tokens: int) -> list[list[int]]:
+    async def own_texts(self, start: int, length: int, tokens: int) -> list[Window]:
         """At least `tokens` of text that the model writes by itself after the token `start`.
 
         Raises:
             ModelError: it writes next to nothing, or the engine fails.
         """
-        try:
+        with self._telling():
             return await asyncio.to_thread(self._own_texts, start, length, tokens)
+
+    async def conversations(self, every: Sequence[Messages], tokens: int) -> list[Window]:
+        """Those of the first conversations whose answers have `tokens` together; only the answers
+        count.
+
+        Raises:
+            ModelError: none of them fits, or the engine fails.
+        """
+        with self._telling():
+            return await asyncio.to_thread(self._conversations, every, tokens)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.HTTPError as error:
             raise ModelError(f"the engine failed on {self.path.name}: {error!r}") from error
 
-    def _losses(self, windows: Sequence[Sequence[int]]) -> list[list[float | None]]:
+    def _losses(self, windows: Sequence[Window]) -> list[list[float | None]]:
         def share(slot: int) -> list[list[float | None]]:
-            return [self.llama.losses(window, slot) for window in windows[slot::PARALLEL]]
+            mine = windows[slot::PARALLEL]
+            return [self.llama.losses(one.ids, one.counted, slot) for one in mine]
 
         with ThreadPoolExecutor(PARALLEL) as threads:
             shares = list(threads.map(share, range(PARALLEL)))
         return [shares[n % PARALLEL][n // PARALLEL] for n in range(len(windows))]
 
-    def _speed(self, windows: Sequence[Sequence[int]]) -> Speed:
-        tokens = [token for window in windows for token in window]
+    def _speed(self, windows: Sequence[Window]) -> Speed:
+        tokens = [token for window in windows for token in window.ids]
         prompt = (tokens * self.context)[: self.context // 2]
         rounds = [self.llama.speed(prompt, self.context // 4) for _ in range(_SPEED_ROUNDS)]
         return Speed(
@@ -85,17 +103,40 @@ class Trial:
             statistics.median(one.writes for one in rounds),
         )
 
-    def _own_texts(self, start: int, length: int, tokens: int) -> list[list[int]]:
-        texts: list[list[int]] = []
+    def _own_texts(self, start: int, length: int, tokens: int) -> list[Window]:
+        texts: list[Window] = []
         for seed in range(2 * tokens // length + 8):
             text = self.llama.write(start, length - 1, seed)
-            texts += [text] if len(text) > 1 else []
-            if sum(map(len, texts)) >= tokens:
+            texts += [Window(text)] if len(text) > 1 else []
+            if sum(len(one.ids) for one in texts) >= tokens:
                 return texts
         raise ModelError(
             f"{self.path.name} writes almost nothing by itself, so there is no text to measure it "
             "on. Give one with --text FILE"
         )
+
+    def _conversations(self, every: Sequence[Messages], tokens: int) -> list[Window]:
+        found: list[Window] = []
+        counted = left_out = 0
+        for messages in every:
+            asked = self.llama.converse(messages[:-1])
+            answer = self.llama.encode(messages[-1]["content"], begins=False)
+            if len(asked) + len(answer) > self.context or not answer:
+                left_out += 1
+                continue
+            found.append(Window([*asked, *answer], len(asked)))
+            counted += len(answer)
+            if counted >= tokens:
+                break
+        if left_out:
+            _log.warning(
+                "%d conversations are empty or longer than %d tokens: they are not measured on",
+                left_out,
+                self.context,
+            )
+        if not found:
+            raise ModelError(f"no conversation fits into {self.context} tokens: give shorter ones")
+        return found
 
 
 @asynccontextmanager

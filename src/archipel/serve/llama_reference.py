@@ -33,8 +33,9 @@ class LlamaReference:
         """The chat template that it uses, its own where the file has none."""
         return str(self._get("/props")["chat_template"])
 
-    def encode(self, text: str) -> list[int]:
-        body = {"content": text, "add_special": True, "parse_special": True}
+    def encode(self, text: str, *, begins: bool = True) -> list[int]:
+        """A text, which may begin one for the model or go on with one."""
+        body = {"content": text, "add_special": begins, "parse_special": begins}
         return [int(one) for one in self._post("/tokenize", body)["tokens"]]
 
     def converse(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -57,14 +58,14 @@ class LlamaReference:
         free = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0, "seed": seed}
         return [start, *self._complete([start], tokens, return_tokens=True, **free)["tokens"]]
 
-    def losses(self, ids: Sequence[int], slot: int) -> list[float | None]:
-        """What each token but the first costs after those before it, in nats; None where it does
-        not tell, for the token leaves a character half or ends the text.
+    def losses(self, ids: Sequence[int], first: int, slot: int) -> list[float | None]:
+        """What each token from number `first` on costs after those before it, in nats; None where
+        it does not tell, for the token leaves a character half or ends the text.
 
         Raises:
             ModelError: it does not take a token that it is to take.
         """
-        return [self._loss(ids[:place], ids[place], slot) for place in range(1, len(ids))]
+        return [self._loss(ids[:place], ids[place], slot) for place in range(first, len(ids))]
 
     def _loss(self, before: Sequence[int], token: int, slot: int) -> float | None:
         # It tells the likelihood of what it chose, and that from before the bias.

@@ -18,7 +18,9 @@ def export(
     device: str = typer.Option(..., "--for", help="laptop (Q8_0), phone (Q4_K_M) or server (F16)."),
     out: Path = typer.Option(..., "--out", "-o", help="The folder to write; it must not exist."),
     text: Path | None = typer.Option(
-        None, help="Measure on this text.  [default: what the model writes by itself]"
+        None,
+        help="Measure on this text, or on the answers of a .jsonl of messages.  "
+        "[default: what the model writes by itself]",
     ),
     at_most: str | None = typer.Option(
         None, help="By how much the loss may rise, as 0.5%.  [default: 0.5%; phone 3%]"
@@ -36,7 +38,8 @@ def export(
     from rich.console import Console
 
     from archipel.cli.export.devices import find_device, read_percent, refusal
-    from archipel.cli.export.proof import Question, prove
+    from archipel.cli.export.proof import prove
+    from archipel.cli.export.text import read_source
     from archipel.errors import ModelError
     from archipel.models.folders import complete_folder
     from archipel.models.licence import carry_licence
@@ -47,9 +50,9 @@ def export(
     file = f"{name or checkpoint.resolve().name}-{wanted.kind}.gguf"
     with complete_folder(out) as folder:
         with Console(stderr=True).status("reading the checkpoint") as status:
-            question = Question(text, tokens)
+            source = read_source(text, checkpoint) if text else None
             proof = asyncio.run(
-                prove(checkpoint, folder / file, wanted.kind, question, status.update)
+                prove(checkpoint, folder / file, wanted.kind, source, tokens, status.update)
             )
         rise = proof.chosen.rise
         refused = refusal(device, rise.percent, rise.error, most)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from archipel.cli.export.text import first_token, text_windows
-from archipel.evaluate.text_loss import Rise, compare, token_losses
+from archipel.cli.export.text import PlainText, Source, first_token
+from archipel.evaluate.text_loss import token_losses
+from archipel.evaluate.windows import Rise, compare
 from archipel.models.checkpoint import load_model
 from archipel.models.gguf_export import export_gguf, tensor_kinds
 from archipel.models.sizes import read_config
@@ -36,36 +37,35 @@ class Proof:
     chosen: Measured
 
 
-@dataclass(frozen=True)
-class Question:
-    """What to measure on: a text, or what the model writes by itself; about `tokens` of it."""
-
-    text: Path | None
-    tokens: int
-
-
 async def prove(
-    checkpoint: Path, file: Path, kind: str, question: Question, say: Callable[[str], None]
+    checkpoint: Path,
+    file: Path,
+    kind: str,
+    source: Source | None,
+    tokens: int,
+    say: Callable[[str], None],
 ) -> Proof:
-    """Write `file` and measure it beside the plain kind, for which it takes the same folder.
+    """Write `file`, and measure it beside the plain kind on about so many tokens of `source`, or
+    of what the model writes by itself.
 
     Raises:
         ModelError: the checkpoint can't be read, exported or run.
-        ConfigError: the text can't be used, or the folder can't be written.
+        ConfigError: the file can't be written.
     """
     config = read_config(checkpoint)
     context = min(_MOST_CONTEXT, config.max_position_embeddings)
     length = min(_WINDOW, context - 1)
-    windows: list[list[int]] = []
-    if question.text:
-        windows = text_windows(question.text, checkpoint, length, question.tokens)
     plain_file = file.with_name("plain.gguf")
     say(f"writing {PLAIN}")
     export_gguf(checkpoint, plain_file, PLAIN)
     async with trial(plain_file, context) as running:
-        if not windows:
-            say("letting the model write")
-            windows = await running.own_texts(first_token(config), length, question.tokens)
+        say("taking the text")
+        if isinstance(source, PlainText):
+            windows = source.windows(length, tokens)
+        elif source:
+            windows = await running.conversations(source.all, tokens)
+        else:
+            windows = await running.own_texts(first_token(config), length, tokens)
         say(f"measuring {PLAIN}")
         figures = await running.figures(windows)
     say("measuring the checkpoint")

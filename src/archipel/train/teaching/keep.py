@@ -47,7 +47,7 @@ def fault(answer: Answer, rules: Rules) -> str | None:
         return "too short"
     if len(text) > rules.most:
         return "too long"
-    if _REFUSALS.match(text):
+    if _REFUSALS.match(text.replace("*", "")):
         return "a refusal"
     if rules.language and rules.language not in languages_of(text):
         return "in another language"
