@@ -1,5 +1,6 @@
 """`archipel bundle`: a folder that serves a model with the assistant's page, without a network."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,9 @@ def bundle(
     from archipel.files import sha256_file, write_json
     from archipel.models.folders import complete_folder
 
-    file, called = _model(model, name)
+    found = _model(model, name)
     with complete_folder(out) as folder:
-        manifest = _fill(folder, file, called)
+        manifest = _fill(folder, found)
         write_json(folder / "manifest.json", manifest)
         digest = sha256_file(folder / "manifest.json")
     sizes = {part: _bytes(manifest["files"], part) for part in ("packages/", "model/")}
@@ -40,24 +41,39 @@ def bundle(
     typer.echo(f"start it with {out / 'run'}")
 
 
-def _model(text: str, name: str | None) -> tuple[Path, str]:
-    """The GGUF file, and the name that it is asked by.
+@dataclass(frozen=True)
+class _Model:
+    """A GGUF file, the name that it is asked by, its licence if that is known, and where its
+    licence's files lie."""
+
+    file: Path
+    name: str
+    licence: str | None
+    folder: Path
+
+
+def _model(text: str, name: str | None) -> _Model:
+    """What `text` stands for.
 
     Raises:
-        ModelError: there is none, or it is something else.
+        ModelError: it is no model, or none that can be a GGUF.
     """
     from archipel.errors import ModelError
+    from archipel.models.pull import find_model
     from archipel.serve.weights import find_gguf, name_models
 
-    [(called, path)] = name_models([f"{name}={text}" if name else text], config.home()).items()
-    file = find_gguf(path, config.home())
+    home = config.home()
+    [(called, path)] = name_models([f"{name}={text}" if name else text], home).items()
+    file = find_gguf(path, home)
     with file.open("rb") as opened:
         if opened.read(len(_MAGIC)) != _MAGIC:
             raise ModelError(f"{file} is not a GGUF file: give another, or pull the model again")
-    return file, called
+    pulled = find_model(text, home)
+    folder = path if path.is_dir() else path.parent
+    return _Model(file, called, pulled.licence if pulled else None, folder)
 
 
-def _fill(folder: Path, file: Path, name: str) -> dict[str, Any]:
+def _fill(folder: Path, model: _Model) -> dict[str, Any]:
     """All but the manifest, which it gives."""
     import platform
     import shutil
@@ -68,14 +84,15 @@ def _fill(folder: Path, file: Path, name: str) -> dict[str, Any]:
 
     packages = copy_packages(folder / "packages")
     (folder / "model").mkdir()
-    shutil.copyfile(file, folder / "model" / file.name)
-    carry_licence(file.parent, folder / "model")
+    shutil.copyfile(model.file, folder / "model" / model.file.name)
+    carry_licence(model.folder, folder / "model")
     shutil.copyfile(Path(__file__).with_name("run.py"), folder / "run")
     (folder / "run").chmod(0o755)
     return {
         "format": 1,
-        "name": name,
-        "model": f"model/{file.name}",
+        "name": model.name,
+        "model": f"model/{model.file.name}",
+        "licence": model.licence,
         "python": "{}.{}".format(*sys.version_info),
         "machine": f"{platform.system()} {platform.machine()}",
         "glibc": max((one.glibc for one in packages if one.glibc), default=None),
