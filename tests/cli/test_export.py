@@ -116,6 +116,7 @@ def test_of_conversations_the_answers_count(checkpoint: Path, tmp_path: Path) ->
     [
         (["--for", "watch"], ConfigError, "server, laptop, phone"),
         (["--for", "phone", "--at-most", "little"], ConfigError, "0.5%"),
+        (["--for", "phone", "--name", "../other"], ConfigError, "is no file's name"),
         (["--for", "phone", "--text", "short.txt"], ConfigError, "has 3 tokens only"),
         (["--for", "phone", "--text", "binary.txt"], ConfigError, "not text in UTF-8"),
         (["--for", "phone", "--text", "none.txt"], ConfigError, "can't read none.txt"),

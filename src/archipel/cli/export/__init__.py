@@ -40,7 +40,8 @@ def export(
     from archipel.cli.export.devices import find_device, read_percent, refusal
     from archipel.cli.export.proof import prove
     from archipel.cli.export.text import read_source
-    from archipel.errors import ModelError
+    from archipel.errors import ConfigError, ModelError
+    from archipel.files import write_json
     from archipel.models.folders import complete_folder
     from archipel.models.licence import carry_licence
 
@@ -48,6 +49,8 @@ def export(
     most = wanted.most_percent if at_most is None else read_percent(at_most)
     checkpoint = _checkpoint(model)
     file = f"{name or checkpoint.resolve().name}-{wanted.kind}.gguf"
+    if Path(file).name != file:
+        raise ConfigError(f"--name {name!r} is no file's name: leave the folders to --out")
     with complete_folder(out) as folder:
         with Console(stderr=True).status("reading the checkpoint") as status:
             source = read_source(text, checkpoint) if text else None
@@ -58,7 +61,8 @@ def export(
         refused = refusal(device, rise.percent, rise.error, most)
         Console(highlight=False).print(_table(proof), _remarks(proof, text), sep="\n")
         if json_file:
-            _write(json_file, proof, device, most)
+            facts = {"device": device, "text": text and str(text), "at_most_percent": most}
+            write_json(json_file, {**facts, "accepted": not refused, **_figures(proof)})
         if refused:
             raise ModelError(refused)
         carry_licence(checkpoint, folder)
@@ -110,26 +114,17 @@ def _remarks(proof: "Proof", text: Path | None) -> str:
     )
 
 
-def _write(file: Path, proof: "Proof", device: str, most: float) -> None:
-    from archipel.files import write_json
-
-    kinds = {one.kind: _figures(one) for one in (proof.plain, proof.chosen)}
-    write_json(
-        file,
-        {
-            "device": device,
-            "kind": proof.chosen.kind,
-            "accepted": proof.chosen.rise.percent <= most,
-            "at_most_percent": most,
-            "checkpoint_bytes": proof.checkpoint_bytes,
-            "checkpoint_loss": proof.chosen.rise.before,
-            "context_tokens": proof.context,
-            "kinds": kinds,
-        },
-    )
+def _figures(proof: "Proof") -> dict[str, Any]:
+    return {
+        "kind": proof.chosen.kind,
+        "checkpoint_bytes": proof.checkpoint_bytes,
+        "checkpoint_loss": proof.chosen.rise.before,
+        "context_tokens": proof.context,
+        "kinds": {one.kind: _figures_of(one) for one in (proof.plain, proof.chosen)},
+    }
 
 
-def _figures(one: "Measured") -> dict[str, Any]:
+def _figures_of(one: "Measured") -> dict[str, Any]:
     return {
         "bytes": one.figures.bytes,
         "memory_bytes": one.figures.memory_bytes,
