@@ -214,6 +214,7 @@ def test_prompts_that_can_not_be_asked_are_named(
     [
         (["--prices", "cheap"], ConfigError, "0.15,0.60"),
         (["--teacher", "example.com"], ConfigError, "is no URL"),
+        (["--teacher", "http://example.com:port/v1"], ConfigError, "is no URL"),
         ([], IntegrityError, "line 1 is no answer"),
     ],
 )

@@ -58,8 +58,7 @@ def distill(
     from archipel.train.teaching.keep import Rules
     from archipel.train.teaching.prompts import read_prompts
 
-    if urlsplit(teacher).scheme not in ("http", "https"):
-        raise ConfigError(f"--teacher {teacher!r} is no URL: give the API's, as https://…/v1")
+    _check_url(teacher)
     price = _read_prices(prices)
     asked, doubles = read_prompts(prompts, system)
     if doubles:
@@ -184,6 +183,16 @@ def _keep(
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     left = "".join(f"; {count:,} {why}" for why, count in faults.most_common())
     return f"{out}: {len(prompts) - faults.total():,} conversations{left}"
+
+
+def _check_url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ConfigError(f"--teacher {text!r} is no URL: give the API's, as https://…/v1")
 
 
 def _read_prices(text: str | None) -> tuple[float, float] | None:
