@@ -81,7 +81,7 @@ def copy_packages(folder: Path) -> list[Package]:
 
 def _with_requirements(names: Iterable[str]) -> Iterator[Distribution]:
     """Each once, with all that it requires on this machine."""
-    seen = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     todo = [Requirement(name) for name in names]
     while todo:
         wanted = todo.pop()
@@ -123,7 +123,7 @@ def _copy(one: Distribution, folder: Path) -> None:
             continue
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(one.locate_file(file), target)
+        shutil.copyfile(str(one.locate_file(file)), target)
 
 
 def _copy_archipel(folder: Path) -> Package:
@@ -134,20 +134,21 @@ def _copy_archipel(folder: Path) -> Package:
         if file.parts[0].endswith(".dist-info") and "licenses" in file.parts:
             target = folder / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(own.locate_file(file), target)
+            shutil.copyfile(str(own.locate_file(file)), target)
     return Package("archipel", archipel.__version__, _described(own).licence, None)
 
 
 def _described(one: Distribution) -> Package:
     facts = one.metadata
-    said = facts.get("License-Expression") or facts.get("License") or ""
+    said = [facts[name] for name in ("License-Expression", "License") if name in facts]
     classified = [
         text.rpartition(" :: ")[2]
         for text in facts.get_all("Classifier") or ()
         if text.startswith("License ::")
     ]
-    short = said.strip() if "\n" not in said.strip() else ""
-    return Package(one.name, one.version, short or ", ".join(classified) or None, _glibc(one))
+    short = [text.strip() for text in said if text.strip() and "\n" not in text.strip()]
+    licence = short[0] if short else ", ".join(classified)
+    return Package(one.name, one.version, licence or None, _glibc(one))
 
 
 def _glibc(one: Distribution) -> tuple[int, int] | None:
