@@ -10,6 +10,7 @@
     ├── NotAllowed       what one may see and not change
     ├── SandboxError     a program can't be run apart from this machine and its files
     ├── NotImportable    a file, or a conversation in it, that can't be taken over
+    ├── TeacherError     a model elsewhere that is to teach, and answers no more
     ├── ModelError       a model that is unknown, can't be loaded or can't be exported
     │   └── UnsupportedModel   a checkpoint that has no equal in GGUF
     └── DocumentError    a person's document that can't be read
@@ -43,6 +44,10 @@ class IntegrityError(ArchipelError):
 
 class RunError(ArchipelError):
     """The run's record does not allow what was asked."""
+
+
+class TeacherError(ArchipelError):
+    """A model elsewhere that is to teach answers no more."""
 
 
 class ModelError(ArchipelError):

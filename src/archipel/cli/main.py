@@ -8,8 +8,11 @@ from archipel import __version__
 from archipel.cli import corpus, exchanges, keys, people, route, rules, run, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
+from archipel.cli.bundle import bundle
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
+from archipel.cli.distill import distill
+from archipel.cli.export import export
 from archipel.cli.finetune import finetune
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
@@ -63,6 +66,9 @@ app.command()(finetune)
 app.command()(usage)
 app.command()(audit)
 app.command()(plan)
+app.command()(distill)
+app.command()(export)
+app.command()(bundle)
 app.command()(bench)
 
 

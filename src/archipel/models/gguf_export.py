@@ -6,6 +6,7 @@ The file gets its name only after llama.cpp has read it and cut text as the toke
 import math
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,12 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
         raise ConfigError(
             f"can't write {path}: {error}. Check that there is room and that you may write there"
         ) from error
+
+
+def tensor_kinds(path: Path) -> dict[str, int]:
+    """How many tensors of a GGUF file are of which type, the most frequent first."""
+    found = Counter(tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors)
+    return dict(found.most_common())
 
 
 def _check_supported(config: PreTrainedConfig) -> None:

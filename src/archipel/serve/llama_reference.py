@@ -1,4 +1,5 @@
-"""llama.cpp as the service would run it, asked what another engine should answer, and how fast."""
+"""llama.cpp as the service would run it, asked what another engine should answer, and how fast;
+and how likely it holds a text that is given."""
 
 import contextlib
 import json
@@ -10,9 +11,11 @@ from typing import Any
 
 import httpx
 
+from archipel.errors import ModelError
 from archipel.serve.trial import Place, Speed
 
 _LIKELIEST = 20
+_FORCED = 1000  # beyond all logits
 _SECONDS = 600.0
 
 
@@ -30,8 +33,9 @@ class LlamaReference:
         """The chat template that it uses, its own where the file has none."""
         return str(self._get("/props")["chat_template"])
 
-    def encode(self, text: str) -> list[int]:
-        body = {"content": text, "add_special": True, "parse_special": True}
+    def encode(self, text: str, *, begins: bool = True) -> list[int]:
+        """A text, which may begin one for the model or go on with one."""
+        body = {"content": text, "add_special": begins, "parse_special": begins}
         return [int(one) for one in self._post("/tokenize", body)["tokens"]]
 
     def converse(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -48,6 +52,30 @@ class LlamaReference:
             places.insert(0, Place(token, {one["id"]: one["logprob"] for one in likely}))
         return places
 
+    def write(self, start: int, tokens: int, seed: int) -> list[int]:
+        """A text of at most so many tokens, drawn as likely as it holds each; `start` is not part
+        of what it counts, but of what it gives."""
+        free = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0, "seed": seed}
+        return [start, *self._complete([start], tokens, return_tokens=True, **free)["tokens"]]
+
+    def losses(self, ids: Sequence[int], first: int, slot: int) -> list[float | None]:
+        """What each token from number `first` on costs after those before it, in nats; None where
+        it does not tell, for the token leaves a character half or ends the text.
+
+        Raises:
+            ModelError: it does not take a token that it is to take.
+        """
+        return [self._loss(ids[:place], ids[place], slot) for place in range(first, len(ids))]
+
+    def _loss(self, before: Sequence[int], token: int, slot: int) -> float | None:
+        # It tells the likelihood of what it chose, and that from before the bias.
+        forced: dict[str, Any] = {"logit_bias": [[token, _FORCED]], "cache_prompt": True}
+        said = self._complete(before, 1, n_probs=1, return_tokens=True, id_slot=slot, **forced)
+        if said["tokens"] not in ([token], []):
+            raise ModelError(f"llama.cpp chose {said['tokens']} where it was to choose {token}")
+        told = said.get("completion_probabilities", [])
+        return -float(told[0]["logprob"]) if told else None
+
     def speed(self, prompt: Sequence[int], tokens: int) -> Speed:
         """As it measures itself."""
         took = self._complete(prompt, tokens, ignore_eos=True)["timings"]
@@ -55,7 +83,7 @@ class LlamaReference:
 
     def _complete(self, prompt: Sequence[int], tokens: int, **fields: Any) -> Any:
         asked = {"prompt": list(prompt), "n_predict": tokens, "temperature": 0, **fields}
-        return self._post("/completion", {**asked, "cache_prompt": False})
+        return self._post("/completion", {"cache_prompt": False, **asked})
 
     def _get(self, path: str) -> Any:
         return self._client.get(path).raise_for_status().json()
