@@ -10,6 +10,7 @@ from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
+from archipel.cli.evaluate import evaluate
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.serve import serve
@@ -61,6 +62,7 @@ app.command()(pull)
 app.command()(usage)
 app.command()(audit)
 app.command()(plan)
+app.command("eval")(evaluate)
 app.command()(bench)
 
 

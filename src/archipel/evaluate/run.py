@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archipel.chat import Message
 from archipel.errors import ConfigError
 from archipel.evaluate.asking import Answer, Prompt, Span, Subject, Written
 from archipel.evaluate.data import Data
@@ -53,6 +54,20 @@ def choose(task: Task, data: Data, limit: int | None) -> Asked:
         places = random.Random(SEED).sample(range(len(questions)), len(questions))
         questions = [questions[place] for place in sorted(places[:limit])]
     return Asked(task, questions)
+
+
+def with_system(asked: Asked, text: str) -> Asked:
+    """The same questions, with `text` as the system message of those that are messages."""
+    return Asked(asked.task, [_with_system(question, text) for question in asked.questions])
+
+
+def _with_system(question: Question, text: str) -> Question:
+    prompt = question.asked
+    if not isinstance(prompt, Prompt) or isinstance(prompt.asked, str):
+        return question
+    others = [message for message in prompt.asked if message.role != "system"]
+    messages = (Message("system", text), *others)
+    return replace(question, asked=replace(prompt, asked=messages))
 
 
 def kept(folder: Path, asked: Asked) -> Answered:
@@ -146,9 +161,7 @@ class _Run:
         if sandbox is None or self._task.program is None:
             return list(written)
         programs = [self._task.program(one, w.text) for one, w in zip(batch, written, strict=True)]
-        return [
-            await _run(sandbox, text, one) for text, one in zip(programs, written, strict=True)
-        ]
+        return [await _run(sandbox, text, one) for text, one in zip(programs, written, strict=True)]
 
 
 async def _run(sandbox: Sandbox, text: str, written: Written) -> Written:

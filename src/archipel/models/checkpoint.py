@@ -98,7 +98,7 @@ def save_checkpoint(
 
 
 def end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
-    """Those that end an answer: of a model and of its tokenizer, which may name the end of a turn."""
+    """Those after which an answer is over: a model's, and its tokenizer's, which may end a turn."""
     found: set[int] = set()
     settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
     for ends in (*settings, of_tokenizer):
