@@ -38,11 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(inner / "BLiMP.zip", "w") as archive:
         for part in ("adverbs", "plurals"):
             pairs = [
-                {
-                    "UID": part,
-                    "sentence_good": f"The fox {n} jumps.",
-                    "sentence_bad": f"Fox {n} do.",
-                }
+                {"UID": part, "sentence_good": f"Fox {n} jumps.", "sentence_bad": f"Fox {n} do."}
                 for n in range(6)
             ]
             archive.writestr(f"data/{part}.jsonl", "\n".join(map(json.dumps, pairs)))
@@ -55,7 +51,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
     )
     _jsonl(inner / "HumanEval.jsonl.gz", [FUNCTION])
-    pairs = "The dog.\tLe chien.\nThe dog.\tUn chien.\nSummer.\tL'été.\n"
+    pairs = (
+        "The dog sleeps in the sun.\tLe chien dort au soleil.\n"
+        "The dog sleeps in the sun.\tUn chien dort en plein soleil.\n"
+        "It is summer at last.\tC'est enfin l'été.\n"
+    )
     (folder / "tatoeba_en_fr.dev.tsv.xz").write_bytes(lzma.compress(pairs.encode()))
     return folder
 

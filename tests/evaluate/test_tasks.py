@@ -41,8 +41,7 @@ def _last(prompt: Prompt) -> str:
 def figures(task: str, data: Path, folder: Path, **texts: str) -> dict[str, float]:
     """The figures of a model that answers `texts`, and finds a text the likelier the shorter."""
     asked = choose(find_task(task), Data(data), None)
-    answers = {text.replace("_", " "): answer for text, answer in texts.items()}
-    (found,) = asyncio.run(ask(Answers(answers), folder, [asked], lambda *_: None))
+    (found,) = asyncio.run(ask(Answers(texts), folder, [asked], lambda *_: None))
     measures = found.task.measures(found.questions, found.answers)
     return {measure.name: round(figure(measure).value, 4) for measure in measures}
 
@@ -60,7 +59,10 @@ def test_a_choice_counts_by_itself_and_by_its_length(data: Path, tmp_path: Path)
 
 
 def test_translations_are_measured_over_all_pairs(data: Path, tmp_path: Path) -> None:
-    texts = {"The dog.": "Le chien.", "Summer.": "L'été."}
+    texts = {
+        "The dog sleeps in the sun.": "Le chien dort au soleil.",
+        "It is summer at last.": "C'est enfin l'été.",
+    }
     good = figures("translate_en_fr", data, tmp_path, **texts)
     assert 50 < good["bleu"] < good["chrf"] < 100, "one of two translations of a sentence is missed"
     both = choose(find_task("translate_en_fr"), Data(data), None)
@@ -79,6 +81,7 @@ def test_a_written_function_passes_only_if_it_runs_to_the_end_of_its_tests(
         "    while True: pass\n": 0,
     }
     for number, (body, passes) in enumerate(tried.items()):
+        (tmp_path / str(number)).mkdir()
         asked = choose(find_task("humaneval"), Data(data), None)
         answers = Answers({_last(question.asked): body})
         (found,) = asyncio.run(ask(answers, tmp_path / str(number), [asked], lambda *_: None))

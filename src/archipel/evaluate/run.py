@@ -20,7 +20,7 @@ from archipel.evaluate.tasks import Question, Task
 from archipel.sandbox.sandbox import Program, Sandbox
 from archipel.sandbox.talk import Limits
 
-_PROGRAM_LIMITS = Limits(wall_seconds=10, cpu_seconds=10, processes=8)
+_PROGRAM_LIMITS = Limits(wall_seconds=10, cpu_seconds=10)
 _PROGRAM = "program.py"
 
 Show = Callable[[str, int, int], None]

@@ -73,16 +73,15 @@ class Service:
         )
 
     async def _written(self, prompt: Prompt) -> Written:
-        most, asked = prompt.most_tokens, prompt.asked
+        how: dict[str, Any] = {"max_tokens": prompt.most_tokens, "temperature": 0}
+        if prompt.stops:
+            how["stop"] = list(prompt.stops[:_MOST_STOPS])
         try:
-            if isinstance(asked, str):
-                stops = list(prompt.stops[:_MOST_STOPS]) or None
-                choice = await self._service.complete(
-                    self.name, asked, max_tokens=most, temperature=0, stop=stops
-                )
+            if isinstance(prompt.asked, str):
+                choice = await self._service.complete(self.name, prompt.asked, **how)
                 text = str(choice.get("text", ""))
             else:
-                deltas = self._service.stream_chat(asked, self.name, max_tokens=most, temperature=0)
+                deltas = self._service.stream_chat(prompt.asked, self.name, **how)
                 text = "".join([delta.text async for delta in deltas])
         except ServiceError as error:
             if error.code in _TOO_LONG:
