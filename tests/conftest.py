@@ -1,5 +1,6 @@
 """Shared by all tests: system packages that are missing skip here, and fail under CI."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,6 +17,9 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from playwright.sync_api import Browser, sync_playwright
+
+from archipel.errors import SandboxError
+from archipel.sandbox.sandbox import Sandbox
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -82,6 +86,16 @@ def browser(chromium: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    """The sandbox that this machine has."""
+    try:
+        return asyncio.run(Sandbox.open())
+    except SandboxError as error:
+        missing(f"what a sandbox needs ({error})")
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -165,25 +165,43 @@ class ChatService:
                 f"{model} answered without a picture in base64. Choose a model that makes pictures."
             ) from error
 
+    async def complete(self, model: str, prompt: str, **options: object) -> dict[str, Any]:
+        """The first choice of a completion of plain text; `options` go into the request.
+
+        Raises:
+            ServiceError: the service can't be reached, refuses, or answers something else.
+        """
+        answer = await self._post("completions", {"model": model, "prompt": prompt, **options})
+        try:
+            return dict(answer["choices"][0])
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ServiceError(f"{model} answered without a completion.") from error
+
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """A vector for each text.
 
         Raises:
             ServiceError: the service can't be reached, refuses, or answers something else.
         """
-        body = {"model": model, "input": list(texts)}
+        answer = await self._post("embeddings", {"model": model, "input": list(texts)})
         try:
-            response = await self._client.post(f"{self.url}/embeddings", json=body)
-            if response.is_error:
-                raise _refusal(response)
-            data = sorted(response.json()["data"], key=lambda one: int(one["index"]))
+            data = sorted(answer["data"], key=lambda one: int(one["index"]))
             return [[float(value) for value in one["embedding"]] for one in data]
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise ServiceError(
                 f"{model} answered without vectors. Choose a model that embeds."
             ) from error
+
+    async def _post(self, path: str, body: Mapping[str, object]) -> Any:
+        try:
+            response = await self._client.post(f"{self.url}/{path}", json=body)
+            if response.is_error:
+                raise _refusal(response)
+            return response.json()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except ValueError as error:
+            raise ServiceError(f"{self.url} answered something else than JSON.") from error
 
     def _unreachable(self, error: Exception) -> ServiceError:
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
@@ -249,5 +267,6 @@ def _refusal(response: httpx.Response) -> ServiceError:
 
 
 def _code(error: dict[str, Any]) -> str | None:
-    code = error.get("code")
+    """OpenAI's; llama.cpp has a number there, and its own word under `type`."""
+    code = error.get("type" if isinstance(error.get("code"), int) else "code")
     return code if isinstance(code, str) else None

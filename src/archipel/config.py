@@ -1,6 +1,7 @@
 """What comes from the environment, read here and nowhere else.
 
 ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
+ARCHIPEL_DATA      the folder with the data of `archipel eval`
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
 ARCHIPEL_SECRET    what the service's keys are hashed with, the same on all its machines
 DATABASE_URL       the service's database (default: a SQLite file in ARCHIPEL_HOME)
@@ -18,6 +19,12 @@ from pathlib import Path
 def home() -> Path:
     """The folder for pulled models and caches."""
     return Path(os.environ.get("ARCHIPEL_HOME") or Path.home() / ".archipel")
+
+
+def data_folder() -> Path | None:
+    """The folder with the data that models are measured on, or None."""
+    text = os.environ.get("ARCHIPEL_DATA")
+    return Path(text).expanduser() if text else None
 
 
 def keys_folder() -> Path:

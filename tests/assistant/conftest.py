@@ -1,6 +1,5 @@
 """The assistant over a service whose answers the test writes, and its page in Chromium."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +16,7 @@ from archipel.assistant.history import conversations, messages
 from archipel.assistant.history.messages import Draft
 from archipel.assistant.history.opened import open_history
 from archipel.assistant.people import Person
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.database import Database
-from archipel.errors import SandboxError
-from tests.conftest import missing
 from tests.serve.conftest import (
     archipel,
     checkpoint,
@@ -157,16 +153,6 @@ def chrome(browser: Browser) -> Iterator[Chromium]:
 def page(chrome: Chromium, assistant: Assistant) -> Page:
     """The assistant's page over the scripted service."""
     return chrome.open(assistant.url)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    """The sandbox that this machine has."""
-    try:
-        return asyncio.run(Sandbox.open())
-    except SandboxError as error:
-        missing(f"what a sandbox needs ({error})")
-        raise
 
 
 def ask(page: Page, text: str) -> None:

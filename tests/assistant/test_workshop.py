@@ -17,10 +17,10 @@ from archipel.assistant.workshop.improve import (
     as_json,
     improve,
 )
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.task import Call, Task
 from archipel.chat import Message
 from archipel.errors import ConfigError
+from archipel.sandbox.sandbox import Sandbox
 
 MEDIAN = """\
 def median(values):

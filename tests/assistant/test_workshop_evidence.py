@@ -7,9 +7,9 @@ import pytest
 
 from archipel.assistant.workshop.checks import Check, Checked
 from archipel.assistant.workshop.examples import check_calls
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.suites import TEST_LIMITS, doubt_of, run_tests
 from archipel.assistant.workshop.task import Call, Task, read_task
+from archipel.sandbox.sandbox import Sandbox
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 TESTS = """\

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archipel.assistant.workshop.sandbox import Sandbox
+from archipel.sandbox.sandbox import Sandbox
 from tests.assistant.test_workshop_evidence import _tested
 
 WRONG = "def double(x):\n    return 3\n"

@@ -13,13 +13,13 @@ import pytest
 from archipel.assistant.workshop import findings
 from archipel.assistant.workshop.answered import read_answer
 from archipel.assistant.workshop.difference import diff_lines, diff_text
-from archipel.assistant.workshop.inside.plain import encode, same, show
-from archipel.assistant.workshop.inside.seccomp import filter_program
 from archipel.assistant.workshop.strict import strict_tests
 from archipel.assistant.workshop.task import Call, Task, read_task
 from archipel.assistant.workshop.timing import median_interval, speed_of
-from archipel.assistant.workshop.walls import layout
 from archipel.errors import SandboxError
+from archipel.sandbox.inside.plain import encode, same, show
+from archipel.sandbox.inside.seccomp import filter_program
+from archipel.sandbox.walls import layout
 
 VALUES: list[Any] = [
     None, True, 0, 1, -(2**70), 1.5, float("inf"), "é", b"\xff", [], [1, [2]], (), (1,), (1, 2), {},

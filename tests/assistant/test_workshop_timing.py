@@ -3,9 +3,9 @@
 import asyncio
 import random
 
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.task import Call, Task, read_task
 from archipel.assistant.workshop.timing import Difference, Timing, compare
+from archipel.sandbox.sandbox import Sandbox
 
 
 def _compared(sandbox: Sandbox, before: str, after: str, call: str) -> Timing | Difference:

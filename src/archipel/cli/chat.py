@@ -135,6 +135,7 @@ async def _service(
         ArchipelError: there is neither.
     """
     from archipel.chat import ChatService, ServiceError
+    from archipel.cli.own_engine import own_engine
 
     service = await stack.enter_async_context(ChatService(url, config.api_key()))
     try:
@@ -147,21 +148,4 @@ async def _service(
         raise ConfigError(f"the service at {url} has no model. Name one of this machine with -m.")
     if model is None or model in names:
         return service, names
-    return await _own_engine(stack, model)
-
-
-async def _own_engine(stack: "AsyncExitStack", model: str) -> tuple["ChatService", list[str]]:
-    """An engine for the time of the chat, without a service around it."""
-    from archipel.chat import ChatService
-    from archipel.serve.engine import Engine
-    from archipel.serve.launch import launch
-    from archipel.serve.setting_tables import ModelTable
-    from archipel.serve.weights import find_weights, name_models
-
-    [(name, path)] = name_models([model], config.home()).items()
-    table, weights = ModelTable(path=str(path), parallel=1), find_weights(path, config.home())
-    how = launch(name, table, weights, config.usable_cores())
-    engine = await stack.enter_async_context(Engine(name, how))
-    address = await engine.address()
-    service = ChatService(f"{address.url}/v1", address.api_key)
-    return await stack.enter_async_context(service), [name]
+    return await own_engine(stack, model)

@@ -12,6 +12,7 @@ from archipel.cli.bundle import bundle
 from archipel.cli.chat import chat
 from archipel.cli.demo import demo
 from archipel.cli.distill import distill
+from archipel.cli.evaluate import evaluate
 from archipel.cli.export import export
 from archipel.cli.finetune import finetune
 from archipel.cli.plan import plan
@@ -69,6 +70,7 @@ app.command()(plan)
 app.command()(distill)
 app.command()(export)
 app.command()(bundle)
+app.command("eval")(evaluate)
 app.command()(bench)
 
 

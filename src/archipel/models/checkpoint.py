@@ -97,6 +97,15 @@ def save_checkpoint(
         (temporary / "README.md").write_text(card, encoding="utf-8")
 
 
+def end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
+    """Those after which an answer is over: a model's, and its tokenizer's, which may end a turn."""
+    found: set[int] = set()
+    settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
+    for ends in (*settings, of_tokenizer):
+        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    return frozenset(found)
+
+
 def _from_config(config: PreTrainedConfig) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
     assert isinstance(model, PreTrainedModel)

@@ -22,6 +22,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from archipel.models.checkpoint import end_tokens
 from archipel.serve.text_model import Sampling, Token
 
 _NUMBERS_AT_ONCE = 1 << 28  # of a prompt: each of its tokens has one for every token there is
@@ -72,7 +73,7 @@ class TorchModel:
         )
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
-        self.end_tokens = _end_tokens(self._model, self.tokenizer.end_token)
+        self.end_tokens = end_tokens(self._model, self.tokenizer.end_token)
         self._model.generation_config = GenerationConfig()  # a checkpoint's habits are not asked
         # All steps are one thread's, each answer's in turn: teams of threads would fight for cores.
         steps = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
@@ -167,12 +168,3 @@ def _told(chosen: int, logits: torch.Tensor, likeliest: int | None) -> Token:
     values, ids = logprobs.topk(min(likeliest, len(logprobs)))
     pairs = tuple(zip(ids.tolist(), values.tolist(), strict=True))
     return Token(chosen, float(logprobs[chosen]), pairs)
-
-
-def _end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
-    """Of the checkpoint and of its tokenizer, which may name the end of a turn."""
-    found: set[int] = set()
-    settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
-    for ends in (*settings, of_tokenizer):
-        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
-    return frozenset(found)

@@ -5,8 +5,8 @@ from playwright.sync_api import Page, expect
 
 from archipel.assistant.actions.mending import after, task_of
 from archipel.assistant.actions.table import chosen
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.task import Call
+from archipel.sandbox.sandbox import Sandbox
 from tests.assistant.actions.conftest import Doing, Ruled
 from tests.assistant.conftest import Assistant, Chromium, ask
 

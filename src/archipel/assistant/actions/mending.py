@@ -23,9 +23,9 @@ from archipel.assistant.workshop.improve import (
     Timed,
     improve,
 )
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.task import Call, Task
 from archipel.chat import ChatService, Message
+from archipel.sandbox.sandbox import Sandbox
 
 _CHECKS = 100  # that the evidence shows of each version
 _DETAIL_CHARACTERS = 600  # of each

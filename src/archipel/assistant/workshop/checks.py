@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from archipel.assistant.workshop.sandbox import Outcome
+from archipel.sandbox.sandbox import Outcome
 
 OVER_TIME = "it ran over its time"
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archipel.assistant.workshop.checks import OVER_TIME, Check, last_line, why_ended
-from archipel.assistant.workshop.inside.plain import same, show
-from archipel.assistant.workshop.sandbox import Outcome, Program, Sandbox
-from archipel.assistant.workshop.talk import Limits
 from archipel.assistant.workshop.task import Given
+from archipel.sandbox.inside.plain import same, show
+from archipel.sandbox.sandbox import Outcome, Program, Sandbox
+from archipel.sandbox.talk import Limits
 
 _LIMITS = Limits()
 _SHOWN_CHARACTERS = 300

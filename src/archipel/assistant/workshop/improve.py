@@ -15,12 +15,12 @@ from archipel.assistant.workshop.answered import read_answer
 from archipel.assistant.workshop.checks import Checked
 from archipel.assistant.workshop.difference import DiffLine, diff_lines, diff_text
 from archipel.assistant.workshop.examples import ask, check_calls, check_expected
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.suites import doubt_of, run_tests
 from archipel.assistant.workshop.task import Given, Task, read_task
 from archipel.assistant.workshop.timing import Difference, Timing, compare
 from archipel.assistant.workshop.verdicts import SUCCESS, Verdict, verdict_on_checks
 from archipel.chat import Message
+from archipel.sandbox.sandbox import Sandbox
 
 Complete = Callable[[Sequence[Message]], Awaitable[str]]
 

@@ -6,7 +6,7 @@ Pure: from text to text.
 import ast
 
 from archipel.assistant.workshop.findings import insert_line
-from archipel.assistant.workshop.inside import __name__ as _inside
+from archipel.sandbox.inside import __name__ as _inside
 
 _MODULE = f"{_inside}.control"
 _IMPORT = f"from {_MODULE} import fails_at_its_end as _fails_at_its_end, strict as _strict"

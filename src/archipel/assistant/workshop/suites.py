@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archipel.assistant.workshop.checks import Check, Checked, Result, last_line, why_ended
-from archipel.assistant.workshop.sandbox import Outcome, Program, Sandbox
 from archipel.assistant.workshop.strict import strict_examples, strict_tests
-from archipel.assistant.workshop.talk import Limits
 from archipel.assistant.workshop.task import TESTS_FILE, Given
+from archipel.sandbox.sandbox import Outcome, Program, Sandbox
+from archipel.sandbox.talk import Limits
 
 TEST_LIMITS = Limits(wall_seconds=90, silent_seconds=10, cpu_seconds=90)
 _MOST_STARTS = 12

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from archipel.assistant.workshop import findings
-from archipel.assistant.workshop.inside.plain import encode
 from archipel.errors import ConfigError
+from archipel.sandbox.inside.plain import encode
 
 Goal = Literal["repair", "optimise"]
 

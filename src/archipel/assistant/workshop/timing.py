@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from archipel.assistant.workshop.examples import Answers, ask, differing
-from archipel.assistant.workshop.sandbox import Sandbox
 from archipel.assistant.workshop.task import Given
+from archipel.sandbox.sandbox import Sandbox
 
 Speed = Literal["faster", "slower", "no gain"]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from archipel import config
 from archipel.cli.arguments import RUN_URL
 
 
@@ -14,19 +15,34 @@ def export(
         None, help="Also a GGUF of this kind: f16, q8_0, q4_k_m and others."
     ),
     name: str | None = typer.Option(None, help="The model's name (default: the folder's)."),
+    gate: Path | None = typer.Option(
+        None, help="Figures (`archipel eval --json`) that must be reached, or nothing is written."
+    ),
+    tolerance: float = typer.Option(
+        0.01, min=0, max=1, help="By how much of a figure the gate lets it be worse."
+    ),
+    data: Path | None = typer.Option(None, help="Folder with the gate's data [ARCHIPEL_DATA]."),
 ) -> None:
     """Write a run's model as a Hugging Face checkpoint, and as GGUF if asked.
 
     Example: archipel run export s3://models/first ./first --gguf q8_0
     """
+    from contextlib import nullcontext
+
     from archipel.ledger import Ledger
+    from archipel.models.folders import complete_folder
     from archipel.store import Store
     from archipel.train.export import export_run
 
-    done = export_run(
-        Ledger.open(Store(url)), folder, name=name or folder.resolve().name, gguf=gguf
-    )
+    ledger = Ledger.open(Store(url))
+    with complete_folder(folder) if gate else nullcontext(folder) as place:
+        done = export_run(ledger, place, name=name or folder.resolve().name, gguf=gguf)
+        if gate:
+            from archipel.cli.evaluate.gating import reach
+
+            reach(gate, place, tolerance, data or config.data_folder())
     loss = "not measured" if done.held_out_loss is None else f"{done.held_out_loss:.4f} nats/token"
-    typer.echo(f"{done.folder}: {done.tokens:,} tokens trained, held-out loss {loss}")
+    typer.echo(f"{folder}: {done.tokens:,} tokens trained, held-out loss {loss}")
     if done.gguf:
-        typer.echo(f"{done.gguf}: {done.gguf.stat().st_size / 1e6:.1f} MB")
+        written = folder / done.gguf.name
+        typer.echo(f"{written}: {written.stat().st_size / 1e6:.1f} MB")

@@ -20,11 +20,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from archipel.assistant.workshop import walls
-from archipel.assistant.workshop.talk import End, Heard, Limits, Talk
 from archipel.errors import SandboxError
+from archipel.sandbox import walls
+from archipel.sandbox.talk import End, Heard, Limits, Talk
 
-_PACKAGE = Path(__file__).parents[3]  # the folder that holds `archipel`
+_PACKAGE = Path(__file__).parents[2]  # the folder that holds `archipel`
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": walls.WORK,

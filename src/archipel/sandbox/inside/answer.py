@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from archipel.assistant.workshop.inside.plain import encode
+from archipel.sandbox.inside.plain import encode
 
 _TRACE_CHARACTERS = 4000
 

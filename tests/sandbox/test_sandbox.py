@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from archipel.assistant.workshop.sandbox import Outcome, Program, Sandbox
-from archipel.assistant.workshop.talk import Limits, family
 from archipel.errors import SandboxError
+from archipel.sandbox.sandbox import Outcome, Program, Sandbox
+from archipel.sandbox.talk import Limits, family
 from tests.conftest import missing
 
 
@@ -229,7 +229,7 @@ def test_programs_take_turns(box: Box) -> None:
 def test_it_dies_with_us(box: Box) -> None:
     script = f"""
         import asyncio, sys
-        from archipel.assistant.workshop.sandbox import Program, Sandbox
+        from archipel.sandbox.sandbox import Program, Sandbox
         async def main():
             sandbox = await Sandbox.open({str(Path(box.sandbox._way.tool).parent)!r})
             print("open", flush=True)

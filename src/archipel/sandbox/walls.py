@@ -14,7 +14,7 @@ HARNESS = "/harness"
 WORK = "/tmp/work"
 _START = (
     "import sys, importlib; sys.path.insert(0, sys.argv[1]); "
-    "importlib.import_module('archipel.assistant.workshop.inside.' + sys.argv[2]).main()"
+    "importlib.import_module('archipel.sandbox.inside.' + sys.argv[2]).main()"
 )
 _TOP_FOLDERS = ["bin", "sbin", "lib", "lib32", "lib64"]
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
@@ -46,7 +46,7 @@ def layout(prefixes: Sequence[Path], home: Path, package: Path) -> Layout:
     Raises:
         SandboxError: Python is installed so that showing it would show the user's files.
     """
-    inside = "archipel/assistant/workshop/inside"
+    inside = "archipel/sandbox/inside"
     shown = {"/usr": "/usr", str(package / inside): f"{HARNESS}/{inside}"}
     links = [("/tmp", "/dev/shm")]
     for prefix in prefixes:

@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 from typing import Any, NoReturn
 
-from archipel.assistant.workshop.inside import mounts, seccomp
+from archipel.sandbox.inside import mounts, seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522

@@ -1,8 +1,7 @@
 """Runs the tests in its folder with pytest, and tells each outcome as a line with a secret mark.
 
 The code under test shares this interpreter. What it prints reaches no line; a line without the mark
-shows that it looked for the pipe. What it does to pytest, a control run shows; see
-`archipel.assistant.workshop.suites`.
+shows that it looked for the pipe. What it does to pytest, whoever asked finds by a control run.
 """
 
 import json
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from archipel.assistant.workshop.inside.control import is_control_failure
+from archipel.sandbox.inside.control import is_control_failure
 
 _DETAIL_CHARACTERS = 2000
 

@@ -1,0 +1,33 @@
+"""A model of this disk in an engine of its own, for the time of one command."""
+
+from typing import TYPE_CHECKING
+
+from archipel import config
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from archipel.chat import ChatService
+
+
+async def own_engine(
+    stack: "AsyncExitStack", model: str, *, parallel: int = 1
+) -> tuple["ChatService", list[str]]:
+    """An engine without a service around it, until `stack` ends; and the name of its one model.
+
+    Raises:
+        ModelError: there is no such model, or it can't be loaded.
+    """
+    from archipel.chat import ChatService
+    from archipel.serve.engine import Engine
+    from archipel.serve.launch import launch
+    from archipel.serve.setting_tables import ModelTable
+    from archipel.serve.weights import find_weights, name_models
+
+    [(name, path)] = name_models([model], config.home()).items()
+    table = ModelTable(path=str(path), parallel=parallel)
+    how = launch(name, table, find_weights(path, config.home()), config.usable_cores())
+    engine = await stack.enter_async_context(Engine(name, how))
+    address = await engine.address()
+    service = ChatService(f"{address.url}/v1", address.api_key)
+    return await stack.enter_async_context(service), [name]
