@@ -75,5 +75,6 @@ clean:
 
 .venv/ready-peers: .venv/ready-dev
 	$(PYTHON) -m venv .venv/peers
-	.venv/peers/bin/pip install --quiet --disable-pip-version-check 'lm_eval[api]>=0.4.13'
+	.venv/peers/bin/pip install --quiet --disable-pip-version-check $(TORCH)
+	.venv/peers/bin/pip install --quiet --disable-pip-version-check 'lm_eval[api,hf]>=0.4.13'
 	@touch $@
