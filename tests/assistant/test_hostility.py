@@ -34,6 +34,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/folders/{id:int}"): {"name": "theirs"},
     ("PATCH", "/api/memories/{id:int}"): {"text": "theirs"},
     ("PATCH", "/api/collections/{id:int}"): {"name": "theirs"},
+    ("PUT", "/api/collections/{id:int}/share"): {"project": "theirs"},
 }
 
 
