@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from archipel.assistant.app import create_app
 from archipel.assistant.desk import Desk
@@ -118,6 +118,21 @@ def test_the_model_to_begin_with_is_ones_own_in_any_browser(
     expect(page.get_by_role("status")).to_have_text("Saved.")
     other = open_page()
     expect(other.get_by_label("Model", exact=True)).to_have_value("reef")
+
+
+def test_models_that_become_known_after_the_settings_are_shown_can_be_chosen(
+    open_page: OpenPage,
+) -> None:
+    page = open_page()
+    waiting: list[Route] = []
+    page.route("**/api/models", waiting.append)
+    page.goto(f"{page.url.partition('#')[0]}#/settings")
+    page.reload()
+    first = page.get_by_label("Model to begin with")
+    expect(first.get_by_role("option")).to_have_count(1)
+    waiting[0].continue_()
+    first.select_option("reef")
+    expect(page.get_by_role("status")).to_have_text("Saved.")
 
 
 def test_nothing_is_remembered_until_it_is_switched_on(

@@ -18,7 +18,7 @@ export async function show(root, { what, signal }) {
   const pointed = new Set((what || "").split(",").map(Number));
   const who = person.name && el("p", { class: "who" }, say("logged_in_as", { name: person.name }));
   const title = el("h2", { tabindex: "-1" }, say("panel_settings"));
-  const parts = [preferencesPart(preferences), memoriesPart(preferences, found, pointed)];
+  const parts = [preferencesPart(preferences, signal), memoriesPart(preferences, found, pointed)];
   root.replaceChildren(el("div", { class: "settings-panel" }, title, who, parts));
   (root.querySelector(".pointed") ?? title).scrollIntoView({ block: "nearest" });
 }

@@ -4,20 +4,22 @@ import { send } from "../api.js";
 import { announce, button, el, field, problem } from "../dom.js";
 import { number, say } from "../i18n.js";
 import { preferModel } from "../models.js";
-import { store } from "../store.js";
+import { on, store } from "../store.js";
 
-/** The part of the panel. */
-export function preferencesPart({ instructions, tone, tones, model, most }) {
+/** The part of the panel, which is left when `signal` ends. */
+export function preferencesPart({ instructions, tone, tones, model, most }, signal) {
   const problems = el("div");
   const text = el("textarea", { rows: "6", maxlength: most, dir: "auto", value: instructions });
   const hint = say("instructions_hint", { most: number(most) });
   const saveText = () => save(problems, { instructions: text.value });
+  const first = select(models(model), model ?? "", (chosen) => saveModel(problems, chosen || null));
+  on("models", () => first.replaceChildren(...options(models(first.value), first.value)), signal);
   return el(
     "section",
     { class: "stack" },
     el("h3", {}, say("settings_answers")),
     field("tone", select(tones.map((one) => [one, say(`tone_${one}`)]), tone, (chosen) => save(problems, { tone: chosen }))),
-    field("first_model", select(models(model), model ?? "", (chosen) => saveModel(problems, chosen || null))),
+    field("first_model", first),
     field("instructions", text),
     el("p", { class: "hint" }, hint),
     button("save", saveText, "primary"),
@@ -31,8 +33,11 @@ function models(chosen) {
 }
 
 function select(choices, chosen, changed) {
-  const options = choices.map(([value, text]) => el("option", { value, selected: value === chosen }, text));
-  return el("select", { onchange: ({ target }) => changed(target.value) }, options);
+  return el("select", { onchange: ({ target }) => changed(target.value) }, options(choices, chosen));
+}
+
+function options(choices, chosen) {
+  return choices.map(([value, text]) => el("option", { value, selected: value === chosen }, text));
 }
 
 async function saveModel(problems, model) {
