@@ -1,29 +1,25 @@
 """`/v1/batches`, as OpenAI's clients use it."""
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from archipel.serve.accounts.access import AccountAccess, may_use
+from archipel.serve.accounts.access import may_use
 from archipel.serve.accounts.keys import Key
 from archipel.serve.accounts.tables import batches
-from archipel.serve.api_error import ApiError, retry_after
-from archipel.serve.batches import queue
-from archipel.serve.batches.files import Files
-from archipel.serve.batches.files_api import Threads, keep_seconds
-from archipel.serve.batches.pages import Page, listed, rows
-from archipel.serve.batches.queue import NewBatch
+from archipel.serve.api_error import ApiError
+from archipel.serve.batches.files_api import keep_seconds
+from archipel.serve.batches.pages import Page, listed
+from archipel.serve.batches.project_batches import ProjectBatches
+from archipel.serve.batches.queue import NewBatch, shown
 from archipel.serve.body import read_body, read_fields
 
-_UNFINISHED = 200  # batches that a project may have
 _Name = Annotated[str, Field(max_length=64)]
 _Value = Annotated[str, Field(max_length=512)]
 
@@ -53,14 +49,11 @@ class BatchRequest(BaseModel):
     output_expires_after: BatchExpires | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class BatchesApi:
-    """The endpoints. `wake` is told when there is something to do."""
+    """The endpoints. `seconds` is how long a body may stand still."""
 
-    files: Files
-    access: AccountAccess
-    threads: Threads
-    wake: Callable[[], None]
+    batches: ProjectBatches
     seconds: float
 
     @property
@@ -74,93 +67,40 @@ class BatchesApi:
         ]
 
     async def create(self, request: Request) -> Response:
-        key = await self._key(request)
+        key = await self.batches.key(request)
         asked = _asked(await read_body(request, self.seconds))
         may_use(key, asked.endpoint.removeprefix("/v1"))
-        row = await self.threads.run(partial(self._create, key, asked))
-        self.wake()
-        return JSONResponse(queue.shown(row))
+        return JSONResponse(shown(await self.batches.make(partial(self._enter, key, asked))))
 
     async def list(self, request: Request) -> Response:
-        key = await self._key(request)
+        key = await self.batches.key(request)
         page = Page.of(request.query_params, usual=20, most=100)
-
-        def read() -> dict[str, Any]:
-            with self.access.database.reading() as connection:
-                found, more = rows(connection, batches, page, batches.c.project == key.project)
-            return listed([queue.shown(row) for row in found], more)
-
-        return JSONResponse(await self.threads.run(read))
+        found, more = await self.batches.page(page, batches.c.project == key.project)
+        return JSONResponse(listed([shown(row) for row in found], more))
 
     async def retrieve(self, request: Request) -> Response:
-        key, id = await self._key(request), request.path_params["id"]
-        row = await self.threads.run(partial(find, self.access, key.project, id))
-        return JSONResponse(queue.shown(row))
+        return JSONResponse(shown(await self.batches.named(request)))
 
     async def cancel(self, request: Request) -> Response:
-        key, id = await self._key(request), request.path_params["id"]
-        row = await self.threads.run(partial(cancel, self.access, key.project, id))
-        self.wake()
-        return JSONResponse(queue.shown(row))
+        row = await self.batches.named(request)
+        return JSONResponse(shown(await self.batches.cancel(row)))
 
-    def _create(self, key: Key, asked: BatchRequest) -> Row[Any]:
+    def _enter(self, key: Key, asked: BatchRequest) -> NewBatch:
         wanted = asked.output_expires_after
         kept = keep_seconds(wanted.anchor, wanted.seconds) if wanted else None
         id = f"batch_{uuid.uuid4().hex}"
         about = (asked.endpoint, asked.input_file_id, asked.metadata, kept)
-        with self.access.database.writing() as connection:
-            file = self.files.found(connection, key.project, asked.input_file_id, locks=True)
+        new = NewBatch(id, key.project, key.id, *about)
+        with self.batches.access.database.writing() as connection:
+            its = (key.project, asked.input_file_id)
+            file = self.batches.files.found(connection, *its, locks=True)
             if file.purpose != "batch":
                 message = (
                     f"input_file_id: the purpose of {file.id!r} is {file.purpose!r}, not batch."
                 )
                 raise ApiError(400, message, "invalid_value", "input_file_id")
-            check_room(connection, key.project)
-            new = NewBatch(id, key.project, key.id, *about)
-            queue.add(connection, new, self.access.clock())
-        return find(self.access, key.project, id)
-
-    async def _key(self, request: Request) -> Key:
-        return await self.access.key(request, "/batches")
-
-
-def check_room(connection: Connection, project: int) -> None:
-    """Whether a project may have another batch.
-
-    Raises:
-        ApiError: it has too many that have not ended.
-    """
-    if queue.unfinished(connection, project) >= _UNFINISHED:
-        message = f"The project has {_UNFINISHED} batches under way. Wait for one's end."
-        raise ApiError(429, message, "rate_limit_exceeded", headers=retry_after(60))
-
-
-def find(access: AccountAccess, project: int, id: str) -> Row[Any]:
-    """A project's batch.
-
-    Raises:
-        ApiError: it has none of this id.
-    """
-    with access.database.reading() as connection:
-        row = queue.find(connection, project, id)
-    if row is None:
-        raise ApiError(404, f"There is no batch {id!r}.", "batch_not_found", "batch_id")
-    return row
-
-
-def cancel(access: AccountAccess, project: int, id: str) -> Row[Any]:
-    """A project's batch, which is to end.
-
-    Raises:
-        ApiError: there is none of this id, or it has ended already.
-    """
-    with access.database.writing() as connection:
-        queue.cancel(connection, project, id, access.clock())
-    row = find(access, project, id)
-    if row.status not in ("cancelling", "cancelled"):
-        message = f"The batch {id!r} is {row.status}: it can't be cancelled."
-        raise ApiError(409, message, "batch_ended")
-    return row
+            self.batches.add(connection, new)
+        return new
 
 
 def _asked(body: bytes) -> BatchRequest:

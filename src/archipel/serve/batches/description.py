@@ -120,7 +120,13 @@ PATHS: dict[str, Any] = {
     f"{PLACE}/{{id}}": {
         "get": _messages(
             "A batch of messages.", json_of("MessageBatch"), _FOR_FILES, parameters=[_ID]
-        )
+        ),
+        "delete": _messages(
+            "Delete a batch of messages that has ended, with its requests and results.",
+            json_of("MessageBatchDeleted"),
+            _FOR_FILES,
+            parameters=[_ID],
+        ),
     },
     f"{PLACE}/{{id}}/cancel": {
         "post": _messages(
@@ -197,4 +203,5 @@ SCHEMAS: dict[str, Any] = {
         }
     ),
     "MessageBatches": _page_of("MessageBatch"),
+    "MessageBatchDeleted": object_of({"id": _TEXT, "type": {"const": "message_batch_deleted"}}),
 }

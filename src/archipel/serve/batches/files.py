@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from archipel.database import Database
 from archipel.errors import IntegrityError, StoreError
@@ -205,6 +205,14 @@ class Files:
             connection.execute(files.delete().where(files.c.id == id))
         self.drop(Written(file.id, file.size_bytes, file.digests))
 
+    def remove_some(
+        self, connection: Connection, project: int, ids: Sequence[str]
+    ) -> Sequence[Written]:
+        """Delete those of a project's files that are there and that no batch reads, in the
+        transaction that is given. Their bytes are to be dropped once it has ended."""
+        its = select(files).where(files.c.project == project, files.c.id.in_(ids))
+        return _removed(connection, its.with_for_update())
+
     def pieces(self, file: File) -> Iterator[bytes]:
         """A file's bytes, each piece checked before it is given.
 
@@ -225,12 +233,10 @@ class Files:
     def sweep(self) -> None:
         """Delete files whose time is over, and old bytes that belong to none."""
         with self._database.writing() as connection:
-            over = connection.execute(select(files).where(files.c.expires <= self._clock())).all()
-            gone = [row for row in over if not _is_read(connection, row.id)]
-            for row in gone:
-                connection.execute(files.delete().where(files.c.id == row.id))
-        for row in gone:
-            self.drop(Written(row.id, row.bytes, row.digests))
+            over = select(files).where(files.c.expires <= self._clock())
+            gone = _removed(connection, over)
+        for written in gone:
+            self.drop(written)
         before = datetime.fromtimestamp(self._clock(), UTC) - _ORPHAN_AGE
         old = [info.key for info in self._store.list(_FOLDER) if info.modified < before]
         with self._database.reading() as connection:
@@ -258,6 +264,15 @@ def _only(row: Row[Any] | None, id: str) -> File:
 def _file(row: Row[Any]) -> File:
     what = (row.id, row.name, row.purpose, row.bytes, row.digests)
     return File(*what, row.created, row.expires)
+
+
+def _removed(connection: Connection, wanted: Select[Any]) -> list[Written]:
+    """Bytes of files that were deleted, as no batch reads them."""
+    found = connection.execute(wanted).all()
+    gone = [row for row in found if not _is_read(connection, row.id)]
+    for row in gone:
+        connection.execute(files.delete().where(files.c.id == row.id))
+    return [Written(row.id, row.bytes, row.digests) for row in gone]
 
 
 def _is_read(connection: Connection, id: str) -> bool:

@@ -6,7 +6,7 @@ batch: so limits, prices, expiry and restarts are those of any batch.
 
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -20,14 +20,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from archipel.errors import IntegrityError
-from archipel.serve.accounts.access import AccountAccess, may_use
+from archipel.serve.accounts.access import may_use
 from archipel.serve.accounts.keys import Key
 from archipel.serve.accounts.tables import batches
 from archipel.serve.api_error import ApiError
 from archipel.serve.batches import queue
-from archipel.serve.batches.batches_api import cancel, check_room, find
-from archipel.serve.batches.files import About, Files
-from archipel.serve.batches.files_api import Threads
+from archipel.serve.batches.files import About
 from archipel.serve.batches.message_batches import (
     ENDPOINT,
     PLACE,
@@ -37,11 +35,13 @@ from archipel.serve.batches.message_batches import (
     results,
     shown,
 )
-from archipel.serve.batches.pages import Page, listed, rows
+from archipel.serve.batches.pages import Page, listed
+from archipel.serve.batches.project_batches import ProjectBatches
 from archipel.serve.batches.queue import NewBatch
 from archipel.serve.body import read_body, read_fields, wrong
 
 _MOST_BYTES = 32 << 20  # of all requests of a batch: they are in memory together
+_ID = "msgbatch_"
 _ID_DIGITS = 30  # with what stands before them, an id has no more characters than others
 _LINES_AT_ONCE = 100
 _log = logging.getLogger(__name__)
@@ -54,14 +54,11 @@ class _Query(BaseModel):
     limit: int = Field(default=20, ge=1, le=1000)
 
 
-@dataclass
+@dataclass(frozen=True)
 class MessageBatchesApi:
-    """The endpoints. `wake` is told when there is something to do."""
+    """The endpoints. `seconds` is how long a body may stand still."""
 
-    files: Files
-    access: AccountAccess
-    threads: Threads
-    wake: Callable[[], None]
+    batches: ProjectBatches
     seconds: float
 
     @property
@@ -71,45 +68,39 @@ class MessageBatchesApi:
             Route(PLACE, self.create, methods=["POST"]),
             Route(PLACE, self.list),
             Route(f"{PLACE}/{{id}}", self.retrieve),
+            Route(f"{PLACE}/{{id}}", self.delete, methods=["DELETE"]),
             Route(f"{PLACE}/{{id}}/cancel", self.cancel, methods=["POST"]),
             Route(f"{PLACE}/{{id}}/results", self.results),
         ]
 
     async def create(self, request: Request) -> Response:
-        key = may_use(await self._key(request), ENDPOINT.removeprefix("/v1"))
+        key = may_use(await self.batches.key(request), ENDPOINT.removeprefix("/v1"))
         body = await read_body(request, self.seconds, _MOST_BYTES)
-        row = await self.threads.run(partial(self._create, key, body))
-        self.wake()
-        return JSONResponse(shown(row))
+        return JSONResponse(shown(await self.batches.make(partial(self._enter, key, body))))
 
     async def list(self, request: Request) -> Response:
-        key = await self._key(request)
+        key = await self.batches.key(request)
         page = _page(request.query_params)
-        where = (batches.c.project == key.project, batches.c.endpoint == ENDPOINT)
-
-        def read() -> dict[str, Any]:
-            with self.access.database.reading() as connection:
-                found, more = rows(connection, batches, page, *where)
-            ordered = found if page.is_newest_first else found[::-1]
-            return listed([shown(row) for row in ordered], more)
-
-        return JSONResponse(await self.threads.run(read))
+        its = (batches.c.project == key.project, batches.c.endpoint == ENDPOINT)
+        found, more = await self.batches.page(page, *its)
+        ordered = found if page.is_newest_first else found[::-1]
+        return JSONResponse(listed([shown(row) for row in ordered], more))
 
     async def retrieve(self, request: Request) -> Response:
-        return JSONResponse(shown(await self._row(request)))
+        return JSONResponse(shown(await self._named(request)))
+
+    async def delete(self, request: Request) -> Response:
+        row = await self._ended(request, "cancel it, or wait for its end")
+        await self.batches.threads.run(partial(self._remove, row))
+        return JSONResponse({"id": row.id, "type": "message_batch_deleted"})
 
     async def cancel(self, request: Request) -> Response:
-        row = await self._row(request)
-        row = await self.threads.run(partial(cancel, self.access, row.project, row.id))
-        self.wake()
-        return JSONResponse(shown(row))
+        row = await self._named(request)
+        return JSONResponse(shown(await self.batches.cancel(row)))
 
     async def results(self, request: Request) -> Response:
-        row = await self._row(request)
-        if not has_ended(row):
-            message = f"The batch {row.id!r} has not ended: there are no results yet."
-            raise ApiError(400, message, "batch_not_ended")
-        lines = await self.threads.run(partial(self._lines, row))
+        row = await self._ended(request, "there are no results yet")
+        lines = await self.batches.threads.run(partial(self._lines, row))
         try:
             first = await self._next(lines)
         except IntegrityError as error:
@@ -125,40 +116,53 @@ class MessageBatchesApi:
             some = await self._next(lines)
 
     async def _next(self, lines: Iterator[bytes]) -> bytes:
-        return await self.threads.run(lambda: b"".join(islice(lines, _LINES_AT_ONCE)))
+        return await self.batches.threads.run(lambda: b"".join(islice(lines, _LINES_AT_ONCE)))
 
     def _lines(self, row: Row[Any]) -> Iterator[bytes]:
         ids = [id for id in (row.output_file, row.error_file) if id is not None]
-        found = [self.files.find(row.project, id) for id in ids]
-        return chain.from_iterable(results(self.files.pieces(file)) for file in found)
+        found = [self.batches.files.find(row.project, id) for id in ids]
+        return chain.from_iterable(results(self.batches.files.pieces(file)) for file in found)
 
-    def _create(self, key: Key, body: bytes) -> Row[Any]:
+    def _enter(self, key: Key, body: bytes) -> NewBatch:
         lines = input_lines(read_fields(body, MessageBatchRequest)["requests"])
-        id = f"msgbatch_{uuid.uuid4().hex[:_ID_DIGITS]}"
-        written = self.files.write(lines)
+        id = f"{_ID}{uuid.uuid4().hex[:_ID_DIGITS]}"
+        files = self.batches.files
+        written = files.write(lines)
         try:
-            with self.access.database.writing() as connection:
-                check_room(connection, key.project)
+            with self.batches.access.database.writing() as connection:
                 about = About(key.project, f"{id}_input.jsonl", "batch")
-                file = self.files.enter_clients(connection, about, written)
+                file = files.enter_clients(connection, about, written)
                 which = (id, key.project, key.id, ENDPOINT, file.id)
                 new = NewBatch(*which, metadata=None, output_seconds=None, total_lines=len(lines))
-                queue.add(connection, new, self.access.clock())
+                self.batches.add(connection, new)
         except BaseException:
-            self.files.drop(written)
+            files.drop(written)
             raise
-        return find(self.access, key.project, id)
+        return new
 
-    async def _row(self, request: Request) -> Row[Any]:
-        key, id = await self._key(request), request.path_params["id"]
-        row = await self.threads.run(partial(find, self.access, key.project, id))
+    def _remove(self, row: Row[Any]) -> None:
+        """With its results; and with its requests, where it was made of them and not of a file."""
+        ids = [row.output_file, row.error_file]
+        ids += [row.input_file] if row.id.startswith(_ID) else []
+        with self.batches.access.database.writing() as connection:
+            queue.remove(connection, row.id)
+            gone = self.batches.files.remove_some(connection, row.project, list(filter(None, ids)))
+        for written in gone:
+            self.batches.files.drop(written)
+
+    async def _named(self, request: Request) -> Row[Any]:
+        row = await self.batches.named(request)
         if row.endpoint != ENDPOINT:
-            message = f"The batch {id!r} is of {row.endpoint}. Ask for it at /v1/batches."
+            message = f"The batch {row.id!r} is of {row.endpoint}. Ask for it at /v1/batches."
             raise ApiError(404, message, "batch_not_found")
         return row
 
-    async def _key(self, request: Request) -> Key:
-        return await self.access.key(request, "/batches")
+    async def _ended(self, request: Request, otherwise: str) -> Row[Any]:
+        row = await self._named(request)
+        if not has_ended(row):
+            message = f"The batch {row.id!r} has not ended: {otherwise}."
+            raise ApiError(400, message, "batch_not_ended")
+        return row
 
 
 def _page(query: QueryParams) -> Page:

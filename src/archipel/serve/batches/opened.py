@@ -10,6 +10,7 @@ from archipel.serve.batches.description import PATHS, SCHEMAS
 from archipel.serve.batches.files import Files
 from archipel.serve.batches.files_api import FilesApi, Threads
 from archipel.serve.batches.message_batches_api import MessageBatchesApi
+from archipel.serve.batches.project_batches import ProjectBatches
 from archipel.serve.batches.worker import Worker
 from archipel.serve.setting_tables import FilesTable
 from archipel.store import Store
@@ -35,9 +36,10 @@ def files_and_batches(
     files = Files(access.database, store, limits, access.clock)
     worker = Worker(files, access, parallel, batch_price_share)
     threads = Threads(ThreadPoolExecutor(_THREADS, "files"))
+    batches = ProjectBatches(files, access, threads, worker.wake)
     routes = [
         *FilesApi(files, access, threads, seconds).routes,
-        *BatchesApi(files, access, threads, worker.wake, seconds).routes,
-        *MessageBatchesApi(files, access, threads, worker.wake, seconds).routes,
+        *BatchesApi(batches, seconds).routes,
+        *MessageBatchesApi(batches, seconds).routes,
     ]
     return Annex(routes, PATHS, SCHEMAS, worker.working)

@@ -109,11 +109,16 @@ def unfinished(connection: Connection, project: int) -> int:
     return int(connection.execute(its).scalar_one())
 
 
-def cancel(connection: Connection, project: int, id: str, now: float) -> None:
+def cancel(connection: Connection, id: str, now: float) -> None:
     """Have a batch end, if it is not ending already."""
-    its = (batches.c.id == id, batches.c.project == project)
-    change = batches.update().where(*its, batches.c.status.in_(("validating", "in_progress")))
+    may_end = batches.c.status.in_(("validating", "in_progress"))
+    change = batches.update().where(batches.c.id == id, may_end)
     connection.execute(change.values(status="cancelling", cancelling=now))
+
+
+def remove(connection: Connection, id: str) -> None:
+    """Forget a batch that has ended."""
+    connection.execute(batches.delete().where(batches.c.id == id))
 
 
 def take(connection: Connection, worker: str, room: int, now: float) -> None:

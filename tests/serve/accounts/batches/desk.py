@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from archipel.database import Database
 from archipel.serve.accounts.access import AccountAccess
+from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.meter import Meter
 from archipel.serve.accounts.tables import usage
 from archipel.serve.batches.opened import files_and_batches
@@ -128,6 +129,14 @@ def open_desk(
                 yield Desk(url, accounts, clock, folder)
         finally:
             runner.run(writing.__aexit__(None, None, None))
+
+
+def other_projects_key(accounts: Database) -> str:
+    """The secret of a key of another project."""
+    with accounts.writing() as connection:
+        office = Office(connection, "tester", time.time())
+        office.add_project("other", "ours")
+        return office.add_key(NewKey("theirs", "other"), PEPPER)
 
 
 def line(custom_id: str, text: str = "Hi", **fields: Any) -> dict[str, Any]:

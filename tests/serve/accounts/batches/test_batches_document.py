@@ -1,7 +1,5 @@
 """Files and batches against their part of the OpenAPI document."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,24 +8,17 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from archipel.database import Database
 from archipel.serve.annex import Annex
 from archipel.serve.batches.description import PATHS, SCHEMAS
 from archipel.serve.openapi import document
+from tests.serve.accounts.batches.desk import Desk, begin, line, until
 from tests.serve.accounts.conftest import add_key
-from tests.serve.accounts.desk import Desk, begin, hosted_supplier, line, open_desk, until
 
 _DOCUMENT = document(Annex((), PATHS, SCHEMAS))
 _SCHEMA = schemathesis.openapi.from_dict(_DOCUMENT)
 _OPERATIONS = [one.ok() for one in _SCHEMA.get_all_operations() if one.ok().path in PATHS]
 # An id that nobody has, and a file that is not there, are refused; a form's other parts are not.
 _NOT_SAID: Any = [positive_data_acceptance, negative_data_rejection]
-
-
-@pytest.fixture
-def desk(accounts: Database, tmp_path: Path) -> Iterator[Desk]:
-    with hosted_supplier() as (_, url), open_desk(accounts, url, tmp_path / "files") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -15,8 +15,8 @@ from archipel.database import Database
 from archipel.serve.batches.files import Files
 from archipel.serve.setting_tables import FilesTable
 from archipel.store import Store
+from tests.serve.accounts.batches.desk import Clock, Desk, Supplier, begin, line, open_desk
 from tests.serve.accounts.conftest import add_key
-from tests.serve.accounts.desk import Clock, Desk, begin, hosted_supplier, line, open_desk
 
 _SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where it makes no difference
 _BOUNDARY = "edge"
@@ -24,19 +24,9 @@ _FORM = f"multipart/form-data; boundary={_BOUNDARY}"
 
 
 @pytest.fixture
-def desk(accounts: Database, tmp_path: Path) -> Iterator[Desk]:
-    with (
-        hosted_supplier() as (_, url),
-        open_desk(
-            accounts,
-            url,
-            tmp_path / "files",
-            file_megabytes=6,
-            project_gigabytes=0.012,
-            keep_days=2,
-            seconds=1.0,
-        ) as opened,
-    ):
+def desk(accounts: Database, supply: tuple[Supplier, str], tmp_path: Path) -> Iterator[Desk]:
+    limits = {"file_megabytes": 6, "project_gigabytes": 0.012, "keep_days": 2, "seconds": 1.0}
+    with open_desk(accounts, supply[1], tmp_path / "files", **limits) as opened:
         yield opened
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +13,24 @@ import pytest
 from sqlalchemy import select
 
 from archipel.database import Database
-from archipel.serve.accounts import meter
 from archipel.serve.accounts.administer import NewKey, Office
 from archipel.serve.accounts.tables import reservations
-from archipel.serve.batches import asking, batches_api, files_api, worker
-from tests.serve.accounts.conftest import PEPPER, add_key
-from tests.serve.accounts.desk import (
+from archipel.serve.batches import asking, files_api, project_batches
+from tests.serve.accounts.batches.desk import (
     Desk,
     Supplier,
     begin,
     billed,
-    hosted_supplier,
     jsonl,
     line,
     lines_of,
     open_desk,
+    other_projects_key,
     until,
 )
+from tests.serve.accounts.conftest import add_key
 
 _SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where it makes no difference
-
-
-@pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meter, "_HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
-
-
-@pytest.fixture
-def supply() -> Iterator[tuple[Supplier, str]]:
-    with hosted_supplier() as found:
-        yield found
-
-
-@pytest.fixture
-def supplier(supply: tuple[Supplier, str]) -> Supplier:
-    return supply[0]
-
-
-@pytest.fixture
-def desk(accounts: Database, supply: tuple[Supplier, str], tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(accounts, supply[1], tmp_path / "files") as opened:
-        yield opened
 
 
 def test_every_line_is_answered_once_at_half_price(desk: Desk) -> None:
@@ -107,7 +83,8 @@ def test_a_batch_says_what_it_is(desk: Desk, supplier: Supplier) -> None:
             metadata={"why": "test"},
             output_expires_after={"anchor": "created_at", "seconds": 3600},
         )
-        assert (made.status, made.metadata) == ("validating", {"why": "test"})
+        assert made.status in ("validating", "in_progress")  # a worker may be quick
+        assert made.metadata == {"why": "test"}
         assert made.expires_at == made.created_at + 24 * 3600
         second = begin(client, line("b"))
         supplier.may_answer.set()
@@ -215,7 +192,7 @@ def test_an_answer_waits_for_a_database_that_is_away(
 def test_a_project_has_only_so_much_under_way(
     desk: Desk, supplier: Supplier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches_api, "_UNFINISHED", 1)
+    monkeypatch.setattr(project_batches, "_UNFINISHED", 1)
     with desk.client(add_key(desk.accounts)) as client:
         first = begin(client, line("a", "wait"))
         with pytest.raises(openai.RateLimitError):
@@ -229,10 +206,7 @@ def test_a_project_has_only_so_much_under_way(
 
 
 def test_another_projects_files_and_batches_are_not_there(desk: Desk) -> None:
-    with desk.accounts.writing() as connection:
-        office = Office(connection, "tester", time.time())
-        office.add_project("other", "ours")
-        other = office.add_key(NewKey("theirs", "other"), PEPPER)
+    other = other_projects_key(desk.accounts)
     with desk.client(add_key(desk.accounts)) as client, desk.client(other) as theirs:
         batch = begin(client, line("a"))
         file = batch.input_file_id

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -11,45 +10,20 @@ import httpx
 import pytest
 from anthropic import Anthropic
 
-from archipel.database import Database
-from archipel.serve.accounts.administer import NewKey, Office
-from archipel.serve.batches import batches_api, message_batches_api, worker
-from tests.serve.accounts.conftest import PEPPER, add_key
-from tests.serve.accounts.desk import (
+from archipel.serve.batches import message_batches_api, project_batches
+from tests.serve.accounts.batches.desk import (
     Desk,
     Supplier,
     begin,
     billed,
-    hosted_supplier,
     line,
     lines_of,
-    open_desk,
+    other_projects_key,
     until,
 )
+from tests.serve.accounts.conftest import add_key
 
 _SQLITE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where it makes no difference
-
-
-@pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_LOOK_SECONDS", 0.1)
-
-
-@pytest.fixture
-def supply() -> Iterator[tuple[Supplier, str]]:
-    with hosted_supplier() as found:
-        yield found
-
-
-@pytest.fixture
-def supplier(supply: tuple[Supplier, str]) -> Supplier:
-    return supply[0]
-
-
-@pytest.fixture
-def desk(accounts: Database, supply: tuple[Supplier, str], tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(accounts, supply[1], tmp_path / "files") as opened:
-        yield opened
 
 
 @contextmanager
@@ -172,7 +146,7 @@ def test_what_no_batch_can_be_is_refused_and_leaves_nothing(
         monkeypatch.setattr(message_batches_api, "_MOST_BYTES", 1000)
         with pytest.raises(anthropic.RequestTooLargeError):
             client.messages.batches.create(requests=[_entry("a", "x" * 1000)])
-        monkeypatch.setattr(batches_api, "_UNFINISHED", 0)
+        monkeypatch.setattr(project_batches, "_UNFINISHED", 0)
         with pytest.raises(anthropic.RateLimitError):
             client.messages.batches.create(requests=[_entry("a")])
         assert list(client.messages.batches.list()) == []
@@ -182,10 +156,7 @@ def test_what_no_batch_can_be_is_refused_and_leaves_nothing(
 
 @_SQLITE
 def test_another_projects_batches_and_other_keys_are_refused(desk: Desk) -> None:
-    with desk.accounts.writing() as connection:
-        office = Office(connection, "tester", time.time())
-        office.add_project("other", "ours")
-        other = office.add_key(NewKey("theirs", "other"), PEPPER)
+    other = other_projects_key(desk.accounts)
     for endpoints in (["batches"], ["messages"]):
         only = add_key(desk.accounts, endpoints=endpoints)
         with _client(desk, only) as client, pytest.raises(anthropic.PermissionDeniedError):
@@ -206,3 +177,33 @@ def test_another_projects_batches_and_other_keys_are_refused(desk: Desk) -> None
             each.write_bytes(b"altered")
         with pytest.raises(anthropic.InternalServerError, match="altered"):
             list(client.messages.batches.results(made.id))
+
+
+def test_a_batch_that_has_ended_is_deleted_with_all_that_it_left(
+    desk: Desk, supplier: Supplier
+) -> None:
+    secret = add_key(desk.accounts)
+    with _client(desk, secret) as client, desk.client(secret) as openai:
+        of_a_file = begin(openai, line("a", url="/v1/messages"), endpoint="/v1/messages")
+        entries = [_entry("a", "wait"), _entry("b", "refuse")]
+        made = client.messages.batches.create(requests=entries)
+        supplier.wait_for(1)
+        with pytest.raises(anthropic.BadRequestError, match="has not ended: cancel it"):
+            client.messages.batches.delete(made.id)
+        supplier.may_answer.set()
+        _ended(client, made.id)
+        _ended(client, of_a_file.id)
+        other = other_projects_key(desk.accounts)
+        with _client(desk, other) as theirs, pytest.raises(anthropic.NotFoundError):
+            theirs.messages.batches.delete(made.id)
+        assert len(_results(client, made.id)) == 2
+        for id in (made.id, of_a_file.id):
+            deleted = client.messages.batches.delete(id)
+            assert (deleted.id, deleted.type) == (id, "message_batch_deleted")
+        for act in (client.messages.batches.retrieve, client.messages.batches.delete):
+            with pytest.raises(anthropic.NotFoundError):
+                act(made.id)
+        assert list(client.messages.batches.list()) == []
+        assert [file.id for file in openai.files.list()] == [of_a_file.input_file_id]
+    assert {path.parent.name for path in desk.folder.rglob("file-*/*")} == {of_a_file.input_file_id}
+    assert {row.batch for row in billed(desk.accounts)} == {made.id, of_a_file.id}
