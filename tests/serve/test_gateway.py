@@ -8,6 +8,7 @@ import openai
 import pytest
 from openai import OpenAI
 
+from archipel.serve import upstream
 from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.providers import Directory, OpenAIProvider
@@ -63,3 +64,17 @@ def test_a_provider_that_breaks_off_ends_the_stream_with_an_error(
     scripted.send(ConnectionError("it crashed"))
     with pytest.raises(openai.APIError, match="broke off"):
         list(stream)
+
+
+def test_a_provider_that_falls_silent_is_left_and_the_stream_ends_with_an_error(
+    url: str, scripted: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "_SILENCE_SECONDS", 0.3)
+    with ThreadPoolExecutor() as pool:
+        answering = pool.submit(_stream, url)
+        scripted.asked()
+        scripted.say("a beginning")
+        stream = answering.result(20)
+    with pytest.raises(openai.APIError, match="broke off"):
+        list(stream)
+    assert scripted.client_left.wait(20)

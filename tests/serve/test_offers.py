@@ -10,7 +10,8 @@ from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.offers import offers
 from archipel.serve.providers import Directory
-from archipel.serve.settings import Settings, read_settings
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import Settings, read_settings, with_models
 from tests.serve.scripted import hosted_in_thread
 
 _FILE = """
@@ -64,6 +65,8 @@ def test_a_model_here_says_its_context_and_costs_nothing(settings: Settings) -> 
         "supplier": None,
         "price": free,
         "abilities": ["chat"],
+        "tasks": None,
+        "languages": None,
         "providers": [{"name": "small", "place": "machine", "price": free}],
     }
     assert found["finder"]["abilities"] == ["embeddings"]
@@ -91,6 +94,49 @@ def test_a_context_is_said_in_one_place(tmp_path: Path) -> None:
     file = tmp_path / "service.toml"
     file.write_text(_FILE.replace('{model = "legal"}', '{model = "legal", context = 9}'))
     with pytest.raises(ConfigError, match="in the model's table"):
+        read_settings(file)
+
+
+def test_what_a_model_is_made_for_is_said_by_its_card_its_table_or_its_route(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr/model.gguf").write_bytes(b"")
+    (tmp_path / "fr/README.md").write_text("---\ntasks: [translate]\nlanguage: [fr, en]\n---\n")
+    adapter = tmp_path / "adapter.gguf"
+    adapter.write_bytes(b"")
+    (tmp_path / "service.toml").write_text(f"""
+        [models]
+        card = {{path = "{tmp_path}/fr", adapters = {{legal = "{adapter}"}}}}
+        own = {{path = "{tmp_path}/fr", tasks = ["chat"]}}
+
+        [providers.far]
+        url = "https://far.example/v1"
+
+        [routes]
+        code = {{targets = [{{provider = "far", model = "c"}}], tasks = ["code"]}}
+        either = {{targets = [{{model = "card"}}, {{provider = "far", model = "c"}}]}}
+    """)
+    written = read_settings(tmp_path / "service.toml")
+    whole, _ = with_models(written, [], lambda path: ModelTable(path=path), tmp_path)
+    told = {
+        name: (offer["tasks"], offer["languages"])
+        for name, offer in offers(whole, in_cluster=False).items()
+    }
+    assert told == {
+        "card": (["translate"], ["fr", "en"]),
+        "legal": (None, None),
+        "own": (["chat"], ["fr", "en"]),
+        "code": (["code"], None),
+        "either": (["translate"], ["fr", "en"]),
+    }
+    assert whole.fixed_changes(whole) == []
+
+
+def test_a_task_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "service.toml"
+    file.write_text(_FILE.replace('pooling = "mean"', 'tasks = ["translte"]'))
+    with pytest.raises(ConfigError, match=r"models\.finder\.tasks"):
         read_settings(file)
 
 

@@ -71,10 +71,13 @@ class StreamCount:
 
     def take(self, piece: bytes) -> bytes:
         """The next bytes of the stream; gives what goes to the client, whole events."""
+        if piece.endswith(b"\n\n") and not self._pending and b'"usage"' not in piece:
+            self._events += _events(piece)  # what most pieces are takes no search for their ends
+            return piece
         data = self._pending + piece
         end = _end_of_events(data) if len(data) <= _EVENT_LIMIT_BYTES else len(data)
         whole, self._pending = data[:end], data[end:]
-        self._events += whole.count(b"\ndata:") + whole.startswith(b"data:")
+        self._events += _events(whole)
         return self._without_usage(whole) if _USAGE.search(whole) else whole
 
     def rest(self) -> bytes:
@@ -115,6 +118,10 @@ def _tokens(answer: Any) -> Tokens | None:
     if not isinstance(usage, dict):
         return None
     return Tokens(_whole(usage.get("prompt_tokens")), _whole(usage.get("completion_tokens")))
+
+
+def _events(whole: bytes) -> int:
+    return whole.count(b"\ndata:") + whole.startswith(b"data:")
 
 
 def _split(events: bytes) -> list[bytes]:

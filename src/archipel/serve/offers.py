@@ -45,6 +45,8 @@ def _offer(settings: Settings, route: RouteTable, here: Place) -> dict[str, Any]
         "supplier": outside[0] if outside else None,
         "price": providers[0]["price"],
         "abilities": _abilities(settings, route),
+        "tasks": _made_for(settings, route, "tasks"),
+        "languages": _made_for(settings, route, "languages"),
         "providers": providers,
     }
 
@@ -77,6 +79,17 @@ def _price(target: TargetTable, currency: str) -> dict[str, Any] | None:
     else:
         return None
     return {"prompt": prompt, "completion": completion, "currency": currency}
+
+
+def _made_for(
+    settings: Settings, route: RouteTable, what: Literal["tasks", "languages"]
+) -> list[str] | None:
+    """What the route says, or else its first target's own table; of an adapter that says nothing,
+    for what its base is made for it need not be."""
+    first = route.targets[0]
+    own = settings.models.get(first.model) if first.provider is None else None
+    said = getattr(route, what) or (getattr(own, what) if own else None)
+    return None if said is None else [*said]
 
 
 def _abilities(settings: Settings, route: RouteTable) -> list[Ability] | None:

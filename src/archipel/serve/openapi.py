@@ -172,6 +172,7 @@ def _list(of: Mapping[str, Any]) -> dict[str, Any]:
 _OPEN: dict[str, Any] = {"security": []}
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
+_TEXTS_OR_NULL = {"type": ["array", "null"], "items": _TEXT}
 _WHOLE = {"type": "integer"}
 _WHOLE_OR_NULL = {"type": ["integer", "null"]}
 _MESSAGE = object_of({"role": _TEXT, "content": _TEXT_OR_NULL}, "content")
@@ -190,7 +191,9 @@ _OFFERED = {
     "place": _PLACE,
     "supplier": _TEXT_OR_NULL,
     "price": _PRICE,
-    "abilities": {"type": ["array", "null"], "items": _TEXT},
+    "abilities": _TEXTS_OR_NULL,
+    "tasks": _TEXTS_OR_NULL,
+    "languages": _TEXTS_OR_NULL,
     "providers": _list(object_of({"name": _TEXT, "place": _PLACE, "price": _PRICE})),
 }
 _MODEL = object_of(

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from archipel.models.purpose import LANGUAGE, Task
 from archipel.serve.routing import PiecePrice, Price
 from archipel.serve.weights import Kind
 
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
 Ability = Literal["chat", "embeddings", "pictures", "sight"]
+Language = Annotated[str, Field(pattern=f"^{LANGUAGE}$")]
 
 
 class Table(BaseModel):
@@ -84,6 +86,10 @@ class ModelTable(Table):
     idle_seconds: Seconds | None = Field(default=None, description="without a question: it leaves")
     pinned: bool = Field(default=False, description="it never leaves for another")
     replicas: ReplicasTable = ReplicasTable()
+    tasks: tuple[Task, ...] | None = Field(
+        default=None, description="that it is made for, if not as its card says"
+    )
+    languages: tuple[Language, ...] | None = Field(default=None, description="by their codes")
 
     @model_validator(mode="after")
     def _stays_or_leaves(self) -> "ModelTable":
@@ -257,6 +263,8 @@ class RouteTable(Table):
     retry_share: float = Field(default=0.2, ge=0, le=1)
     retry_burst: float = Field(default=1000.0, ge=0)
     abilities: tuple[Ability, ...] | None = Field(default=None, description="told to clients")
+    tasks: tuple[Task, ...] | None = Field(default=None, description="that it is made for; told")
+    languages: tuple[Language, ...] | None = Field(default=None, description="told to clients")
 
 
 def _host_and_port(listen: str) -> tuple[str, str]:

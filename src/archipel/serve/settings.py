@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field, ValidationError, model_validator
 
 from archipel.errors import ConfigError
+from archipel.models.here import find_purpose
+from archipel.models.purpose import Purpose
 from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.setting_tables import (
@@ -160,13 +162,31 @@ def with_models(
         whole = Settings.model_validate({**dict(settings), "models": tables})
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(error))) from error
-    return whole, {name: _weights(name, one, home) for name, one in tables.items()}
+    paths = {name: _path(name, one, home) for name, one in tables.items()}
+    told = {name: _with_purpose(one, paths[name], home) for name, one in tables.items()}
+    weights = {name: _weights(one, paths[name], home) for name, one in tables.items()}
+    return whole.model_copy(update={"models": told}), weights
 
 
-def _weights(name: str, table: ModelTable, home: Path) -> Weights:
+def _path(name: str, table: ModelTable, home: Path) -> Path | None:
+    """Where the model is; None if a server of others is to know."""
     if table.engine in ("vllm", "sglang", "command"):
+        return None
+    return name_models([f"{name}={table.path}"], home)[name]
+
+
+def _with_purpose(table: ModelTable, path: Path | None, home: Path) -> ModelTable:
+    """The table with what it leaves to the model's card."""
+    card = Purpose() if path is None else find_purpose(path, home)
+    said = {"tasks": table.tasks, "languages": table.languages}
+    left = {name: getattr(card, name) for name, value in said.items() if value is None}
+    return table.model_copy(update=left)
+
+
+def _weights(table: ModelTable, path: Path | None, home: Path) -> Weights:
+    if path is None:
+        assert table.engine is not None
         return Weights(table.engine, table.path, table.adapters)
-    [path] = name_models([f"{name}={table.path}"], home).values()
     return find_weights(path, home, table.engine, table.adapters)
 
 

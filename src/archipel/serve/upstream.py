@@ -14,6 +14,7 @@ from archipel.errors import ArchipelError, IntegrityError, ModelError
 from archipel.serve.providers import Call, Provider, Question
 from archipel.serve.redaction import credentials
 from archipel.serve.routing import Target
+from archipel.serve.silence import Silence
 
 _CONNECT_SECONDS = 10.0
 _STALE_SECONDS = 2.0  # in which a connection that a provider had closed already is found out
@@ -61,9 +62,7 @@ def client_session() -> aiohttp.ClientSession:
     """The connections to all providers; a proxy that the environment names is not used."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS
-        ),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
         auto_decompress=True,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
@@ -118,11 +117,14 @@ async def _answer(
         response.close()
         raise
 
+    silence = Silence(_SILENCE_SECONDS, response.close)
+
     def close() -> None:
+        silence.stop()
         response.close()
         call.done()
 
-    return Answer(target, content_type, head, _rest(pieces), close)
+    return Answer(target, content_type, head, _rest(pieces, silence), close)
 
 
 async def _sent(
@@ -215,14 +217,18 @@ def _says_something(choice: dict[str, Any]) -> bool:
     return bool(any(said.values()) or choice.get("text") or choice.get("finish_reason"))
 
 
-async def _rest(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _rest(pieces: AsyncIterator[bytes], silence: Silence) -> AsyncIterator[bytes]:
     """What comes after the first token.
 
     Raises:
         BrokenOff: it ended too early.
     """
     try:
+        silence.begins()
         async for piece in pieces:
+            silence.ends()
             yield piece
+            silence.begins()
     except (aiohttp.ClientError, IntegrityError, TimeoutError, OSError) as error:
-        raise BrokenOff(_happened(error)) from error
+        silent = f"nothing came for {_SILENCE_SECONDS:g} s" if silence.was_too_long else ""
+        raise BrokenOff(silent or _happened(error)) from error

@@ -46,7 +46,7 @@ def name_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
         ConfigError: two models would have the same name.
         ModelError: a model is unknown.
     """
-    from archipel.models.pull import resolve_model
+    from archipel.models.here import resolve_model
 
     models: dict[str, Path] = {}
     for text in texts:

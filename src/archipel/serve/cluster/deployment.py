@@ -15,7 +15,7 @@ from ray import serve
 
 from archipel import config
 from archipel.errors import ArchipelError, ModelError
-from archipel.models.pull import resolve_model
+from archipel.models.here import resolve_model
 from archipel.serve.cluster.replicas import Replica, replicas_wanted, streams_in
 from archipel.serve.cluster.roll import the_roll
 from archipel.serve.engine import Address, Engine
