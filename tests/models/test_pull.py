@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from archipel.errors import ConfigError, IntegrityError, ModelError
 from archipel.models.catalogue import CATALOGUE
 from archipel.models.gguf_tokens import llama_tokens
-from archipel.models.pull import PulledModel, find_model, list_models, pull, resolve_model
+from archipel.models.here import PulledModel, find_model, list_models, resolve_model
+from archipel.models.pull import pull
 from tests.conftest import missing
 from tests.models.web import Site, serve_site
 
@@ -203,10 +205,14 @@ def test_a_hub_that_has_no_such_model_or_is_away(site: Site, home: Path) -> None
 
 
 def test_the_catalogue_is_listed(home: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models/ours.gguf").write_bytes(WEIGHTS)
     done = _command(home, "--list")
-    assert "smollm2-135m" in done.stdout
-    assert "Apache-2.0" in done.stdout
-    assert "98.4 MB" in done.stdout
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    *_, theirs, ours = [row for row in rows if len(row) > 6]
+    assert theirs[:6] == ["smollm2-135m", "98 MB", "Apache-2.0", "en", "chat", "0.7 GB"]
+    assert ours[:5] == ["ours", "5 MB", "?", "?", "?"]
+    assert (theirs[-1], ours[-1]) == ("no", "yes")
 
 
 def test_the_chat_model_of_the_catalogue(tmp_path: Path) -> None:
@@ -222,6 +228,6 @@ def test_the_chat_model_of_the_catalogue(tmp_path: Path) -> None:
 
 
 def test_no_pull_needs_torch() -> None:
-    modules = ("sizes", "catalogue", "pull", "fetch", "card", "folders")
+    modules = ("sizes", "own_catalogue", "pull", "offered", "card", "folders")
     code = "import sys\n" + "".join(f"import archipel.models.{name}\n" for name in modules)
     subprocess.run([sys.executable, "-c", f"{code}assert 'torch' not in sys.modules"], check=True)

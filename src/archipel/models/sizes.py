@@ -71,6 +71,14 @@ def model_config(
     return config
 
 
+def end_with(config: PreTrainedConfig, token_id: int) -> None:
+    """An answer ends with this token; and still with the model's own."""
+    own = config.eos_token_id
+    former = own if isinstance(own, list) else [] if own is None else [own]
+    ends = list(dict.fromkeys([token_id, *former]))
+    config.eos_token_id = ends if len(ends) > 1 else ends[0]
+
+
 def has_weights(folder: Path) -> bool:
     """Whether `folder` holds a checkpoint's weights in safetensors."""
     return any(folder.glob("*.safetensors"))
@@ -107,13 +115,24 @@ def _from_disk(path: str, vocab_size: int, context: int | None) -> PreTrainedCon
         if context is not None:
             config.max_position_embeddings = context
         return config
+    check_fits(config, path, vocab_size=vocab_size, context=context)
+    return config
+
+
+def check_fits(
+    config: PreTrainedConfig, path: str, *, vocab_size: int, context: int | None
+) -> None:
+    """Whether a model, that `path` names, is large enough for a vocabulary and a context.
+
+    Raises:
+        ModelError: it is not.
+    """
     for name, needed in (("vocab_size", vocab_size), ("max_position_embeddings", context or 0)):
         if getattr(config, name) < needed:
             raise ModelError(
                 f"{path} has {name} = {getattr(config, name)}, but {needed} is needed: use the "
                 "checkpoint's own tokenizer and a context that it was made for"
             )
-    return config
 
 
 def read_config(folder: Path) -> PreTrainedConfig:
