@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from archipel.corpus import BuildOptions, Progress, TokenReader, build_corpus, read_manifest
+from archipel.corpus.middles import MIDDLE, PREFIX, SUFFIX
 from archipel.corpus.tokenizer import load_tokenizer
 from archipel.errors import ConfigError
 from tests.conftest import SHARED_DATA
@@ -150,6 +151,37 @@ def test_another_tokenizer_is_taken_over(texts: Path, corpus: Path, tmp_path: Pa
         build_corpus([texts], tmp_path / "other", replace(SMALL, tokenizer=texts))
 
 
+def test_text_is_rearranged_for_filling_in(texts: Path, corpus: Path, tmp_path: Path) -> None:
+    options = replace(SMALL, fill_in=0.5, held_out=0)
+    manifest = build_corpus([texts], tmp_path / "out", options)
+    tokenizer = load_tokenizer(tmp_path / "out" / "tokenizer")
+    reader = TokenReader(tmp_path / "out", manifest, "train")
+    ids = reader.read(0, reader.tokens)
+    before, behind, between = map(tokenizer.token_to_id, (PREFIX, SUFFIX, MIDDLE))
+    wholes, whole, rearranged = [path.read_text() for path in texts.iterdir()], 0, 0
+    for document in np.split(ids, np.flatnonzero(ids == manifest.end_of_text_id) + 1)[:-1]:
+        places = [np.flatnonzero(document == mark).tolist() for mark in (before, behind, between)]
+        assert [len(some) for some in places] in ([0, 0, 0], [1, 1, 1])
+        first, second, third = (some[0] if some else None for some in places)
+        if first is None:
+            text = tokenizer.decode(document[:-1])
+            whole += len(text)
+        else:
+            assert first == 0
+            pieces = (document[1:second], document[third + 1 : -1], document[second + 1 : third])
+            text = "".join(tokenizer.decode(piece) for piece in pieces)
+            rearranged += len(text)
+        assert any(text in one for one in wholes)
+    assert 0.4 < rearranged / (whole + rearranged) < 0.6
+    assert whole + rearranged > 0.99 * sum(map(len, wholes)), "only blank pieces are left out"
+
+    other = shutil.copytree(corpus / "tokenizer", tmp_path / "tokenizer")
+    text = (other / "tokenizer.json").read_text().replace(MIDDLE, "<|gap|>")
+    (other / "tokenizer.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"no token '<\|fim_middle\|>'"):
+        build_corpus([texts], tmp_path / "taken", replace(options, tokenizer=other))
+
+
 def test_a_large_vocabulary_takes_four_bytes_a_token(corpus: Path, tmp_path: Path) -> None:
     wide = shutil.copytree(corpus / "tokenizer", tmp_path / "tokenizer")
     settings = json.loads((wide / "tokenizer.json").read_text())
@@ -172,7 +204,9 @@ def test_inputs_without_text_are_refused(tmp_path: Path, content: bytes, message
         build_corpus([tmp_path / "a.txt"], tmp_path / "out", BuildOptions())
 
 
-@pytest.mark.parametrize("options", [{"vocab_size": 100}, {"held_out": 1.0}, {"shard_bytes": 0}])
+@pytest.mark.parametrize(
+    "options", [{"vocab_size": 100}, {"held_out": 1.0}, {"shard_bytes": 0}, {"fill_in": 2}]
+)
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         BuildOptions(**options)

@@ -28,6 +28,8 @@ def test_transformers_opens_it(corpus: Path) -> None:
     theirs = AutoTokenizer.from_pretrained(corpus / "tokenizer")
     assert (theirs.bos_token_id, theirs.eos_token_id, theirs.pad_token_id) == (0, 0, 0)
     assert theirs.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"]) == [1, 2]
+    gaps = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]
+    assert theirs.convert_tokens_to_ids(gaps) == [3, 4, 5]
     assert len(theirs) == read_manifest(corpus).vocab_size == 512
     text = "def f(x):\n    return x  # 12 été\n\n\n"
     ids = theirs(text)["input_ids"]

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 from transformers import PreTrainedTokenizerBase
 
+from archipel.corpus.answers import NO_TARGET
 from archipel.errors import ConfigError, ModelError
-from archipel.tune.batches import UNLEARNT, batch_of, cut, pad, split_items, steps_in
+from archipel.tune.batches import batch_of, cut, pad, split_items, steps_in
 from archipel.tune.encoding import Example, Item, encode
 from archipel.tune.lessons import Conversation, LeftOut, Lesson
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
@@ -108,12 +110,27 @@ def test_each_epoch_goes_through_all_items_in_another_order() -> None:
 
 
 def test_rows_of_like_lengths_go_together() -> None:
-    items = [_item(length) for length in (5, 90, 6, 100, 5, 95, 300)]
-    assert [_lengths(group) for group in cut(items, 200)] == [[5, 5, 6], [90, 95], [100], [300]]
-    x_BT, y_BT = pad([_item(4).examples[0], _item(6).examples[0]])
+    items = [_item(length) for length in (5, 90, 6, 100, 5, 7, 95, 300)]
+    assert [_lengths(group) for group in cut(items, 200)] == [[5, 5, 6, 7], [90, 95], [100], [300]]
+    examples = [_item(4).examples[0], _item(6).examples[0]]
+    assert pad(examples, None).x_BT.shape == (2, 32)
+    x_BT, y_BT = pad(examples, 5)
     assert x_BT.tolist() == [[0, 1, 2, 0, 0], [0, 1, 2, 3, 4]]
-    off = UNLEARNT
+    off = NO_TARGET
     assert y_BT.tolist() == [[off, 2, 3, off, off], [off, off, 3, 4, 5]]
+
+
+def test_shapes_come_again_for_each_costs_memory() -> None:
+    random = Random(0)
+    items = [_item(random.randint(30, 512)) for _ in range(640)]
+    groups = [
+        group for start in range(0, 640, 16) for group in cut(items[start : start + 16], 4096)
+    ]
+    shapes = [pad([one.examples[0] for one in group], 512).x_BT.shape for group in groups]
+    assert len({shape.numel() for shape in shapes}) <= 32  # what products are compiled for
+    assert len({length for _, length in shapes}) <= 17
+    assert sum(shape.numel() for shape in shapes) < 1.2 * sum(item.tokens for item in items)
+    assert len(groups) < 7 * 40
 
 
 def test_the_same_question_is_on_one_side_of_the_split() -> None:

@@ -112,7 +112,7 @@ def test_an_adapter_is_of_a_model_with_a_template(
     factors = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert len(factors) == 2 * 7 * 2
     assert tuned.trained == sum(factor.numel() for factor in factors.values())
-    assert tuned.course.losses[-1] < 0.1 * tuned.course.losses[0]
+    assert tuned.course.losses[-1] < 0.2 * tuned.course.losses[0]
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"]) == (4, 8)
     assert config["base_model_name_or_path"] == str(tmp_path / "chat")

@@ -12,6 +12,11 @@ from archipel.tune.lessons import LeftOut, Lesson, Material, Read, read_material
 from archipel.tune.pairs import LANGUAGES, TASKS, PairReader
 from tests.tune.conftest import Write, chat
 
+FRAME = (
+    "Below is an instruction that describes a task. Write a response that completes it.\n\n"
+    "### Instruction:\n"
+)
+
 
 def _read(path: Path, read: Read = conversation, *columns: str) -> tuple[list[Lesson], LeftOut]:
     left_out = LeftOut()
@@ -27,12 +32,19 @@ def test_conversations_come_in_the_usual_forms(write: Write) -> None:
         {"prompt": "Hi", "response": "Hello"},
         {"instruction": "Hi", "output": "Hello"},
         {"instruction": "Hi", "input": "", "output": "Hello"},
+        {"instruction": "Hi", "instances": [{"input": "", "output": "Hello"}]},
+        {"prompt": f"{FRAME}Hi\n\n### Response:\n", "response": "Hello"},
     ]
     longer = {"instruction": "Add", "input": "1, 2", "output": "3"}
     lessons, left_out = _read(write("chats.jsonl", [*same, longer]))
     assert [lesson.conversations for lesson in lessons[:-1]] == len(same) * [(chat("Hi", "Hello"),)]
     assert lessons[-1].conversations == (chat("Add\n\n1, 2", "3"),)
     assert not left_out.counts
+
+    framed = f"{FRAME}Add\n\n### Input:\n1, 2\n\n### Response:"
+    several = {"instruction": "Add", "instances": [{"input": "1, 2", "output": "3"}] * 2}
+    lessons, _ = _read(write("more.jsonl", [{"prompt": framed, "response": "3"}, several]))
+    assert [lesson.conversations for lesson in lessons] == 3 * [(chat("Add\n\n1, 2", "3"),)]
 
 
 def test_what_can_not_be_learnt_is_left_out_and_counted(write: Write) -> None:
@@ -66,6 +78,7 @@ def test_what_can_not_be_learnt_is_left_out_and_counted(write: Write) -> None:
         ({"messages": []}, "must be a list"),
         ({"text": "Hi"}, "has text. Known is messages"),
         ({"prompt": "Hi"}, "has prompt. Known is"),
+        ({"instruction": "Hi", "instances": ["Hello"]}, "has instruction, instances. Known is"),
         (["Hi"], "is not a JSON object"),
     ],
 )

@@ -72,6 +72,15 @@ def test_padding_and_the_short_way_change_nothing(kind: str, items: list[Item]) 
         assert loss.measure(items) == pytest.approx(-float(alone.detach().mean()), rel=3e-3)
 
 
+def test_no_row_is_longer_than_the_model_reads(items: list[Item]) -> None:
+    longest = max(item.tokens for item in items) - 1
+    config = GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=2, n_positions=longest)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    alone = torch.cat([_alone(model, one) for item in items for one in item.examples])
+    measured = AnswerLoss(Likelihood(model), 4096).measure(items)
+    assert measured == pytest.approx(-float(alone.detach().mean()), rel=3e-3)
+
+
 def test_gradients_add_up_over_parts_of_a_step(items: list[Item]) -> None:
     model = _model("llama")
     found = []

@@ -1,4 +1,4 @@
-"""`archipel corpus`: text becomes a tokenizer and token shards."""
+"""`archipel corpus`: text becomes a tokenizer and token shards, and what lessons are made of."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from archipel.cli.material import Task, material_of, pair_reader
+from archipel.cli.repairs import repairs
+from archipel.cli.stories import stories
+
 if TYPE_CHECKING:
     from archipel.corpus import Manifest, Progress
 
 app = typer.Typer(no_args_is_help=True, help="Text → tokenizer → token shards.")
+
+app.command()(repairs)
+app.command()(stories)
 
 
 @app.command()
@@ -26,6 +33,9 @@ def build(
     held_out: float = typer.Option(0.01, help="Fraction of the documents kept for measuring."),
     seed: int = typer.Option(0, help="Decides the order of the documents."),
     shard_bytes: int = typer.Option(16 << 20, help="How much text goes into one shard."),
+    fill_in: float = typer.Option(
+        0.0, help="Share of the text that is rearranged for filling in the middle."
+    ),
 ) -> None:
     """Build a corpus. Stopped or killed, the same command goes on where it was.
 
@@ -33,7 +43,7 @@ def build(
     """
     from archipel.corpus import BuildOptions, build_corpus
 
-    options = BuildOptions(field, vocab_size, tokenizer, held_out, seed, shard_bytes)
+    options = BuildOptions(field, vocab_size, tokenizer, held_out, seed, shard_bytes, fill_in)
     try:
         with _bar() as show:
             manifest = build_corpus(inputs, out, options, show)
@@ -41,6 +51,51 @@ def build(
         typer.echo("Stopped. The same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
     typer.echo(_summary(out, manifest))
+
+
+@app.command()
+def lessons(
+    data: list[Path] = typer.Argument(help="Files: .jsonl or, for pairs, .tsv; also .gz .xz …"),
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for the corpus."),
+    task: Task | None = typer.Option(None, help="The data are pairs of texts, and this the task."),
+    fields: str | None = typer.Option(
+        None, help="The two fields or columns of a pair, as in en,fr (default: source,target)."
+    ),
+    one_way: bool = typer.Option(False, help="Translate from the first field to the second only."),
+    asked_in: str | None = typer.Option(
+        None, help="Languages in which the model is asked, as in en,fr (default: all known)."
+    ),
+    held_out: float = typer.Option(0.01, min=0.0, max=0.9, help="Share that is only measured on."),
+    held_out_data: list[Path] = typer.Option([], help="Files to measure on instead."),
+    vocab_size: int = typer.Option(4096, min=300, help="Size of the tokenizer that is trained."),
+    tokenizer: str | None = typer.Option(
+        None, help="Take those of a model that is to learn further: a folder, .gguf or pulled name."
+    ),
+    context: int = typer.Option(256, min=8, help="Tokens of a row, and most of a conversation."),
+    seed: int = typer.Option(0, help="Decides the order of the conversations."),
+) -> None:
+    """Make a corpus of conversations or pairs, for `archipel run create`: only answers are learnt.
+
+    Example: archipel corpus lessons en-fr.tsv --task translate --fields en,fr -o corpus
+    """
+    from archipel import config
+    from archipel.models.here import resolve_model
+    from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
+    from archipel.tune.lessons import LeftOut
+
+    start = resolve_model(tokenizer, config.home()) if tokenizer else None
+    pair = pair_reader(task, fields, asked_in, one_way=one_way)
+    material = material_of(data, held_out_data, pair, prefers=False)
+    options = LessonOptions(vocab_size=vocab_size, row_tokens=context, held_out=held_out, seed=seed)
+    left_out = LeftOut()
+    manifest = build_lesson_corpus(material, out, options, left_out, start=start)
+    typer.echo(
+        f"{out}: {manifest.documents:,} conversations from {material.kind}, "
+        f"{manifest.tokens('train'):,} tokens to train on, {manifest.tokens('held_out'):,} held "
+        f"out, in rows of {context}. Digest {manifest.digest}"
+    )
+    if left_out.counts:
+        typer.echo(f"left out: {left_out.described()}")
 
 
 @contextmanager

@@ -27,12 +27,14 @@ from archipel.corpus.manifest import (
     Split,
     read_manifest,
 )
+from archipel.corpus.middles import Document, plain, rearranged
 from archipel.corpus.tokenizer import (
     SMALLEST_VOCABULARY,
     Encode,
     encoder,
     end_of_text_id,
     load_tokenizer,
+    middle_ids,
     take_tokenizer,
     train_tokenizer,
     vocabulary_size,
@@ -54,7 +56,8 @@ class BuildOptions:
     """What decides, with the inputs, every byte of a corpus.
 
     `held_out` is a fraction of the documents, `tokenizer` a folder to take instead of training one,
-    `shard_bytes` how much text goes into a shard.
+    `shard_bytes` how much text goes into a shard, `fill_in` the share of the text to train on that
+    is rearranged for filling in the middle.
     """
 
     field: str = "text"
@@ -63,6 +66,7 @@ class BuildOptions:
     held_out: float = 0.01
     seed: int = 0
     shard_bytes: int = 16 << 20
+    fill_in: float = 0.0
 
     def __post_init__(self) -> None:
         if self.tokenizer is None and self.vocab_size < SMALLEST_VOCABULARY:
@@ -71,6 +75,8 @@ class BuildOptions:
             )
         if not 0 <= self.held_out < 1:
             raise ConfigError(f"held-out {self.held_out} is not a fraction: from 0 to below 1.")
+        if not 0 <= self.fill_in <= 1:
+            raise ConfigError(f"fill-in {self.fill_in} is not a fraction: from 0 to 1.")
         if self.shard_bytes < 1:
             raise ConfigError(f"shards of {self.shard_bytes} bytes: use 1 or more.")
 
@@ -100,6 +106,7 @@ class _Target(NamedTuple):
     encode: Encode
     vocab_size: int
     end_of_text_id: int
+    middle_ids: dict[str, int]  # empty where nothing is rearranged
 
     @property
     def dtype(self) -> Literal["uint16", "uint32"]:
@@ -147,7 +154,10 @@ def build_corpus(
 
 def _plan(files: list[Path], options: BuildOptions) -> Plan:
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    plan = asdict(options) | {"format": FORMAT, "inputs": sha256_bytes(json.dumps(stats).encode())}
+    plan = asdict(options)
+    if not options.fill_in:
+        del plan["fill_in"]  # the same plan as one that knows nothing of it
+    plan |= {"format": FORMAT, "inputs": sha256_bytes(json.dumps(stats).encode())}
     if options.tokenizer is not None:
         plan["tokenizer"] = _digests(take_tokenizer(options.tokenizer))
     return plan
@@ -173,6 +183,7 @@ def _target(files: list[Path], out: Path, journal: Journal, options: BuildOption
         encoder(folder, list(islice(_sample(files, options), 64))),
         vocabulary_size(tokenizer),
         end_of_text_id(folder, tokenizer),
+        middle_ids(tokenizer) if options.fill_in else {},
     )
 
 
@@ -242,7 +253,9 @@ def _next_batch(
     for split, chosen in texts.items():
         if chosen:
             order.shuffle(chosen)
-            shards[split] = _write_shard(target, f"{split}-{number:05}.tokens", chosen)
+            share = options.fill_in if split == "train" else 0
+            written = _arranged(chosen, share, order)
+            shards[split] = _write_shard(target, f"{split}-{number:05}.tokens", written)
     return Batch(
         next=last.next,
         done_bytes=last.done_bytes,
@@ -260,10 +273,28 @@ def _fraction(hash_: bytes) -> float:
     return int.from_bytes(hash_[:4]) / 2**32
 
 
-def _write_shard(target: _Target, name: str, texts: list[str]) -> Shard:
-    ids, ends = target.encode(texts)
+def _arranged(texts: list[str], share: float, dice: random.Random) -> list[Document]:
+    if not share:
+        return [plain(text) for text in texts]
+    documents = [one for text in texts for one in rearranged(text, share, dice)]
+    dice.shuffle(documents)
+    return documents
+
+
+def _write_shard(target: _Target, name: str, documents: list[Document]) -> Shard:
+    ids, ends = target.encode([part.text for document in documents for part in document])
+    places, marks, start = [], [], 0
+    parts = iter(ends.tolist())
+    for document in documents:
+        for part in document:
+            if part.mark:
+                places.append(start)
+                marks.append(target.middle_ids[part.mark])
+            start = next(parts)
+        places.append(start)
+        marks.append(target.end_of_text_id)
     dtype = np.dtype(target.dtype).newbyteorder("<")
-    tokens = np.insert(ids, ends, target.end_of_text_id).astype(dtype)
+    tokens = np.insert(ids, places, marks).astype(dtype)
     write_atomic(target.folder / name, tokens.tobytes())
     return Shard(name, tokens.size, sha256_bytes(tokens.data))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from archipel.corpus.answers import Answers
 from archipel.errors import ConfigError, IntegrityError
 from archipel.files import sha256_bytes
 
@@ -36,7 +37,8 @@ class Shard:
 
 @dataclass(frozen=True, config=_CONFIG)
 class Manifest:
-    """What a corpus holds. `skipped` counts what is not UTF-8 or has no text."""
+    """What a corpus holds. `skipped` counts what is not UTF-8 or has no text. A corpus of lessons
+    has rows of `row_tokens`, of which the `answers` are learnt."""
 
     version: Literal[1]
     tokenizer: dict[FileName, Digest]
@@ -49,6 +51,8 @@ class Manifest:
     skipped: Count
     text_bytes: Count
     splits: dict[Split, tuple[Shard, ...]]
+    answers: Answers | None = None
+    row_tokens: Annotated[int, Field(gt=0)] | None = None
 
     @property
     def digest(self) -> str:
@@ -66,7 +70,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Canonical JSON bytes."""
-        return _ADAPTER.dump_json(self, indent=2) + b"\n"
+        return _ADAPTER.dump_json(self, indent=2, exclude_none=True) + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes, source: str) -> "Manifest":

@@ -29,6 +29,7 @@ class TokenReader:
         self._shards = manifest.splits.get(split, ())
         self._starts = list(accumulate((shard.tokens for shard in self._shards), initial=0))
         self._fetch = fetch
+        self._answers = manifest.answers
         self._maps: dict[int, npt.NDArray[np.unsignedinteger]] = {}
 
     @property
@@ -52,6 +53,11 @@ class TokenReader:
             found[done : done + piece.size] = piece
             done += piece.size
         return found
+
+    def read_targets(self, start: int, count: int) -> npt.NDArray[np.int64]:
+        """As `read`, with NO_TARGET for what is not learnt; `start` begins a row of lessons."""
+        tokens = self.read(start, count)
+        return self._answers.targets(tokens) if self._answers else tokens
 
     def bring(self, start: int, count: int) -> None:
         """Make sure that the shards of these tokens are here and sound, so that `read` is quick.

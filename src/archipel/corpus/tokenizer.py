@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from archipel.corpus.middles import MIDDLE, PREFIX, SUFFIX
 from archipel.errors import ConfigError
 from archipel.files import read_json
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
-SPECIAL_TOKENS = [END_OF_TEXT, "<|im_start|>", "<|im_end|>"]
+SPECIAL_TOKENS = [END_OF_TEXT, "<|im_start|>", "<|im_end|>", PREFIX, SUFFIX, MIDDLE]
 SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
 PRE_TOKENIZER = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -42,8 +43,11 @@ _CHUNK_TEXTS = 256
 log = logging.getLogger(__name__)
 
 
-def train_tokenizer(texts: Sequence[str], vocab_size: int) -> dict[str, bytes]:
-    """Train a tokenizer and return its files."""
+def train_tokenizer(
+    texts: Sequence[str], vocab_size: int, further: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """Train a tokenizer, with `further` special tokens, and return its files."""
+    special = [*SPECIAL_TOKENS, *further]
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -56,7 +60,7 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int) -> dict[str, bytes]:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=SPECIAL_TOKENS,
+        special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -66,7 +70,7 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int) -> dict[str, bytes]:
         "bos_token": END_OF_TEXT,
         "eos_token": END_OF_TEXT,
         "pad_token": END_OF_TEXT,
-        "additional_special_tokens": SPECIAL_TOKENS[1:],
+        "additional_special_tokens": special[1:],
         "clean_up_tokenization_spaces": False,
     }
     return {
@@ -122,6 +126,24 @@ def end_of_text_id(folder: Path, tokenizer: "Tokenizer") -> int:
     if found is None:
         raise ConfigError(f"{folder}: no token {name!r} to end documents. Set eos_token in {path}.")
     return found
+
+
+def middle_ids(tokenizer: "Tokenizer") -> dict[str, int]:
+    """The tokens that mark text rearranged for filling in the middle.
+
+    Raises:
+        ConfigError: the tokenizer lacks one.
+    """
+    ids = {}
+    for mark in (PREFIX, SUFFIX, MIDDLE):
+        found = tokenizer.token_to_id(mark)
+        if found is None:
+            raise ConfigError(
+                f"the tokenizer has no token {mark!r} to mark a gap with. Leave the text as it is "
+                "(--fill-in 0), or have a tokenizer trained."
+            )
+        ids[mark] = found
+    return ids
 
 
 def vocabulary_size(tokenizer: "Tokenizer") -> int:

@@ -5,17 +5,18 @@ like lengths together cost less than rows filled up and masked (docs/finetune.md
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 
+from archipel.corpus.answers import NO_TARGET
 from archipel.files import sha256_bytes
+from archipel.models.shapes import round_up
 from archipel.tune.encoding import Example, Item
 
-UNLEARNT = -100  # the target of a token that is not to be foretold
-_PADDING = 0.12  # the share of a micro-batch that may be padding
+_PASS_TOKENS = 128  # of so many tokens is the work that a pass more makes, about
 
 
 class MicroBatch(NamedTuple):
@@ -45,32 +46,40 @@ def batch_of(step: int, items: int, batch: int, seed: int) -> list[int]:
     return _order(items, seed, epoch)[within * batch : (within + 1) * batch]
 
 
-def cut(items: Sequence[Item], most_tokens: int) -> Iterator[list[Item]]:
-    """The items in groups of like lengths, each of at most `most_tokens` with its padding where one
-    item alone has no more."""
-    group: list[Item] = []
-    for item in sorted(items, key=_longest):
-        grown = [*group, item]
-        size = _longest(item) * sum(len(one.examples) for one in grown)
-        full = sum(one.tokens for one in grown)
-        if group and (size > most_tokens or full < (1 - _PADDING) * size):
-            yield group
-            grown = [item]
-        group = grown
-    if group:
-        yield group
+def cut(items: Sequence[Item], most_tokens: int) -> list[list[Item]]:
+    """The items in groups of like lengths, so that padding and passes together cost least. A group
+    is of 1, 2, 4, … items, for few shapes, and with its padding has at most `most_tokens` where one
+    item alone has no more. All items have as many examples."""
+    ordered = sorted(items, key=_longest)
+    best = [(0, 0)]  # of the first items: the cost in tokens, and how many the last group has
+    for end, item in enumerate(ordered, start=1):
+        tokens = len(item.examples) * round_up(_longest(item) - 1)
+        most = max(1, min(end, most_tokens // tokens))
+        sizes = [1 << power for power in range(most.bit_length())]
+        best.append(min((best[end - n][0] + n * tokens + _PASS_TOKENS, n) for n in sizes))
+    groups: list[list[Item]] = []
+    end = len(ordered)
+    while end:
+        start = end - best[end][1]
+        groups.append(ordered[start:end])
+        end = start
+    return groups[::-1]
 
 
-def pad(examples: Sequence[Example]) -> MicroBatch:
-    """Rows of equal length. What is behind a row's end is read by none of its tokens."""
-    length = max(len(one.ids) for one in examples) - 1
+def pad(examples: Sequence[Example], context: int | None) -> MicroBatch:
+    """Rows of equal length, which comes again (`round_up`) but is not over a model's `context`.
+    What is behind a row's end is read by none of its tokens."""
+    longest = max(len(one.ids) for one in examples) - 1
+    length = round_up(longest)
+    if context is not None:
+        length = max(longest, min(length, context))
     x_BT = torch.zeros((len(examples), length), dtype=torch.int64)
-    y_BT = torch.full((len(examples), length), UNLEARNT)
+    y_BT = torch.full((len(examples), length), NO_TARGET)
     for row, one in enumerate(examples):
         ids = torch.from_numpy(one.ids).long()
         wanted = torch.from_numpy(one.learnt)
         x_BT[row, : len(ids) - 1] = ids[:-1]
-        y_BT[row, : len(ids) - 1] = torch.where(wanted[1:], ids[1:], UNLEARNT)
+        y_BT[row, : len(ids) - 1] = torch.where(wanted[1:], ids[1:], NO_TARGET)
     return MicroBatch(x_BT, y_BT)
 
 

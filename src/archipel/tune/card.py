@@ -1,7 +1,10 @@
 """The model card (README.md) of a tuned model or adapter."""
 
 import json
+from collections.abc import Sequence
 from typing import TypedDict
+
+from archipel.models.purpose import front_matter
 
 
 class TunedFacts(TypedDict):
@@ -10,6 +13,8 @@ class TunedFacts(TypedDict):
     name: str
     base: str
     kind: str  # what was learnt, in words
+    tasks: Sequence[str]  # that it is made for
+    languages: Sequence[str]
     items: int
     epochs: int
     tokens: int
@@ -29,6 +34,7 @@ def tuned_card(facts: TunedFacts) -> str:
     )
     name = json.dumps(facts["name"], ensure_ascii=False)
     library = "peft" if facts["is_adapter"] else "transformers"
+    made_for = front_matter(facts["tasks"], facts["languages"])
     what = "A LoRA adapter" if facts["is_adapter"] else "A language model"
     return f"""---
 library_name: {library}
@@ -36,7 +42,7 @@ pipeline_tag: text-generation
 tags: [archipel]
 model_name: {name}
 base_model: {json.dumps(facts["base"], ensure_ascii=False)}
----
+{made_for}---
 
 # {facts["name"]}
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from archipel.errors import ConfigError
 from archipel.models.checkpoint import save_checkpoint
 from archipel.models.folders import complete_folder
+from archipel.models.sizes import end_with
 from archipel.tune.adapters import Adapted, Lora
 from archipel.tune.batches import split_items
 from archipel.tune.card import tuned_card
@@ -120,7 +121,7 @@ def _finetune(
     work.begin(_job(start, options, rate, items, held_out))
     model, adapted = _to_train(start.model, options, str(path))
     if is_ours:
-        _end_with(model, tokenizer)
+        end_with(model.config, tokenizer.eos_token_id)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     plan = Plan(epochs=options.epochs, batch=options.batch, rate=rate, seed=options.seed)
     tuning = Tuning(parameters, _objective(model, options, [*items, *held_out]), plan, work)
@@ -137,7 +138,7 @@ def _finetune(
         default_template=is_ours,
         course=tuning.course,
     )
-    card = _card(tuned, path.name, options)
+    card = _card(tuned, path.name, options, material)
     if adapted and not options.merge:
         _write_adapter(out, adapted, around.tokenizer, card)
     else:
@@ -218,14 +219,6 @@ def _digest(items: Sequence[Item]) -> str:
     return digest.hexdigest()
 
 
-def _end_with(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """An answer ends with the template's token; and still with the model's own."""
-    own = model.config.eos_token_id
-    former = own if isinstance(own, list) else [] if own is None else [own]
-    ends = list(dict.fromkeys([tokenizer.eos_token_id, *former]))
-    model.config.eos_token_id = ends if len(ends) > 1 else ends[0]
-
-
 def _objective(model: PreTrainedModel, options: TuneOptions, items: Sequence[Item]) -> Objective:
     fits = max(1, min(_MICRO_TOKENS, _MICRO_LOGITS // model.config.vocab_size))
     most = options.micro_tokens or fits
@@ -235,12 +228,14 @@ def _objective(model: PreTrainedModel, options: TuneOptions, items: Sequence[Ite
     return AnswerLoss(likelihood, most)
 
 
-def _card(tuned: Tuned, base: str, options: TuneOptions) -> str:
+def _card(tuned: Tuned, base: str, options: TuneOptions, material: Material) -> str:
     return tuned_card(
         {
             "name": tuned.folder.resolve().name,
             "base": base,
             "kind": tuned.kind,
+            "tasks": material.tasks,
+            "languages": material.languages,
             "items": tuned.items,
             "epochs": options.epochs,
             "tokens": tuned.course.tokens,

@@ -65,13 +65,16 @@ Read = Callable[[Record], Iterable[Lesson]]
 @dataclass(frozen=True, kw_only=True)
 class Material:
     """Files to learn from and to measure on: JSON Lines; with names for their columns,
-    tab-separated too. `read` makes lessons of a record, and `kind` says in words of what."""
+    tab-separated too. `read` makes lessons of a record, and `kind` says in words of what; `tasks`
+    and `languages` (codes) are what the model is made for by them, where that is known."""
 
     data: Sequence[Path]
     held_out_data: Sequence[Path] = ()
     read: Read
     kind: str
     columns: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    languages: Sequence[str] = ()
 
 
 def read_material(material: Material, left_out: LeftOut) -> tuple[list[Lesson], list[Lesson]]:

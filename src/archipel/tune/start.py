@@ -16,6 +16,8 @@ from archipel.tune.templates import open_tokenizer
 
 log = logging.getLogger(__name__)
 
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError)
+
 
 @dataclass(frozen=True)
 class Start:
@@ -60,6 +62,15 @@ def open_start(path: Path) -> Start:
     return start
 
 
+def start_tokenizer(path: Path) -> tuple[Tokenizer, Path | None]:
+    """The tokenizer of the model at `path`, and the folder that it is read from, as in a Start.
+
+    Raises:
+        ModelError: there is none that can be read.
+    """
+    return (_gguf_tokenizer(path), None) if path.suffix == ".gguf" else (open_tokenizer(path), path)
+
+
 def _from_folder(folder: Path) -> Start:
     model = load_model(folder)
     kinds = (".json", ".jinja", ".safetensors", ".model")
@@ -70,18 +81,30 @@ def _from_folder(folder: Path) -> Start:
 
 def _from_gguf(path: Path) -> Start:
     log.info("unpacking %s to fp32", path)
-    where: dict[str, Any] = {
-        "gguf_file": path.name,
-        "local_files_only": True,
-        "trust_remote_code": False,
-    }
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **where)
-        tokenizer: Any = AutoTokenizer.from_pretrained(path.parent, **where)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(
-            f"transformers can't read {path} ({error}). Start from the checkpoint that it is of"
-        ) from error
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            path.parent, dtype=torch.float32, **_in_gguf(path)
+        )
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
     assert isinstance(model, PreTrainedModel)
+    return Start(model, _gguf_tokenizer(path), None, sha256_file(path))
+
+
+def _gguf_tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(path.parent, **_in_gguf(path))
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
     assert isinstance(tokenizer, Tokenizer)
-    return Start(model, tokenizer, None, sha256_file(path))
+    return tokenizer
+
+
+def _in_gguf(path: Path) -> dict[str, Any]:
+    return {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"transformers can't read {path} ({error}). Start from the checkpoint that it is of"
+    )

@@ -20,6 +20,14 @@ MARKED_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
+ROLES = ("<|system|>", "<|user|>", "<|assistant|>")  # the last begins an answer
+ROLE_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ '<|im_end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"
     "{{ message['role'] + ': ' + message['content'] }}"
