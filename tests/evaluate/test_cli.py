@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from archipel.cli.evaluate.gating import reach
 from archipel.cli.main import app
 from archipel.errors import ConfigError, ModelError
 from tests.serve.conftest import Service
@@ -57,6 +58,18 @@ def test_a_model_is_measured_compared_with_itself_and_gated(
     assert "other questions" in str(done.exception)
     done = run(answers, *tasks)  # a folder of answers stands for its model
     assert done.exit_code == 0, done
+
+
+def test_a_gate_calls_the_model_by_its_name(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = tmp_path / "gate.json"
+    done = run(checkpoint, "--tasks", "blimp", "--data", data, "--limit", 4, "--json", gate)
+    assert done.exit_code == 0, done
+    reach(gate, checkpoint, "first", 0, data)
+    shown = capsys.readouterr().out
+    assert "first" in shown
+    assert checkpoint.name not in shown
 
 
 def test_another_model_is_not_mixed_in(checkpoint: Path, data: Path, tmp_path: Path) -> None:

@@ -147,6 +147,16 @@ def test_every_instruction_has_its_check() -> None:
         CHECKS[check]("Once upon a time.", value)
 
 
+def test_a_figure_of_some_questions_tells_how_many(tmp_path: Path) -> None:
+    asked = choose(find_task("instructions"), Data(None), 30)
+    texts = {_last(question.asked): "" for question in asked.questions}
+    (found,) = asyncio.run(ask(Answers(texts), tmp_path, [asked], lambda *_: None))
+    everything, english, french = map(figure, found.task.measures(found.questions, found.answers))
+    assert everything.questions == 30
+    parts = [question.part for question in asked.questions]
+    assert (english.questions, french.questions) == (parts.count("en"), parts.count("fr"))
+
+
 def test_an_interrupted_evaluation_asks_only_what_is_left(data: Path, tmp_path: Path) -> None:
     asked = choose(find_task("arc_easy"), Data(data), None)
 
@@ -190,6 +200,8 @@ def test_a_limit_takes_always_the_same_and_fewer_of_them(data: Path) -> None:
         ("blimp:x", "takes no path"),
         ("bits_per_byte", "needs a text"),
         ("bits_per_byte:/nowhere", "does not exist"),
+        ("tell", "needs conversations"),
+        ("tell:{0}/broken.jsonl", "'messages'"),
         ("translate_fr_en:{0}/broken.tsv", "no pair of sentences"),
         ("summary:{0}/broken.jsonl", "'source'"),
         ("summary:{0}/broken.jsonl.xz", "damaged"),
@@ -203,6 +215,29 @@ def test_what_is_missing_or_damaged_is_named(
     (tmp_path / "broken.jsonl.xz").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match=words):
         find_task(task.format(tmp_path)).questions(Data(data))
+
+
+def test_stories_are_asked_for_and_judged_by_their_form(tmp_path: Path) -> None:
+    path = tmp_path / "stories.jsonl"
+    asked = [{"role": "user", "content": one} for one in ("Tell.", "Go on.")]
+    answer = {"role": "assistant", "content": "x"}
+    path.write_text("\n".join(json.dumps({"messages": [one, answer]}) for one in asked))
+    texts = {"Tell.": "The fox ran and the fox ran and the fox ran", "Go on.": "It slept. “So.”"}
+    found = figures("tell:stories.jsonl", tmp_path, tmp_path, **texts)
+    assert found == {"ends_share": 0.5, "repeated_share": 0.25}, "4 of 8 runs stand there before"
+
+
+def test_a_file_is_looked_for_in_the_folder_that_was_made_first(tmp_path: Path) -> None:
+    for name in ("made", "data"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "text.txt").write_text(name)
+    (tmp_path / "data" / "other.txt").write_text("other")
+    data = Data(tmp_path / "data", made=tmp_path / "made")
+    assert [data.find(name).read_text() for name in ("text.txt", "other.txt")] == ["made", "other"]
+    (question,) = find_task("bits_per_byte:text.txt").questions(data)
+    assert question.asked == (Span("", "made"),)
+    with pytest.raises(ConfigError, match=r"is neither in .*made nor in .*data nor in a folder"):
+        find_task("bits_per_byte:nowhere.txt").questions(data)
 
 
 def test_without_a_folder_the_file_is_named() -> None:

@@ -1,4 +1,4 @@
-"""The files that tasks read: looked for in one folder and the folders in it, plain or compressed.
+"""The files that tasks read: looked for in a folder and the folders in it, plain or compressed.
 
 Knows nothing about what they hold.
 """
@@ -25,30 +25,40 @@ _BROKEN = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, zipfile.Ba
 
 @dataclass(frozen=True)
 class Data:
-    """A folder with data, if there is one; `field` holds the text in JSON Lines and Parquet."""
+    """A folder with data, if there is one, and one that is looked in before it; `field` holds the
+    text in JSON Lines and Parquet."""
 
     folder: Path | None
     field: str = "text"
+    made: Path | None = None
 
     def find(self, name: str) -> Path:
-        """The file of this name, in the folder or one level below.
+        """The file of this name, in a folder or one level below.
 
         Raises:
             ConfigError: it is not there, or no folder was given.
         """
-        if self.folder is None:
+        folders = [one for one in (self.made, self.folder) if one is not None]
+        if not folders:
             raise ConfigError(
                 f"{name} is needed, and nothing says where data lies. Give its folder with --data, "
                 "or set ARCHIPEL_DATA."
             )
-        found = [self.folder / name, *sorted(self.folder.glob(f"*/{name}"))]
-        for path in found:
-            if path.is_file():
-                return path
+        for folder in folders:
+            for path in (folder / name, *sorted(folder.glob(f"*/{name}"))):
+                if path.is_file():
+                    return path
         raise ConfigError(
-            f"{name} is neither in {self.folder} nor in a folder there. Put it there, or give "
-            "another folder with --data."
+            f"{name} is neither in {' nor in '.join(map(str, folders))} nor in a folder there. Put "
+            "it there, or give another folder with --data."
         )
+
+    def given(self, path: str) -> Path:
+        """A path as a person gives it: a mere name of what is not here is looked for as `find`
+        does."""
+        place = Path(path).expanduser()
+        is_found = place.exists() or place.name != path or not (self.folder or self.made)
+        return place if is_found else self.find(path)
 
 
 def read_text(path: Path) -> str:

@@ -24,7 +24,8 @@ _Interval = tuple[float, float] | tuple[None, None]
 
 @dataclass(frozen=True)
 class Measure:
-    """What each question adds (`rows`: questions x sums), and what the sums amount to."""
+    """What each question adds (`rows`: questions x sums), and what the sums amount to. A question
+    that does not count for this figure adds nothing."""
 
     name: str
     rows: Rows
@@ -35,12 +36,13 @@ class Measure:
 
 @dataclass(frozen=True)
 class Figure:
-    """A value and its interval, None where there are too few questions to tell."""
+    """A value over so many `questions`, and its interval, None where they are too few to tell."""
 
     value: float
     low: float | None
     high: float | None
     higher_is_better: bool
+    questions: int
 
 
 def proportion(name: str, hits: Sequence[bool]) -> Measure:
@@ -77,7 +79,7 @@ def figure(measure: Measure) -> Figure:
     else:
         interval = _interval(measure.of_sums(drawn @ measure.rows) for drawn in _draws(measure))
     low, high = interval
-    return Figure(measure.of_sums(sums), low, high, measure.higher_is_better)
+    return Figure(measure.of_sums(sums), low, high, measure.higher_is_better, _counted(measure))
 
 
 def difference(one: Measure, other: Measure) -> Figure:
@@ -87,7 +89,7 @@ def difference(one: Measure, other: Measure) -> Figure:
     low, high = _interval(
         one.of_sums(drawn @ one.rows) - other.of_sums(drawn @ other.rows) for drawn in _draws(one)
     )
-    return Figure(value, low, high, one.higher_is_better)
+    return Figure(value, low, high, one.higher_is_better, _counted(one))
 
 
 def wilson(hits: float, count: float) -> tuple[float, float]:
@@ -97,6 +99,10 @@ def wilson(hits: float, count: float) -> tuple[float, float]:
     spread = math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
     half = _Z * spread / (1 + z2 / count)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _counted(measure: Measure) -> int:
+    return int(measure.rows.any(axis=1).sum())
 
 
 def _draws(measure: Measure) -> Iterator[npt.NDArray[Any]]:

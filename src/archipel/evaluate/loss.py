@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from archipel.corpus import TokenReader
+from archipel.corpus.answers import NO_TARGET
 
 _SEQUENCES = 8
 
@@ -14,7 +15,7 @@ _SEQUENCES = 8
 def held_out_loss(
     model: PreTrainedModel, reader: TokenReader, *, sequence_tokens: int, tokens: int
 ) -> float:
-    """Mean loss, in nats per token, over the first `tokens` of `reader` (or all it has).
+    """Mean loss, in nats per token that is learnt, over the first `tokens` of `reader` (or all).
 
     The model runs in evaluation mode, in bf16 autocast as in training.
     """
@@ -23,13 +24,13 @@ def held_out_loss(
     model.eval()
     for first in range(0, available, _SEQUENCES):
         sequences = min(_SEQUENCES, available - first)
-        flat = reader.read(first * sequence_tokens, sequences * sequence_tokens + 1)
-        x = torch.from_numpy(flat[:-1].reshape(sequences, -1)).to(model.device)
-        y = torch.from_numpy(flat[1:]).to(model.device)
+        start, count = first * sequence_tokens, sequences * sequence_tokens
+        x = torch.from_numpy(reader.read(start, count).reshape(sequences, -1)).to(model.device)
+        y = torch.from_numpy(reader.read_targets(start, count + 1)[1:]).to(model.device)
         with torch.autocast(model.device.type, torch.bfloat16):
             logits = model(input_ids=x, use_cache=False).logits
         total += float(cross_entropy(logits.float().flatten(0, 1), y, reduction="sum"))
-        counted += len(y)
+        counted += int((y != NO_TARGET).sum())
     return total / max(1, counted)
 
 

@@ -8,18 +8,20 @@ import typer
 from archipel.cli.evaluate.measuring import measured, wish_of
 from archipel.cli.evaluate.screen import show_figures
 from archipel.cli.evaluate.subjects import Named
+from archipel.evaluate.data import Data
 from archipel.evaluate.report import regressions
 from archipel.files import read_json
 
 
-def reach(gate: Path, model: Path, tolerance: float, data: Path | None) -> None:
-    """Measure a checkpoint as the gate's model was measured, and exit with 1 where it is worse.
+def reach(gate: Path, model: Path, name: str, tolerance: float, data: Path | None) -> None:
+    """Measure a checkpoint as the gate's model was measured, and exit with 1 where it is worse;
+    `name` is what it is called.
 
     Raises:
         ConfigError: the gate can't be read, or its data is missing.
     """
     before = read_json(gate)
-    found = measured(wish_of(before), data, [Named(str(model), None, 1, None)])
+    found = measured(wish_of(before), Data(data), [Named(str(model), None, 1, None, name)])
     show_figures(found)
     pass_gate(found, before, tolerance)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ class Wish:
     field: str = "text"
     system: str | None = None
 
-    def questions(self, folder: Path | None) -> list[Asked]:
-        """The tasks with their questions, out of the files in `folder`.
+    def questions(self, data: Data) -> list[Asked]:
+        """The tasks with their questions, out of the files in `data`.
 
         Raises:
             ConfigError: a task is unknown or named twice; its data is missing or damaged.
@@ -37,7 +37,8 @@ class Wish:
         tasks = [find_task(name.strip()) for name in self.tasks]
         if len({task.name for task in tasks}) < len(tasks):
             raise ConfigError("a task is named twice: evaluate one text after the other")
-        asked = [choose(task, Data(folder, self.field), self.limit) for task in tasks]
+        data = replace(data, field=self.field)
+        asked = [choose(task, data, self.limit) for task in tasks]
         system = self.system
         return asked if system is None else [with_system(one, system) for one in asked]
 
@@ -57,13 +58,13 @@ def wish_of(before: object) -> Wish:
         ) from error
 
 
-def measured(wish: Wish, folder: Path | None, named: Sequence[Named]) -> dict[str, Any]:
+def measured(wish: Wish, data: Data, named: Sequence[Named]) -> dict[str, Any]:
     """The document of the first of `named`, with its differences from the second if there is one.
 
     Raises:
         ArchipelError: a model can't be asked, or data is missing. What came is kept.
     """
-    asked = wish.questions(folder)
+    asked = wish.questions(data)
     (name, ours), *others = asyncio.run(_all_answered(named, asked))
     found = document(name, ours) | {"asked": asdict(wish)}
     for other, theirs in others:

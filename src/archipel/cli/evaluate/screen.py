@@ -50,7 +50,7 @@ def show_figures(found: dict[str, Any]) -> None:
                 gap = other["differences"][task][name]
                 theirs = other["tasks"][task]["figures"][name]["value"]
                 row += [_number(theirs), f"{gap['value']:+.4g}", _interval(gap)]
-            table.add_row(*row, _count(facts))
+            table.add_row(*row, _count(facts, figure))
     Console().print(table)
 
 
@@ -73,6 +73,7 @@ def _interval(figure: dict[str, Any]) -> str:
     return f"{_number(figure['low'])} … {_number(figure['high'])}"
 
 
-def _count(facts: dict[str, Any]) -> str:
-    long = facts["too_long"]
-    return f"{facts['questions']:,}" + (f", {long:,} too long" if long else "")
+def _count(facts: dict[str, Any], figure: dict[str, Any]) -> str:
+    """How many questions the figure is over; how many were too long, where that is all of them."""
+    long = facts["too_long"] if figure["questions"] == facts["questions"] else 0
+    return f"{figure['questions']:,}" + (f", {long:,} too long" if long else "")

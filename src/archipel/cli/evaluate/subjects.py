@@ -10,17 +10,19 @@ from archipel.cli.own_engine import own_engine
 from archipel.evaluate.asking import Subject
 from archipel.evaluate.service import Service
 from archipel.files import sha256_file
-from archipel.models.pull import resolve_model
+from archipel.models.here import resolve_model
 
 
 @dataclass(frozen=True)
 class Named:
-    """A model by name, at `url` or on this disk; `results` is where its answers go, if given."""
+    """A model by name, at `url` or on this disk; `results` is where its answers go, if given, and
+    `called` what a checkpoint is called in place of its folder's name."""
 
     model: str
     url: str | None
     parallel: int
     results: Path | None
+    called: str | None = None
 
     async def open(self, stack: AsyncExitStack) -> Subject:
         """The model, until `stack` ends.
@@ -36,6 +38,6 @@ class Named:
         if path.is_dir():
             from archipel.evaluate.checkpoint import Checkpoint
 
-            return Checkpoint(path, path.resolve().name)
+            return Checkpoint(path, self.called or path.resolve().name)
         service, (name,) = await own_engine(stack, self.model, parallel=self.parallel)
         return Service(service, name, identity=sha256_file(path), workers=self.parallel)

@@ -39,6 +39,7 @@ def evaluate(
     from archipel.cli.evaluate.measuring import Wish, measured, wish_of
     from archipel.cli.evaluate.screen import show_figures, show_tasks
     from archipel.cli.evaluate.subjects import Named
+    from archipel.evaluate.data import Data
     from archipel.files import read_json, write_json
 
     if list_:
@@ -51,7 +52,7 @@ def evaluate(
     named = [Named(model, url, parallel, results)]
     named += [Named(against, None, parallel, None)] if against else []
     try:
-        found = measured(wish, data or config.data_folder(), named)
+        found = measured(wish, Data(data or config.data_folder()), named)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on where it was.", err=True)
         raise typer.Exit(130) from None

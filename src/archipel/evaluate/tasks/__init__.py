@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
+from archipel.corpus.repairs import CASES, HELD_OUT
 from archipel.errors import ConfigError
-from archipel.evaluate.tasks import choices, code, texts, writing
+from archipel.evaluate.tasks import choices, code, functions, stories, texts, writing
 from archipel.evaluate.tasks.instructions import instructions
 from archipel.evaluate.tasks.task import Question, Task, cut
 
@@ -65,6 +66,16 @@ TASKS: Mapping[str, Entry] = MappingProxyType(
         ),
         "mbpp": Entry(code.mbpp, "a short program after three examples, run", "mbpp.jsonl.xz"),
         "mbpp_chat": Entry(code.mbpp_chat, "the same, asked in a message", "mbpp.jsonl.xz"),
+        "repair": Entry(functions.repair, "a broken function repaired, and run", CASES, True),
+        "complete": Entry(
+            functions.complete, "half a function continued: is it Python?", HELD_OUT, True
+        ),
+        "fill_in": Entry(
+            functions.fill_in, "a gap in a function filled in: is it Python?", HELD_OUT, True
+        ),
+        "tell": Entry(
+            stories.tell, "stories told: do they end, do they repeat themselves?", "", True
+        ),
         "instructions": Entry(instructions, "form as told, in English and French"),
     }
 )

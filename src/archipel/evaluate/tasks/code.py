@@ -14,8 +14,8 @@ from archipel.evaluate.data import Data, read_records
 from archipel.evaluate.figures import Measure, proportion
 from archipel.evaluate.tasks.task import Question, Task, field_of
 
-_PROGRAM_TOKENS = 512
-_FUNCTION_ENDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+PROGRAM_TOKENS = 512
+FUNCTION_ENDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 _BLOCK = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _SHOTS = 3
 
@@ -42,7 +42,7 @@ def mbpp_chat() -> Task:
 
 def _functions(data: Data) -> list[Question]:
     return [
-        Question(record["task_id"], Prompt(record["prompt"], _PROGRAM_TOKENS, _FUNCTION_ENDS), key)
+        Question(record["task_id"], Prompt(record["prompt"], PROGRAM_TOKENS, FUNCTION_ENDS), key)
         for record, key in _human_eval(data)
     ]
 
@@ -81,7 +81,7 @@ def _problems(data: Data) -> list[Question]:
     return [
         Question(
             record["task_id"],
-            Prompt(shown + _task_text(record), _PROGRAM_TOKENS, ("[DONE]",)),
+            Prompt(shown + _task_text(record), PROGRAM_TOKENS, ("[DONE]",)),
             _mbpp_key(record),
         )
         for record in records
@@ -128,7 +128,7 @@ def _task_text(record: dict[str, Any]) -> str:
 
 
 def _message(text: str) -> Prompt:
-    return Prompt((Message("user", text),), _PROGRAM_TOKENS)
+    return Prompt((Message("user", text),), PROGRAM_TOKENS)
 
 
 def _continued(question: Question, text: str) -> str:
@@ -141,14 +141,14 @@ def _alone(question: Question, text: str) -> str:
 
 def _block_after_head(question: Question, text: str) -> str:
     """The head keeps its imports and helpers; its own function, without a body, is replaced."""
-    return f"{question.key['head']}\n\n{_block(text)}\n{question.key['tests']}\n"
+    return f"{question.key['head']}\n\n{block_of(text)}\n{question.key['tests']}\n"
 
 
 def _block_alone(question: Question, text: str) -> str:
-    return _alone(question, _block(text))
+    return _alone(question, block_of(text))
 
 
-def _block(text: str) -> str:
+def block_of(text: str) -> str:
     """The first block of code in an answer; the answer itself where there is none."""
     found = _BLOCK.search(text)
     return found[1] if found else text

@@ -31,10 +31,11 @@ def bits_per_byte(path: str | None) -> Task:
             "bits_per_byte needs a text: write bits_per_byte:PATH, where PATH is a text file, a "
             "folder of them, or a corpus"
         )
-    return Task("bits_per_byte", partial(_questions, Path(path).expanduser()), _measures)
+    return Task("bits_per_byte", partial(_questions, path), _measures)
 
 
-def _questions(path: Path, data: Data) -> list[Question]:
+def _questions(given: str, data: Data) -> list[Question]:
+    path = data.given(given)
     is_corpus = (path / MANIFEST).is_file()
     documents = _held_out(path) if is_corpus else _documents(path, data.field)
     questions = [
