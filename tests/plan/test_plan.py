@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from archipel.errors import ConfigError
+from archipel.ledger.duty import merge_order
 from archipel.plan import forecast, read_plan
 from archipel.plan.advice import recommend, what_if
 from archipel.plan.engine import planned_steps, simulate
@@ -56,6 +57,20 @@ def test_fixed_h_on_a_link_that_can_not_carry_it_comes_out_longer() -> None:
     assert found.steps_between_syncs > 10
 
 
+def test_the_cores_that_train_lose_twice_as_much_at_half_the_fixed_h() -> None:
+    """Whether or not it is more than sites that choose H themselves would bear."""
+
+    def lost(steps: int) -> float:
+        site = {"tokens_per_second": 1000, "cores": 1, "link": {"up": 10**6, "down": 10**6}}
+        facts = {"parameters": 1e7, "batch_tokens": 1000, "heartbeat_seconds": 600}
+        sites = [site | {"name": name} for name in ("paris", "rome")]
+        plan = make_plan(facts | {"tokens": 1e9, "sites": sites, "sync_steps": steps})
+        return 1 / forecast(plan).busy_share - 1
+
+    assert lost(2) == pytest.approx(2 * lost(4), rel=0.01)
+    assert lost(200) == pytest.approx(2 * lost(400), rel=0.01)
+
+
 def test_int4_takes_about_eleven_times_its_payload_a_cycle_among_four() -> None:
     sites = [{"name": f"s{n}", "tokens_per_second": 1000, "link": {"rtt": 1}} for n in range(4)]
     plan = make_plan(
@@ -71,7 +86,7 @@ def test_int4_takes_about_eleven_times_its_payload_a_cycle_among_four() -> None:
         }
     )
     cycle_tokens = 4 * 30 * 10_000
-    payload = 3.03 / 8 * 1e8
+    payload = 3.1 / 8 * 1e8
     assert forecast(plan).wan_bytes_per_token == pytest.approx(
         11 * payload / cycle_tokens, rel=0.08
     )
@@ -195,3 +210,22 @@ def test_snapshots_are_put_as_often_as_a_run_puts_them() -> None:
     assert forecast(four_sites(codec="sparse")).wan_bytes < whole + rarely.wan_bytes / 4
     often, seldom = (planned_steps(two_sites(snapshot_every_cycles=cycles)) for cycles in (1, 1000))
     assert often > 2 * seldom
+
+
+def test_a_site_that_merges_trains_less_of_its_cores() -> None:
+    site = {"tokens_per_second": 450, "cores": 0.35, "link": {"rtt": 10}}
+    names = ("athens", "bergen", "cadiz", "delft")
+    line = simulate(four_sites(sites=[site | {"name": name} for name in names]), 100)
+    duties = [merge_order(names, fragment)[0] for fragment in range(4)]
+    assert {name: duties.count(name) for name in ("bergen", "cadiz")} == {"bergen": 0, "cadiz": 2}
+    busy = dict(zip(names, line.busy, strict=True))
+    assert busy["bergen"] > busy["athens"] > busy["cadiz"]
+    assert busy["athens"] == pytest.approx(busy["delft"])
+
+
+def test_a_commit_does_not_wait_for_what_is_sent_after_it() -> None:
+    link = {"up": 5, "down": 5, "rtt": 200}
+    sites = [{"name": f"s{n}", "tokens_per_second": 450 + 20 * n, "link": link} for n in range(4)]
+    seen, put, fetched, committed = 1.8, 0.5, 1.2, 0.5  # at most, with 0.19 MB for 0.31 s of a link
+    line = simulate(four_sites(sites=sites), 200)
+    assert line.commit_seconds < seen + put + fetched + committed + 0.3

@@ -48,6 +48,8 @@ class _Corpus:
     def read(self, start: int, count: int) -> np.ndarray:
         return self._tokens[:count]
 
+    read_targets = read
+
 
 @dataclass
 class Disk:

@@ -1,6 +1,8 @@
 """The protocol among several sites in one process, without models: vectors that count tokens."""
 
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 import pytest
@@ -11,13 +13,14 @@ from archipel.ledger.audit import Audit, audit, read_commits
 from archipel.ledger.keys import OWNER
 from archipel.store import Store
 from archipel.train.desk import Identity, Superseded
+from archipel.train.duty import Found
 from archipel.train.exchange import Exchange, Machine
 from archipel.train.fragments import Fragment
 from archipel.train.join import find_claims, next_session, recall_contributions
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.state import GlobalState, digest
 from tests.ledger.fake_keys import FakeKeys
-from tests.train.inline import Inline, no_witness
+from tests.train.inline import Inline, Later, no_witness
 
 STEP_TOKENS = 10
 FRAGMENTS = [Fragment({f"p{number}": (300,)}) for number in range(3)]
@@ -51,7 +54,7 @@ def initial_state() -> GlobalState:
 class PaperSite:
     """A site whose training adds noise to its vectors; everything else is the real thing."""
 
-    def __init__(self, ledger: Ledger, name: str) -> None:
+    def __init__(self, ledger: Ledger, name: str, executor: Executor | None = None) -> None:
         self.name = name
         ledger = Ledger.open(ledger.store, FakeKeys(name))
         self.mailbox = Mailbox()
@@ -63,7 +66,11 @@ class PaperSite:
         claims = find_claims(ledger, state, name, session)
         who = Identity(name, session, f"{session}")
         machine = Machine(
-            Inline(), Inline(), lambda unit: None, no_witness, lambda state, optimiser: None
+            executor or Inline(),
+            Inline(),
+            lambda unit: None,
+            no_witness,
+            lambda state, optimiser: None,
         )
         self.exchange = Exchange(ledger, state, who, self.mailbox, claims, machine)
         recall_contributions(ledger, self.exchange)
@@ -159,6 +166,27 @@ def test_three_sites_finish_with_the_same_parameters_and_every_token_once(ledger
     assert set(found.fragment_tokens) == {2_000}
     assert set(found.contributions) == {"a", "b", "c"}
     assert found.refused == ()
+
+
+def test_a_contribution_is_fetched_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: Counter[tuple[int, str]] = Counter()
+    real = Ledger.contribution
+
+    def counted(self: Ledger, round_: int, site: str) -> Found | None:
+        found = real(self, round_, site)
+        fetched[round_, site] += found is not None
+        return found
+
+    executors = [Later(), Later()]
+    sites = [PaperSite(ledger, name, each) for name, each in zip("ab", executors, strict=True)]
+    monkeypatch.setattr(Ledger, "contribution", counted)
+    now = 0.0
+    while not all(site.mailbox.finished.is_set() for site in sites):
+        now = drive(sites, rounds=3, start=now)
+        for executor in executors:
+            executor.run()
+    assert outcome(ledger).contributions["a"] > 3
+    assert set(fetched.values()) == {1}
 
 
 def test_local_parameters_end_up_where_the_global_ones_are(ledger: Ledger) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from archipel.errors import IntegrityError
 from archipel.ledger.schema import Commit, Contribution, RunSpec
 
+UNIT_STEPS = 32  # inner steps in a unit, the stretch of data that a site claims, if nobody says
+
 
 @dataclass
 class _Unit:

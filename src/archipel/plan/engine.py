@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.duty import grace_of, merge_order
 from archipel.ledger.tempo import SNAPSHOT_CYCLES, LinkRates, sync_steps
 from archipel.ledger.tempo import shortest_interval as bearable
 from archipel.plan.inputs import Plan
 from archipel.plan.wire import (
+    CLAIM_BYTES,
     HEARTBEAT_BYTES,
     METRICS_BYTES,
     REQUEST_BYTES,
@@ -29,6 +31,7 @@ from archipel.plan.wire import (
 )
 
 Values = npt.NDArray[np.float64]  # one of each site
+_Who = slice | int | npt.NDArray[np.bool_]  # some of them
 
 _PACE = 1 / 0.9  # bulk pauses for a tenth of the time that it keeps the link busy
 _LOOKS_PER_HEARTBEAT = 2
@@ -62,35 +65,51 @@ class Timeline:
 _Phase = Callable[[float, int], None]  # of a fragment's round: when, which fragment
 
 
+class _Way:
+    """One direction of the sites' links: what it carries, one thing after the other. What is sent
+    later may be told first; what comes before it goes before it, where it fits."""
+
+    def __init__(self, rates: Values) -> None:
+        self.rates = rates  # bytes a second
+        self.total = rates * 0  # bytes
+        self._before = rates * 0  # until then it is busy with what goes before the last block
+        self._begins = rates * 0  # of the last block of things without a gap, and its end
+        self._ends = rates * 0
+
+    def carry(self, at: Values | float, size: float, who: _Who) -> Values:
+        """When what these sites have to carry from `at` on is through."""
+        takes = size / self.rates[who]
+        start = np.maximum(at, self._before[who])
+        fits = start + takes <= self._begins[who]
+        start = np.where(fits, start, np.maximum(at, self._ends[who]))
+        busy = start + _PACE * takes
+        alone = ~fits & (start > self._ends[who])
+        before = np.where(alone, self._ends[who], self._before[who])
+        self._before[who] = np.where(fits, busy, before)
+        self._begins[who] = np.where(alone, start, self._begins[who])
+        self._ends[who] = np.where(fits, self._ends[who], busy)
+        self.total[who] += size
+        end: Values = start + takes
+        return end
+
+
 class _Links:
-    """The sites' links and when each direction is free again."""
+    """The sites' links, both ways."""
 
     def __init__(self, plan: Plan) -> None:
-        def each(values: list[float]) -> Values:
-            return np.array(values, np.float64)
-
         links = [site.link for site in plan.sites]
-        self.up = each([link.up for link in links]) * 125_000  # bytes a second
-        self.down = each([link.down for link in links]) * 125_000
-        self.rtt = each([link.rtt / 1000 for link in links])
-        self.up_free, self.down_free = self.up * 0, self.up * 0
-        self.sent, self.received = self.up * 0, self.up * 0
+        self.up = _Way(125_000 * np.array([link.up for link in links], np.float64))
+        self.down = _Way(125_000 * np.array([link.down for link in links], np.float64))
+        self.rtt = np.array([link.rtt / 1000 for link in links], np.float64)
 
-    def send(self, at: Values | float, size: float, who: slice | int) -> Values:
+    def send(self, at: Values | float, size: float, who: _Who) -> Values:
         """When what these sites put at `at` is in the store."""
-        start = np.maximum(at, self.up_free[who])
-        end: Values = start + size / self.up[who]
-        self.up_free[who] = start + _PACE * size / self.up[who]
-        self.sent[who] += size
-        return end + self.rtt[who]
-
-    def fetch(self, at: Values | float, size: float, who: slice | int) -> Values:
-        """When what these sites ask for at `at` is theirs."""
-        start = np.maximum(at + self.rtt[who], self.down_free[who])
-        end: Values = start + size / self.down[who]
-        self.down_free[who] = start + _PACE * size / self.down[who]
-        self.received[who] += size
+        end: Values = self.up.carry(at, size, who) + self.rtt[who]
         return end
+
+    def fetch(self, at: Values | float, size: float, who: _Who) -> Values:
+        """When what these sites ask for at `at` is theirs."""
+        return self.down.carry(at + self.rtt[who], size, who)
 
 
 def step_seconds(plan: Plan) -> Values:
@@ -101,18 +120,23 @@ def step_seconds(plan: Plan) -> Values:
 
 def shortest_interval(plan: Plan) -> float:
     """Seconds between two syncs of a fragment that the slowest site can bear."""
+    part = a_round(plan.codec, plan.parameters / plan.fragments, len(plan.sites))
+    return _bearable(plan, part, _core_seconds(plan, part))
+
+
+def _bearable(plan: Plan, part: Round, cpu_seconds: Values) -> float:
+    """The same, where the whole model's exchange takes so much of one core at each site."""
     count = len(plan.sites)
-    part = a_round(plan.codec, plan.parameters / plan.fragments, count)
-    merges = plan.fragments / count  # that fall to a site in a cycle, on average
+    merges = _merges(plan)
     keeper = snapshot_keeper(plan)
     snapshot = snapshot_bytes(plan.parameters) / snapshot_cycles(plan)
     return max(
         bearable(
             up=plan.fragments * part.contribution
-            + merges * part.commit
+            + merges[number] * part.commit
             + (snapshot if number == keeper else 0.0),
-            down=plan.fragments * part.commit + merges * (count - 1) * part.contribution,
-            cpu_seconds=_core_seconds(plan, part),
+            down=plan.fragments * part.commit + merges[number] * (count - 1) * part.contribution,
+            cpu_seconds=cpu_seconds[number],
             link=LinkRates(125_000 * site.link.up, 125_000 * site.link.down),
             cores=site.cores or np.inf,
         )
@@ -131,11 +155,19 @@ def snapshot_keeper(plan: Plan) -> int:
     return names.index(merge_order(names, plan.fragments - 1)[0])
 
 
-def _core_seconds(plan: Plan, part: Round) -> float:
-    """What the exchange of the whole model takes of one core of a site, on average."""
-    merging = part.merge_seconds / len(plan.sites)
+def _merges(plan: Plan) -> Values:
+    """How many rounds of a cycle fall to each site's merge duty while all are there."""
+    names = [site.name for site in plan.sites]
+    first = [names.index(merge_order(names, number)[0]) for number in range(plan.fragments)]
+    return np.bincount(first, minlength=len(names)).astype(np.float64)
+
+
+def _core_seconds(plan: Plan, part: Round) -> Values:
+    """What the exchange of the whole model takes of one core of each site."""
     requests = _REQUESTS_PER_ROUND * REQUEST_CORE_SECONDS
-    return plan.fragments * (part.encode_seconds + part.apply_seconds + merging + requests)
+    each = plan.fragments * (part.encode_seconds + part.apply_seconds + requests)
+    seconds: Values = each + _merges(plan) * part.merge_seconds
+    return seconds
 
 
 def planned_steps(plan: Plan) -> int:
@@ -181,10 +213,11 @@ class _Play:
         return {site.name: number for number, site in enumerate(self.plan.sites)}
 
     def _busy(self) -> Values:
-        """What the exchange leaves to inner steps of the cores that train."""
+        """What the exchange leaves to inner steps of the cores that train. A run's own H is kept
+        whatever it takes of the cores; what links can't bear does not happen more often."""
         cpu = _core_seconds(self.plan, self.part)
         step = step_seconds(self.plan)
-        interval = np.maximum(planned_steps(self.plan) * step.min(), shortest_interval(self.plan))
+        interval = max(self.steps * float(step.min()), _bearable(self.plan, self.part, 0 * cpu))
         cores = np.array([site.cores or np.inf for site in self.plan.sites])
         looking = self.count * REQUEST_CORE_SECONDS / self._look_period()
         busy: Values = 1 / (1 + (cpu / interval + looking) / cores)
@@ -210,8 +243,8 @@ class _Play:
             steps_between_syncs=float(np.mean(self.intervals[plan.fragments :] or self.intervals)),
             busy=self._busy(),
             tokens_per_second=plan.batch_tokens / self.step,
-            bytes_up=links.sent,
-            bytes_down=links.received,
+            bytes_up=links.up.total,
+            bytes_down=links.down.total,
             puts=rounds * (self.count + 1.0) + float(self._heartbeats(seconds, rounds).sum()),
             gets=float(
                 rounds * 2.0 * (self.count - 1) + self.asks.sum() + looks.sum() * self.count
@@ -241,7 +274,7 @@ class _Play:
         sees: Values = self.phase + turn * period + _TRIPS_OF_A_LOOK * self.links.rtt
         return sees
 
-    def _asks(self, since: Values, at: float, who: slice | int) -> Values:
+    def _asks(self, since: Values, at: float, who: _Who) -> Values:
         """When these sites, which ask from `since` on, ask for the first time for what is in the
         store from `at` on."""
         beat = self.plan.heartbeat_seconds
@@ -257,7 +290,7 @@ class _Play:
         links, part = self.links, self.part
         due = self._due(fragment)
         opener = int(np.argmin(due))
-        there = opened + part.contribution / links.up[opener] + 2 * links.rtt[opener]
+        there = opened + part.contribution / links.up.rates[opener] + 2 * links.rtt[opener]
         asked = np.maximum(self._sees(there), self.applied[fragment]) + 0.5 * self.step
         captured = np.minimum(np.maximum(asked, opened), np.maximum(due, opened))
         encoded = captured + part.encode_seconds * self.slower
@@ -294,10 +327,12 @@ class _Play:
     def _apply(self, committed: float, fragment: int) -> None:
         """All the others fetch that; then the fragment's next round is due some time."""
         links, part, merger = self.links, self.part, self.orders[fragment][0]
-        asked = self._asks(self.put[fragment], committed, slice(None))
+        others = np.arange(self.count) != merger
+        asked = np.full(self.count, committed)
+        asked[others] = self._asks(self.put[fragment][others], committed, others)
         has = links.fetch(asked, part.commit, slice(None))
         has[merger] = committed  # it has what it made
-        links.received[merger] -= part.commit
+        links.down.total[merger] -= part.commit
         self.applied[fragment] = has + part.apply_seconds * self.slower
         self.opened_to_commit.append(committed - self.opened[fragment])
         self._then(float(self._due(fragment).min()), self._open, fragment)
@@ -309,13 +344,17 @@ class _Play:
         return beats
 
     def _small_traffic(self, seconds: float, rounds: int) -> None:
-        """Heartbeats, written and read, and what is asked for in vain."""
+        """Heartbeats, written and read, claims, and what is asked for in vain."""
         looks = seconds / self._look_period() * (1 + _LISTS_SHARE)
         reading = looks * self.count * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
         writing = self._heartbeats(seconds, rounds) * (HEARTBEAT_BYTES + REQUEST_BYTES / 2)
         asking = self.asks * REQUEST_BYTES / 2
-        self.links.received += reading + asking
-        self.links.sent += writing + looks * self.count * REQUEST_BYTES / 2 + asking
-        self.links.sent += METRICS_BYTES * seconds
+        self.links.down.total += reading + asking
+        self.links.up.total += writing + looks * self.count * REQUEST_BYTES / 2 + asking
+        self.links.up.total += METRICS_BYTES * seconds
+        claims = seconds / self.step / UNIT_STEPS
+        checked = (_merges(self.plan) > 0) * (claims.sum() - claims)  # by whoever merges
+        self.links.up.total += claims * CLAIM_BYTES + (claims + checked) * REQUEST_BYTES / 2
+        self.links.down.total += checked * CLAIM_BYTES + (claims + checked) * REQUEST_BYTES / 2
         if self.plan.corpus_from_store:
-            self.links.received += 2 * seconds * self.plan.batch_tokens / self.step
+            self.links.down.total += 2 * seconds * self.plan.batch_tokens / self.step

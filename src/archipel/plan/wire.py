@@ -1,7 +1,8 @@
 """What the exchange puts on the links and on the cores: bytes, requests, seconds. Pure.
 
-Bits a parameter and speeds are those that `archipel bench codec` measures (docs/decisions/0004),
-what is small is of `archipel bench rounds` (docs/decisions/0013).
+Speeds are those that `archipel bench codec` measures (docs/decisions/0004), bits a parameter too,
+but for `int4`'s: what they are in a run, and what is small, is of `archipel bench rounds`
+(docs/decisions/0013).
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 _SEGMENT_OVERHEAD = 1.055  # TCP/IP and Ethernet headers beside 1,448 bytes, and acknowledgements
 REQUEST_BYTES = 1_200  # of a request and its reply beside the body: HTTP headers, both ways
 REQUEST_CORE_SECONDS = 0.65e-3  # of one core, a small request with its signature
+CLAIM_BYTES = 200  # a signed claim of a unit of data
 HEARTBEAT_BYTES = 820  # a signed heartbeat
 METRICS_BYTES = 500  # a second, of what a site tells of itself
 _HEADER_BYTES = 380  # of a contribution: JSON and signature; a commit has those that it merged
@@ -28,7 +30,7 @@ class Coding:
 CODINGS = {
     "none": Coding(32.0, False, 3735.0, 3315.0),
     "int8": Coding(8.125, False, 761.0, 2397.0),
-    "int4": Coding(3.03, False, 415.0, 953.0),
+    "int4": Coding(3.10, False, 415.0, 953.0),
     "sparse": Coding(0.164, True, 811.0, 3483.0),
 }
 _MERGE_PASSES = 12  # over the fp32 values for each contribution: guard and mean

@@ -216,10 +216,10 @@ class Chain:
             return taken
         round_, since = self._opened or (self._round, now)
         self._opened = (self._round, since if round_ == self._round else now)
-        if self._is_here():
+        if self._is_here() and not self._gathering:  # what is on its way is not fetched twice
             if self._my_turn(now - self._opened[1]):
                 self._start_duty()
-            elif now >= self._ask_at and not self._gathering:
+            elif now >= self._ask_at:
                 self._ask_at = now + ask_seconds
                 self._ask()
         return taken

@@ -11,17 +11,20 @@ from archipel.corpus import Manifest, read_manifest
 from archipel.corpus.remote import upload_corpus
 from archipel.errors import ConfigError
 from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
 from archipel.ledger.tempo import SNAPSHOT_CYCLES
 from archipel.models.checkpoint import load_model, new_model
-from archipel.models.sizes import has_weights, model_config
+from archipel.models.sizes import check_fits, end_with, has_weights, model_config
 from archipel.store import Store
 from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.state import GlobalState, digest_of_all
+from archipel.tune.start import open_start
 
 _FEW_STEPS = 8
+_FURTHER = 0.1  # of the usual rate, for a model that has learnt before
 _TOKENS_PER_PARAMETER = 20  # compute-optimal, Hoffmann et al. (arXiv 2203.15556)
 
 
@@ -37,12 +40,12 @@ class RunOptions:
     optimiser: Literal["adamw", "muon"] = "muon"
     batch_sequences: int = 8
     sequence_tokens: int | None = None  # None: the model's context
-    learning_rate: float | None = None  # None: 1 over the model's width
+    learning_rate: float | None = None  # None: 1 over the model's width, or a tenth of it
     warmup_share: float = 0.05  # of the budget
     outer_learning_rate: float | None = None  # None: by codec and H
     outer_momentum: float | None = None  # likewise
     codec: str = "int4"
-    unit_steps: int = 32  # inner steps in a unit, the stretch of data that a site claims
+    unit_steps: int = UNIT_STEPS
     heartbeat_seconds: float = 2.0
     dead_after_seconds: float = 15.0
     snapshot_every_cycles: int | None = None  # None: by the codec
@@ -58,7 +61,7 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
         StoreError: the store can't be written.
     """
     manifest = read_manifest(corpus)
-    model = _initial_model(corpus, manifest, options)
+    model = _initial_model(manifest, options)
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
@@ -88,17 +91,31 @@ def _outer(options: RunOptions) -> OuterSpec:
     )
 
 
-def _initial_model(corpus: Path, manifest: Manifest, options: RunOptions) -> PreTrainedModel:
-    found = model_config(
+def _initial_model(manifest: Manifest, options: RunOptions) -> PreTrainedModel:
+    path = Path(options.model)
+    if not _learns_further(path):
+        found = model_config(
+            options.model,
+            vocab_size=manifest.vocab_size,
+            context=options.sequence_tokens,
+            end_of_text_id=manifest.end_of_text_id,
+        )
+        return new_model(found, options.seed)
+    model = load_model(path) if path.is_dir() else open_start(path).model
+    check_fits(
+        model.config,
         options.model,
         vocab_size=manifest.vocab_size,
         context=options.sequence_tokens,
-        end_of_text_id=manifest.end_of_text_id,
     )
-    folder = Path(options.model)
-    if folder.is_dir() and has_weights(folder):
-        return load_model(folder)
-    return new_model(found, options.seed)
+    if manifest.answers:
+        end_with(model.config, manifest.answers.end)
+    return model
+
+
+def _learns_further(path: Path) -> bool:
+    """Whether what is there has weights."""
+    return path.suffix == ".gguf" or (path.is_dir() and has_weights(path))
 
 
 def _spec(
@@ -110,6 +127,11 @@ def _spec(
     initial_digest: str,
 ) -> RunSpec:
     sequence = options.sequence_tokens or int(model.config.max_position_embeddings)
+    if manifest.row_tokens not in (None, sequence):
+        raise ConfigError(
+            f"the corpus has conversations in rows of {manifest.row_tokens} tokens, and the run "
+            f"would read sequences of {sequence}: give --sequence {manifest.row_tokens}"
+        )
     batch = options.batch_sequences * sequence
     parameters = sum(parameter.numel() for parameter in model.parameters())
     budget = options.tokens or _TOKENS_PER_PARAMETER * parameters
@@ -122,6 +144,8 @@ def _spec(
             f"of {unit:,}: build a larger corpus, or lower --batch or --sequence"
         )
     codec_named(options.codec)
+    share = _FURTHER if _learns_further(Path(options.model)) else 1
+    rate = share / model.config.hidden_size
     return RunSpec(
         owner=owner,
         model=_plain(model),
@@ -129,7 +153,7 @@ def _spec(
         sync_steps=options.sync_steps,
         inner=InnerSpec(
             optimiser=options.optimiser,
-            learning_rate=options.learning_rate or 1 / model.config.hidden_size,
+            learning_rate=options.learning_rate or rate,
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,
             sequence_tokens=sequence,

@@ -15,10 +15,12 @@ from archipel.ledger import Ledger
 from archipel.models.card import model_card
 from archipel.models.checkpoint import new_model, save_checkpoint
 from archipel.models.gguf_export import export_gguf
+from archipel.models.purpose import Purpose
 from archipel.train.join import load_state, run_config
 from archipel.train.start import open_corpus
 from archipel.train.state import GlobalState
 
+_UNSAID = Purpose()
 HELD_OUT_TOKENS = 65_536
 
 
@@ -32,8 +34,11 @@ class Exported:
     held_out_loss: float | None
 
 
-def export_run(ledger: Ledger, folder: Path, *, name: str, gguf: str | None) -> Exported:
+def export_run(
+    ledger: Ledger, folder: Path, *, name: str, gguf: str | None, purpose: Purpose = _UNSAID
+) -> Exported:
     """Write the run's present parameters to `folder`; with `gguf`, a file of that kind beside them.
+    The card says the `purpose`.
 
     Raises:
         ConfigError: `folder` exists or can't be written.
@@ -48,6 +53,7 @@ def export_run(ledger: Ledger, folder: Path, *, name: str, gguf: str | None) -> 
     card = model_card(
         {
             "name": name,
+            "purpose": purpose,
             "size": f"{ledger.spec.model['model_type']}",
             "parameters": sum(tensor.size for tensor in tensors.values()),
             "tokens": state.cover.tokens,

@@ -17,7 +17,7 @@ from archipel.errors import RunError
 
 _PATIENCE = timedelta(minutes=10)  # with a process that is silent in the midst of an operation
 _IDLE = timedelta(days=365)  # rank 0 may have no work for as long as the store is away
-_COMMAND_WORDS = 4
+_COMMAND_WORDS = 5
 
 
 def pick_device() -> torch.device:
@@ -35,7 +35,7 @@ class Group:
     control: dist.ProcessGroup | None = None  # gloo, for commands and tokens
 
     def tell(self, *words: int) -> None:
-        """On rank 0: send a command of up to four whole numbers to the others."""
+        """On rank 0: send a command of up to five whole numbers to the others."""
         if self.rank == 0 and self.size > 1:
             padded = [*words, *[0] * (_COMMAND_WORDS - len(words))]
             dist.broadcast(torch.tensor(padded), src=0, group=self.control)

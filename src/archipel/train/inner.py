@@ -11,7 +11,9 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
+from archipel.corpus.answers import NO_TARGET
 from archipel.ledger import InnerSpec
+from archipel.models.logits import logits_at
 from archipel.train.group import Group
 from archipel.train.optimisers import Optimisers
 from archipel.train.sharding import InsideOptions, lay_out
@@ -46,6 +48,7 @@ class InnerOptimiser:
         self._spec = spec
         self._options = options
         self._group = group
+        self._logits_at = logits_at(model) if group.size == 1 else None
         self._forward = lay_out(model, options, group)
         self.optimisers = Optimisers(model, spec)
 
@@ -54,8 +57,8 @@ class InnerOptimiser:
     ) -> float:
         """One step on a batch; the mean loss in nats per token before it, over all processes.
 
-        Targets of -100 are left out; `targets` counts the others in the whole group's batch. All
-        processes must have equally many sequences.
+        Targets of NO_TARGET are left out; `targets` counts the others in the whole group's batch.
+        All processes must have equally many sequences.
         """
         loss = torch.zeros((), device=self._group.device)
         pieces = self._options.micro_batch or len(x_BT)
@@ -72,10 +75,17 @@ class InnerOptimiser:
 
     def _loss(self, x_BT: torch.Tensor, y_BT: torch.Tensor) -> torch.Tensor:
         device = self._group.device
+        wanted = y_BT != NO_TARGET
+        few = not wanted.all()  # before the device: no step waits for it then
+        x_BT, y_BT = x_BT.to(device), y_BT.to(device)
         with torch.autocast(device.type, torch.bfloat16, self._options.precision == "bf16"):
-            logits_BTV = self._forward(input_ids=x_BT.to(device), use_cache=False).logits
+            if self._logits_at and few:
+                logits_NV = self._logits_at(self.model, x_BT, wanted.to(device))
+                targets_N = y_BT[y_BT != NO_TARGET]
+                return cross_entropy(logits_NV.float(), targets_N, reduction="sum")
+            logits_BTV = self._forward(input_ids=x_BT, use_cache=False).logits
         logits = logits_BTV.float().flatten(0, 1)
-        return cross_entropy(logits, y_BT.to(device).flatten(), ignore_index=-100, reduction="sum")
+        return cross_entropy(logits, y_BT.flatten(), ignore_index=NO_TARGET, reduction="sum")
 
     def _sync(self, *, last: bool) -> AbstractContextManager[None]:
         """DDP sums gradients over processes in the last backward pass only."""

@@ -13,6 +13,7 @@ import torch
 from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
+from archipel.corpus.answers import NO_TARGET
 from archipel.errors import ConfigError, IntegrityError
 from archipel.ledger import InnerSpec
 from archipel.train.fragments import Fragment, ModelFragments, Vector
@@ -20,8 +21,6 @@ from archipel.train.group import Group, peers_needed, pick_device
 from archipel.train.inner import InnerOptimiser
 from archipel.train.sharding import InsideOptions
 from archipel.train.work import Tokens
-
-_NO_TARGET = -100  # what cross_entropy leaves out
 
 
 class _Do(IntEnum):
@@ -73,10 +72,12 @@ class Replica:
         )
 
     def step(self, x_BT: Tokens, y_BT: Tokens, learning_rate: float) -> float:
-        """One inner step on a batch, int64 [sequences, tokens]; the mean loss before it."""
+        """One inner step on a batch, int64 [sequences, tokens]; the mean loss before it, over the
+        targets that are not NO_TARGET."""
         sequences, tokens = x_BT.shape
-        with self._lead(_Do.STEP, sequences, tokens, _bits(learning_rate)):
-            return self._step(np.stack([x_BT, y_BT]), sequences, tokens, learning_rate)
+        targets = max(1, int((y_BT != NO_TARGET).sum()))
+        with self._lead(_Do.STEP, sequences, tokens, targets, _bits(learning_rate)):
+            return self._step(np.stack([x_BT, y_BT]), (sequences, tokens), targets, learning_rate)
 
     def capture(self, fragment: int) -> Vector:
         """A copy of one fragment's parameters as they are now."""
@@ -143,8 +144,8 @@ class Replica:
             what, *words = self._group.hear()
             match what:
                 case _Do.STEP:
-                    sequences, tokens, rate = words
-                    self._step(None, sequences, tokens, _from_bits(rate))
+                    sequences, tokens, targets, rate = words
+                    self._step(None, (sequences, tokens), targets, _from_bits(rate))
                 case _Do.CAPTURE:
                     self._capture(words[0])
                 case _Do.WRITE:
@@ -159,19 +160,19 @@ class Replica:
                     return what
 
     def _step(
-        self, batch: np.ndarray | None, sequences: int, tokens: int, learning_rate: float
+        self, batch: np.ndarray | None, shape: tuple[int, int], targets: int, learning_rate: float
     ) -> float:
         """`batch` is int64 [2, sequences, tokens], on rank 0."""
-        group = self._group
+        group, (sequences, tokens) = self._group, shape
         each = -(-sequences // group.size)
         parts = None
         if batch is not None:
             padding = ((0, 0), (0, each * group.size - sequences), (0, 0))
-            padded = torch.from_numpy(np.pad(batch, padding, constant_values=_NO_TARGET))
+            padded = torch.from_numpy(np.pad(batch, padding, constant_values=NO_TARGET))
             padded[0].clamp_(min=0)  # any token will do where there is no target
             parts = padded.unflatten(1, (group.size, each)).unbind(1)
         x_BT, y_BT = group.deal(parts, (2, each, tokens))
-        return self._inner.step(x_BT, y_BT, learning_rate, targets=sequences * tokens)
+        return self._inner.step(x_BT, y_BT, learning_rate, targets=targets)
 
     def _capture(self, fragment: int) -> Vector:
         mine = self._live.read(fragment)

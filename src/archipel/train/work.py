@@ -17,7 +17,8 @@ Tokens = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs and targets, int64 [sequences, tokens], and the claim that they come from."""
+    """Inputs and targets, int64 [sequences, tokens], and the claim that they come from. A target of
+    NO_TARGET is left out."""
 
     x_BT: Tokens
     y_BT: Tokens
@@ -79,10 +80,11 @@ class Work:
     def read(self, unit: int, at: int) -> tuple[Tokens, Tokens]:
         """Inputs and targets of the batch that begins at a unit's token `at`. Any thread may call
         this."""
-        inner = self._spec.inner
-        tokens = self._reader.read(self._offset(unit) + at, inner.batch_tokens + 1)
+        inner, start = self._spec.inner, self._offset(unit) + at
+        tokens = self._reader.read(start, inner.batch_tokens)
+        targets = self._reader.read_targets(start, inner.batch_tokens + 1)[1:]
         shape = (inner.batch_sequences, inner.sequence_tokens)
-        return tokens[:-1].reshape(shape), tokens[1:].reshape(shape)
+        return tokens.reshape(shape), targets.reshape(shape)
 
     def _offset(self, unit: int) -> int:
         """The unit's first token in the corpus: each epoch has its own order.
