@@ -1,6 +1,7 @@
 """What comes from the environment, read here and nowhere else.
 
 ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
+ARCHIPEL_CATALOGUE a file with further models to pull (default: catalogue.toml in ARCHIPEL_HOME)
 ARCHIPEL_DATA      the folder with the data of `archipel eval`
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
 ARCHIPEL_SECRET    what the service's keys are hashed with, the same on all its machines
@@ -10,6 +11,7 @@ ARCHIPEL_TOKEN     what `archipel run invite` printed, for `archipel site join`
 RANK, LOCAL_WORLD_SIZE   set by torchrun in the processes of one site
 """
 
+import contextlib
 import getpass
 import os
 from collections.abc import Mapping
@@ -19,6 +21,14 @@ from pathlib import Path
 def home() -> Path:
     """The folder for pulled models and caches."""
     return Path(os.environ.get("ARCHIPEL_HOME") or Path.home() / ".archipel")
+
+
+def catalogue_file() -> Path | None:
+    """The organisation's own catalogue of models, or None."""
+    if named := os.environ.get("ARCHIPEL_CATALOGUE"):
+        return Path(named).expanduser()
+    usual = home() / "catalogue.toml"
+    return usual if usual.exists() else None
 
 
 def data_folder() -> Path | None:
@@ -95,6 +105,18 @@ def store_allows_http() -> bool:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def free_memory_bytes() -> int:
+    """Memory that programs may still take here; of a container no more than it may have."""
+    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, StopIteration):  # not Linux
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        free = int(kibibytes) << 10
+    with contextlib.suppress(OSError, ValueError):  # no container, or without a limit: "max"
+        free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return free
 
 
 def torchrun_rank() -> int:

@@ -79,7 +79,11 @@ def test_what_is_told_of_the_loss_is_so(checkpoint: Path, tmp_path: Path) -> Non
     assert laptop["memory_bytes"] > laptop["bytes"]
     assert laptop["writes_tokens_per_second"] > 0
     assert "q8_0" in shown
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tiny-q8_0.gguf", "LICENSE"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "tiny-q8_0.gguf",
+        "LICENSE",
+        "README.md",
+    }
 
 
 def test_what_loses_more_than_it_may_is_refused_and_leaves_nothing(

@@ -3,19 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
+from archipel.cli.material import Task, material_of, pair_reader
+
 if TYPE_CHECKING:
     from archipel.tune.finetune import Tuned
-    from archipel.tune.lessons import Material
-    from archipel.tune.pairs import PairReader
     from archipel.tune.training import Progress
 
 _LOG_SECONDS = 10.0
-
-Task = Literal["translate", "summarise", "rewrite", "repair"]
 
 
 def finetune(
@@ -73,8 +71,8 @@ def finetune(
 
     if lora is None and (merge or lora_alpha):
         raise ConfigError("--merge and --lora-alpha are of an adapter: give --lora too")
-    pair = _pair(task, fields, asked_in, one_way=one_way)
-    material = _material(data, held_out_data, pair, prefers=preferences)
+    pair = pair_reader(task, fields, asked_in, one_way=one_way)
+    material = material_of(data, held_out_data, pair, prefers=preferences)
 
     import torch
 
@@ -110,50 +108,10 @@ def finetune(
     typer.echo(_summary(tuned))
 
 
-def _pair(
-    task: Task | None, fields: str | None, asked_in: str | None, *, one_way: bool
-) -> "PairReader | None":
-    from archipel.errors import ConfigError
-    from archipel.tune.pairs import LANGUAGES, PairReader
-
-    if task is None:
-        if fields or asked_in or one_way:
-            raise ConfigError("--fields, --asked-in and --one-way are of pairs: give --task too")
-        return None
-    names = fields.split(",") if fields else ["source", "target"]
-    if len(names) != 2:
-        raise ConfigError(f"--fields {fields!r} must name two fields: write it as en,fr")
-    return PairReader(
-        task=task,
-        fields=(names[0], names[1]),
-        asked_in=asked_in.split(",") if asked_in else tuple(LANGUAGES),
-        both_ways=not one_way,
-    )
-
-
-def _material(
-    data: list[Path], held_out_data: list[Path], pair: "PairReader | None", *, prefers: bool
-) -> "Material":
-    from archipel.errors import ConfigError
-    from archipel.tune.conversations import conversation, preference
-    from archipel.tune.lessons import Material
-
-    if pair and prefers:
-        raise ConfigError("--task is for pairs, --preferences for two answers: give one of them")
-    kind = "preferences between two answers" if prefers else "conversations"
-    return Material(
-        data=data,
-        held_out_data=held_out_data,
-        read=pair or (preference if prefers else conversation),
-        kind=f"pairs to {pair.task}" if pair else kind,
-        columns=pair.fields if pair else (),
-    )
-
-
 def _start(model: str, out: Path) -> Path:
     """Where the model is on this machine; a run's is exported beside what is to be made."""
     from archipel import config
-    from archipel.models.pull import resolve_model
+    from archipel.models.here import resolve_model
 
     path = Path(model).expanduser()
     if "://" not in model and not (path / "run.json").exists():

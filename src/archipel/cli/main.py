@@ -17,6 +17,7 @@ from archipel.cli.export import export
 from archipel.cli.finetune import finetune
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
+from archipel.cli.recipe import recipe
 from archipel.cli.serve import serve
 from archipel.cli.up import up
 from archipel.cli.usage import usage
@@ -64,6 +65,7 @@ app.command()(chat)
 app.command()(up)
 app.command()(pull)
 app.command()(finetune)
+app.command()(recipe)
 app.command()(usage)
 app.command()(audit)
 app.command()(plan)

@@ -25,9 +25,14 @@ def provenance() -> dict[str, Any]:
     )
     return {
         "commit": described.stdout.strip() or None,
-        "machine": f"{_processor()}, {config.usable_cores()} cores, {platform.system()}",
+        "machine": machine(),
         "versions": {"python": platform.python_version()} | _versions(),
     }
+
+
+def machine() -> str:
+    """This machine in words: processor, cores, system."""
+    return f"{_processor()}, {config.usable_cores()} cores, {platform.system()}"
 
 
 def _versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from archipel import config
+from archipel.cli.choosing import choose_models
 from archipel.cli.serve import MODELS_HELP, print_first, print_models
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
@@ -46,11 +47,15 @@ def up(
     ),
     context: int = typer.Option(4096, min=64, help="Tokens that one conversation may use."),
     threads: int | None = typer.Option(None, min=1, help="Threads per model.  [default: cores]"),
+    yes: bool = typer.Option(False, "--yes", help="Without MODELS: serve what fits, do not ask."),
     open_page: bool = typer.Option(True, "--open/--no-open", help="Open the page in a browser."),
 ) -> None:
     """Serve models and open the assistant, on this machine, until Ctrl-C.
 
-    Examples: archipel up smollm2-135m
+    Without MODELS it shows which ones fit this machine's memory, asks, and fetches them.
+
+    Examples: archipel up
+    archipel up smollm2-135m
     archipel up smollm2-135m --people --page-url https://ai.example.com
     """
     import asyncio
@@ -63,13 +68,12 @@ def up(
     from archipel.serve.setting_tables import AccountsTable, ModelTable
     from archipel.serve.settings import Settings, with_models
 
-    if bool(models) == bool(service_url):
-        raise ConfigError(
-            "give the models to serve, or --service-url of a running service: not both, not none. "
-            "`archipel pull smollm2-135m` gets a small model to begin with."
-        )
+    if models and service_url:
+        raise ConfigError("give the models to serve, or --service-url of a running one: not both.")
     page = Page(page_host, page_port, people, page_url and page_url.rstrip("/"))
     check_page(page, service_url)
+    if not models and not service_url:
+        models = choose_models(yes=yes)
 
     def table(path: str) -> ModelTable:
         return ModelTable(path=path, context=context, threads=threads)

@@ -59,7 +59,7 @@ def _model(text: str, name: str | None) -> _Model:
         ModelError: it is no model, or none that can be a GGUF.
     """
     from archipel.errors import ModelError
-    from archipel.models.pull import find_model
+    from archipel.models.here import find_model
     from archipel.serve.weights import find_gguf, name_models
 
     home = config.home()

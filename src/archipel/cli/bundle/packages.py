@@ -50,8 +50,10 @@ LEFT_OUT = (
     "obstore",
     "packaging",
     "pytest",
+    "pyyaml",
     "safetensors",
     "tokenizers",
+    "uvloop",
 )
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_")
 _GLIBC_OF_OLD_TAGS = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}

@@ -1,21 +1,16 @@
 """Three site processes on one run: watched, one killed on the way and brought back."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.live import Live
 
 from archipel import config
 from archipel.cli.demo.stage import SITES, Stage, site_cores
+from archipel.cli.local_sites import LocalSites
 from archipel.cli.run.screen import run_screen
-from archipel.errors import RunError
 from archipel.ledger import Ledger
 from archipel.ledger.view import RunView, Watcher
 
@@ -44,61 +39,12 @@ class Story:
         return self.killed is not None and self.returned is None
 
 
-class _Sites:
-    """The site processes of this demo. None outlives it."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._folder = stage.folder
-        self._corpus = stage.corpus
-        self._cores = dict(zip(SITES, site_cores(), strict=True))
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> "_Sites":
-        for name in SITES:
-            self.start(name)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._processes.values():
-            if process.poll() is None:
-                process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-    def start(self, name: str) -> None:
-        """Start a site's process; its log goes on where the one before ended."""
-        command = [sys.executable, "-m", "archipel", "site", "join", str(self._folder / "run")]
-        command += ["--name", name, "--corpus", str(self._corpus)]
-        if self._cores[name]:
-            command += ["--cores", ",".join(map(str, sorted(self._cores[name])))]
-        with self.log(name).open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
-            )
-
-    def kill(self, name: str) -> None:
-        """SIGKILL: no goodbye."""
-        os.kill(self._processes[name].pid, signal.SIGKILL)
-        self._processes[name].wait()
-
-    def log(self, name: str) -> Path:
-        """The file that holds what a site prints."""
-        return self._folder / f"{name}.log"
-
-    def all_ended(self) -> bool:
-        """Whether every site ended well.
-
-        Raises:
-            RunError: one ended with an error.
-        """
-        for name, process in self._processes.items():
-            if process.poll() not in (None, 0, -signal.SIGKILL):
-                tail = self.log(name).read_text(encoding="utf-8", errors="replace")[-800:]
-                raise RunError(f"site {name} ended with {process.returncode}:\n{tail}")
-        return all(process.poll() == 0 for process in self._processes.values())
+def _sites(stage: Stage) -> LocalSites:
+    words = {
+        name: ["--cores", ",".join(map(str, sorted(cores)))] if cores else []
+        for name, cores in zip(SITES, site_cores(), strict=True)
+    }
+    return LocalSites(str(stage.folder / "run"), stage.corpus, stage.folder, words)
 
 
 def train(stage: Stage, ledger: Ledger) -> Story:
@@ -111,7 +57,7 @@ def train(stage: Stage, ledger: Ledger) -> Story:
     watcher = Watcher(ledger)
     live = Live(console=stage.console, auto_refresh=False) if stage.console.is_terminal else None
     next_line = time.monotonic()
-    with _Sites(stage) as sites, live or nullcontext():
+    with _sites(stage) as sites, live or nullcontext():
         while not sites.all_ended():
             view = watcher.look(datetime.now(UTC))
             _note_bytes(story, view)
@@ -127,7 +73,7 @@ def train(stage: Stage, ledger: Ledger) -> Story:
     return story
 
 
-def _stage_the_crash(sites: _Sites, story: Story, view: RunView) -> None:
+def _stage_the_crash(sites: LocalSites, story: Story, view: RunView) -> None:
     share = view.tokens / view.budget_tokens
     if story.killed is None and share >= _KILL_SHARE:
         sites.kill(_VICTIM)

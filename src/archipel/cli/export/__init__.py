@@ -43,7 +43,7 @@ def export(
     from archipel.errors import ConfigError, ModelError
     from archipel.files import write_json
     from archipel.models.folders import complete_folder
-    from archipel.models.licence import carry_licence
+    from archipel.models.licence import carry_card, carry_licence
 
     wanted = find_device(device)
     most = wanted.most_percent if at_most is None else read_percent(at_most)
@@ -65,6 +65,7 @@ def export(
             write_json(json_file, {**facts, "accepted": not refused, **_figures(proof)})
         if refused:
             raise ModelError(refused)
+        carry_card(checkpoint, folder)
         carry_licence(checkpoint, folder)
     typer.echo(out / file)
 
@@ -76,7 +77,7 @@ def _checkpoint(model: str) -> Path:
         ModelError: it is unknown, or a GGUF already.
     """
     from archipel.errors import ModelError
-    from archipel.models.pull import resolve_model
+    from archipel.models.here import resolve_model
 
     path = resolve_model(model, config.home())
     if path.is_file():

@@ -14,7 +14,9 @@ def create(
     url: str = RUN_URL,
     corpus: Path = typer.Option(help="The folder that `archipel corpus build` made."),
     model: str = typer.Option(
-        "nano", help="A size (nano, micro, small, base), a config.json or a checkpoint's folder."
+        "nano",
+        help="A size (nano, micro, small, base), a config.json; to learn further: a checkpoint's "
+        "folder, a .gguf, a pulled name.",
     ),
     tokens: str | None = typer.Option(
         None, help="Token budget, as in 500k, 80M, 2B (default: 20 per parameter)."
@@ -33,7 +35,10 @@ def create(
         "muon", help="The inner optimiser; muon moves the hidden matrices with Muon."
     ),
     learning_rate: float | None = typer.Option(
-        None, min=1e-9, help="Peak rate of the inner optimiser (default: 1 over the width)."
+        None,
+        min=1e-9,
+        help="Peak rate of the inner optimiser (default: 1 over the width; to learn "
+        "further, a tenth of it).",
     ),
     outer_learning_rate: float | None = typer.Option(
         None, min=1e-9, help="Rate of the outer Nesterov step (default: by codec and H)."
@@ -52,11 +57,14 @@ def create(
 
     Example: archipel run create s3://models/first --corpus corpus --model nano --tokens 80M
     """
+    from archipel import config
+    from archipel.models.here import find_model
     from archipel.store import Store
     from archipel.train.create import RunOptions, create_run
 
+    pulled = find_model(model, config.home())
     options = RunOptions(
-        model=model,
+        model=str(pulled.path) if pulled else model,
         tokens=token_count(tokens) if tokens else None,
         seed=seed,
         fragments=fragments,

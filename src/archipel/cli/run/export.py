@@ -35,12 +35,13 @@ def export(
     from archipel.train.export import export_run
 
     ledger = Ledger.open(Store(url))
+    called = name or folder.resolve().name
     with complete_folder(folder) if gate else nullcontext(folder) as place:
-        done = export_run(ledger, place, name=name or folder.resolve().name, gguf=gguf)
+        done = export_run(ledger, place, name=called, gguf=gguf)
         if gate:
             from archipel.cli.evaluate.gating import reach
 
-            reach(gate, place, tolerance, data or config.data_folder())
+            reach(gate, place, called, tolerance, data or config.data_folder())
     loss = "not measured" if done.held_out_loss is None else f"{done.held_out_loss:.4f} nats/token"
     typer.echo(f"{folder}: {done.tokens:,} tokens trained, held-out loss {loss}")
     if done.gguf:

@@ -1,0 +1,213 @@
+"""A recipe from scratch: data, corpus, a run at several sites, a checkpoint."""
+
+import json
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from rich.live import Live
+
+from archipel import config
+from archipel.cli.local_sites import LocalSites
+from archipel.cli.material import material_of, pair_reader
+from archipel.cli.recipe import tasting
+from archipel.cli.recipe.kitchen import Kitchen
+from archipel.cli.recipe.making import make
+from archipel.cli.recipe.table import FromScratch
+from archipel.cli.run.screen import run_screen
+from archipel.corpus import TokenReader, read_manifest
+from archipel.evaluate.data import Data, read_records
+from archipel.evaluate.tasks.task import field_of
+from archipel.files import write_json
+from archipel.ledger import Ledger
+from archipel.ledger.view import RunView, Watcher
+from archipel.models.purpose import Purpose
+from archipel.store import Store
+from archipel.train.create import RunOptions, create_run
+from archipel.train.export import export_run, measure
+from archipel.train.join import is_finished, load_state
+from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
+from archipel.tune.lessons import LeftOut
+
+_LOOK_SECONDS = 0.5
+_LINE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scratch(Kitchen):
+    """Of a recipe that is trained at `sites` on this machine."""
+
+    recipe: FromScratch
+    sites: tuple[str, ...]
+
+    def cook(self) -> None:
+        """All stages but the figures.
+
+        Raises:
+            ConfigError: data is missing or can't be used.
+            SandboxError: programs can't be run apart on this machine.
+            RunError: a site ended with an error.
+        """
+        self._make_data()
+        self._make_corpus()
+        if not self.model.exists():
+            tasting.check(self.recipe.asked, self.files)  # not after an hour of training
+        self._train()
+        self._export()
+
+    def facts(self) -> dict[str, float | int]:
+        """Of the run."""
+        state = load_state(self.ledger)
+        held_out = TokenReader(self.corpus, read_manifest(self.corpus), "held_out")
+        return {
+            "held_out_loss": round(measure(state, held_out) or 0.0, 4),
+            "sites": len(self.ledger.site_names()),
+            "tokens": state.cover.tokens,
+            "parameters": sum(tensor.size for tensor in state.tensors().values()),
+            "training_minutes": round(self._training_minutes(), 1),
+        }
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The run: created, or the one that is there."""
+        recipe, settings = self.recipe, self.out / "config.json"
+        write_json(settings, dict(recipe.model))
+        options = RunOptions(
+            model=str(settings),
+            tokens=recipe.tokens,
+            sync_steps=recipe.sync_steps,
+            optimiser="adamw",  # on small batches and a CPU, Muon's own products cost too much
+            batch_sequences=recipe.batch,
+            sequence_tokens=recipe.context,
+            learning_rate=recipe.learning_rate,
+            dead_after_seconds=10.0,
+        )
+        return create_run(Store(str(self.out / "run")), self.corpus, options)
+
+    @property
+    def files(self) -> Data:
+        """Where the recipe's files are: first among what it made itself."""
+        return Data(self.data, made=self._made if self.recipe.makes else None)
+
+    @property
+    def _made(self) -> Path:
+        return self.out / "data"
+
+    @property
+    def corpus(self) -> Path:
+        """The corpus's folder."""
+        return self.out / "corpus"
+
+    def _make_data(self) -> None:
+        """The files that the recipe makes itself, where it does.
+
+        Raises:
+            ConfigError: there is nothing that they can be made of.
+            SandboxError: programs can't be run apart on this machine.
+        """
+        recipe = self.recipe
+        if recipe.makes is None or self._made.exists():
+            return
+        source = Data(self.data).find(recipe.made_of) if recipe.made_of else self.data
+        self.say(f"data: {make(recipe.makes, source, self._made, self.console)}")
+
+    def _make_corpus(self) -> None:
+        """The corpus of lessons.
+
+        Raises:
+            ConfigError: a file of the recipe is missing or can't be used.
+        """
+        if self.corpus.exists():
+            manifest = read_manifest(self.corpus)
+        else:
+            recipe = self.recipe
+            pair = pair_reader(recipe.task, recipe.fields, recipe.asked_in, one_way=False)
+            files, held_out = (
+                [self.files.find(name) for name in names]
+                for names in (recipe.files, recipe.held_out)
+            )
+            material = material_of(files, held_out, pair, prefers=False)
+            options = LessonOptions(
+                vocab_size=recipe.vocab_size, row_tokens=recipe.context, fill_in=recipe.fill_in
+            )
+            left_out = LeftOut()
+            with self.console.status("making the corpus"):
+                texts = self._texts()
+                manifest = build_lesson_corpus(material, self.corpus, options, left_out, texts)
+            if left_out.counts:
+                self.say(f"left out: {left_out.described()}")
+        what = "conversations and texts" if self.recipe.texts else "conversations"
+        self.say(
+            f"corpus: {manifest.documents:,} {what}, {manifest.tokens('train'):,} tokens to "
+            f"train on, {manifest.tokens('held_out'):,} held out"
+        )
+
+    def _texts(self) -> list[str]:
+        """Those of all files, each as often as its file's are."""
+        seen: set[str] = set()
+        found: list[str] = []
+        for some in self.recipe.texts:
+            path = self.files.find(some.file)
+            texts = (field_of(one, some.field, str, path) for one in read_records(path))
+            begun = dict.fromkeys(text[: some.most_characters] for text in texts)
+            new = [text for text in begun if text not in seen]
+            seen.update(new)
+            found += some.times * new
+        return found
+
+    def _train(self) -> None:
+        """The run to the end of its tokens, at the sites; Ctrl-C lets them hand in what they have.
+
+        Raises:
+            RunError: a site ended with an error.
+        """
+        threads = max(1, config.usable_cores() // len(self.sites))
+        words = {name: ["--threads", str(threads)] for name in self.sites}
+        sites = LocalSites(str(self.out / "run"), self.corpus, self.out, words)
+        watcher, next_line = Watcher(self.ledger), time.monotonic()
+        is_terminal = self.console.is_terminal
+        live = Live(console=self.console, auto_refresh=False) if is_terminal else None
+        if is_finished(self.ledger):
+            return
+        with sites, live or nullcontext():
+            while not sites.all_ended():
+                view = watcher.look(datetime.now(UTC))
+                if live:
+                    live.update(run_screen(view, self.name), refresh=True)
+                elif time.monotonic() >= next_line:
+                    next_line += _LINE_SECONDS
+                    self.say(_line(view))
+                time.sleep(_LOOK_SECONDS)
+
+    def _export(self) -> None:
+        """The checkpoint with its GGUF."""
+        if not self.model.exists():
+            recipe = self.recipe
+            languages = recipe.fields.split(",") if recipe.fields else []
+            translates = tuple(languages) if recipe.task == "translate" else None
+            purpose = Purpose((recipe.task,) if recipe.task else None, translates)
+            with self.console.status("exporting the model"):
+                export_run(
+                    self.ledger, self.model, name=self.name, gguf=recipe.kind, purpose=purpose
+                )
+
+    def _training_minutes(self) -> float:
+        """From the first to the last inner step of any site, pauses too."""
+        lines = (line for name in self.ledger.site_names() for line in self._metrics(name))
+        times = [point["time"] for point in map(json.loads, lines) if "step" in point]
+        return float(max(times) - min(times)) / 60
+
+    def _metrics(self, site: str) -> list[str]:
+        return self.ledger.metrics(site).decode().splitlines()
+
+
+def _line(view: RunView) -> str:
+    beats = [site.heartbeat for site in view.sites if site.alive]
+    speed = sum(beat.tokens_per_second for beat in beats)
+    losses = [beat.loss for beat in beats if beat.loss is not None]
+    loss = f", loss {sum(losses) / len(losses):.3f}" if losses else ""
+    share = view.tokens / view.budget_tokens
+    return f"{share:5.1%}  {view.rounds} rounds, {len(beats)} sites, {speed:,.0f} tokens/s{loss}"

@@ -1,0 +1,287 @@
+"""A recipe from its data to its figures: at two sites, on a folder, and gone on with."""
+
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from archipel.cli.main import app
+from archipel.cli.recipe.fine_tuned import Tuning
+from archipel.cli.recipe.finish import finish
+from archipel.cli.recipe.from_scratch import Scratch
+from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Texts
+from archipel.corpus import TokenReader, read_manifest, stories
+from archipel.corpus.answers import NO_TARGET
+from archipel.corpus.repairs import DOCUMENTS, HELD_OUT, TRAIN, RepairOptions
+from archipel.corpus.stories import StoryOptions
+from archipel.sandbox.sandbox import Sandbox
+from archipel.tune.templates import open_tokenizer
+
+ANIMALS = {"cat": "chat", "dog": "chien", "wolf": "loup", "bear": "ours", "lion": "lion"}
+TINY = FromScratch(
+    about="translates what animals do",
+    note="All of them sleep.",
+    files=("animals.train.tsv.xz",),
+    held_out=("tatoeba_en_fr.dev.tsv.xz",),
+    task="translate",
+    fields="en,fr",
+    asked_in="en",
+    vocab_size=320,
+    context=64,
+    model={
+        "model_type": "llama",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    },
+    tokens=6_000,
+    batch=2,
+    sync_steps=8,
+    learning_rate=0.01,
+    sites=("athens", "bergen"),
+    kind="q8_0",
+    asked=(
+        Asked("translate_fr_en", "Translate into English.", "{}_fr_en"),
+        Asked("translate_en_fr", "Translate into French.", "{}_en_fr"),
+    ),
+    compared="bleu",
+    speed="sentences_per_second",
+    alone_words=5,
+    examples="sentences",
+)
+CODE = replace(
+    TINY,
+    about="repairs sums",
+    makes=RepairOptions(per_function=3, held_out=0.2),
+    files=(TRAIN,),
+    held_out=(HELD_OUT,),
+    texts=(Texts(file=TRAIN, field="target"), Texts(file=DOCUMENTS)),
+    fill_in=0.5,
+    task="repair",
+    fields="source,edit",
+    context=128,
+    tokens=2_000,
+    asked=(
+        Asked("repair", "Repair the code."),
+        Asked("complete"),
+        Asked("fill_in", called="{}_filled_in"),
+    ),
+    compared="repaired_share",
+    speed="repairs_per_second",
+    examples="functions",
+)
+STORIES = replace(
+    RECIPES["story-chat"],
+    makes=StoryOptions(held_out=0.3),
+    files=(*(stories.TRAIN.format(one) for one in ("en", "fr")), "dolly.jsonl"),
+    texts=(
+        *(Texts(file=stories.TEXTS.format(one), times=2) for one in ("en", "fr")),
+        Texts(file="novels.jsonl.xz", most_characters=100),
+    ),
+    vocab_size=400,
+    context=128,
+    model=TINY.model,
+    tokens=4_000,
+    batch=2,
+    sync_steps=8,
+    sites=("athens", "bergen"),
+    asked=tuple(one for one in RECIPES["story-chat"].asked if one.task != "instructions"),
+)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data" / "translation"
+    folder.mkdir(parents=True)
+    lines = [
+        f"the {english} number {number} sleeps\tle {french} numéro {number} dort"
+        for number in range(40)
+        for english, french in ANIMALS.items()
+    ]
+    for name, some in ((TINY.files[0], lines[6:]), (TINY.held_out[0], lines[:6])):
+        (folder / name).write_bytes(lzma.compress("\n".join(some).encode()))
+    return folder.parent
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHIPEL_HOME", str(tmp_path / "home"))
+
+
+def _make(name: str, recipe: FromScratch, data: Path, out: Path) -> Scratch:
+    console = Console(quiet=True)
+    kitchen = Scratch(
+        name=name, recipe=recipe, data=data, out=out, sites=recipe.sites, console=console
+    )
+    kitchen.cook()
+    finish(kitchen, None)
+    return kitchen
+
+
+def test_from_data_to_figures_and_nothing_is_done_twice(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        kitchen = _make("animals", TINY, data, out)
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert results["tokens"] >= 6_000
+    assert results["sites"] == 2
+    assert 0 <= results["bleu_fr_en"] <= 100
+    assert results["sentences_per_second"] > 0
+    assert results["ms_for_5_words"] > 0
+    assert len(results["examples"]) == 12
+    page = (out / "README.md").read_text(encoding="utf-8")
+    assert "translates what animals do" in page
+    assert "was not run beside" in page
+    assert "All of them sleep." in page
+
+    finish(kitchen, out / "results.json")
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert results["bleu_single_site_difference"] == 0
+    _tuned_further(kitchen, tmp_path / "tuned")
+
+
+def _tuned_further(first: Scratch, out: Path) -> None:
+    """What was made learns one way alone."""
+    recipe = FineTuned(
+        about="translates what animals do into French",
+        note="All of them sleep.",
+        files=TINY.files,
+        task="translate",
+        fields="en,fr",
+        asked_in="en",
+        start=str(first.model),
+        epochs=1,
+        batch=8,
+        kind="q8_0",
+        asked=(Asked("translate_en_fr", "Translate into French."),),
+        speed="sentences_per_second",
+        examples="sentences",
+    )
+    console = Console(quiet=True)
+    kitchen = Tuning(name="french", recipe=recipe, data=first.data, out=out, console=console)
+    for _ in range(2):
+        kitchen.cook()
+    finish(kitchen, None)
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert results["held_out_loss"] < results["held_out_loss_before"]
+    assert 0 <= results["bleu"] <= 100
+    assert 0 <= results["bleu_before"] <= 100
+    assert "was not run beside" not in (out / "README.md").read_text(encoding="utf-8")
+
+
+def test_functions_are_broken_learnt_and_judged_by_running(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    for number in range(12):
+        text = f"def add(one, number=2):\n    if number < {number}:\n        one = number\n"
+        (code / f"part_{number}.py").write_text(text + f"    return [number, {number}]\n")
+    out = tmp_path / "out"
+    kitchen = _make("sums", CODE, code, out)
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    for key in ("repaired_share", "parses_share", "parses_share_filled_in"):
+        assert 0 <= results[key] <= 1
+    assert results["repairs_per_second"] > 0
+    assert [said for said, _ in results["examples"]]
+    assert "~~~~\ndef add(" in (out / "README.md").read_text(encoding="utf-8")
+    tokenizer = open_tokenizer(kitchen.corpus / "tokenizer")
+    manifest = read_manifest(kitchen.corpus)
+    reader = TokenReader(kitchen.corpus, manifest, "train")
+    targets = reader.read_targets(0, manifest.tokens("train"))
+    learnt = tokenizer.decode(targets[targets != NO_TARGET])
+    for mark in ("<<<<<<< SEARCH", "<|fim_middle|>", "<|im_end|>def add("):
+        assert mark in learnt
+    assert "Repair the code." not in learnt
+
+
+def test_stories_are_told_and_their_likelihood_is_the_checkpoints(tmp_path: Path) -> None:
+    data = _stories(tmp_path / "data")
+    out = tmp_path / "out"
+    kitchen = _make("tales", STORIES, data, out)
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert 0 < results["bits_per_byte_en"] < 8
+    mean = (results["bits_per_byte_en"] + results["bits_per_byte_fr"]) / 2
+    assert results["bits_per_byte"] == pytest.approx(mean, abs=1e-4)
+    for key in ("blimp", "clams", "clams_en", "clams_fr", "ends_share_fr", "repeated_share_en"):
+        assert 0 <= results[key] <= 1
+    assert results["answers_per_second"] > 0
+    asked = [asked for asked, _ in results["examples"]]
+    assert any("histoire" in one or "suite" in one or "ensuite" in one for one in asked)
+    page = (out / "README.md").read_text(encoding="utf-8")
+    assert "bits per byte of held-out stories" in page
+
+    tokenizer = open_tokenizer(kitchen.corpus / "tokenizer")
+    manifest = read_manifest(kitchen.corpus)
+    reader = TokenReader(kitchen.corpus, manifest, "train")
+    learnt = tokenizer.decode(reader.read(0, manifest.tokens("train")))
+    assert learnt.count("It was a dark night.") == 1, "one file's texts are there once"
+    assert "never reached" not in learnt, "of a long text the beginning"
+    assert "What is a fox?<|assistant|>An animal." in learnt
+
+
+def _stories(folder: Path) -> Path:
+    """Stories in both languages, a novel, an instruction, and pairs of sentences."""
+    folder.mkdir()
+    records = []
+    for number in range(24):
+        for language, begins, ends in (("en", "The fox", "slept"), ("fr", "Le renard", "dormit")):
+            pages = "".join(f"##\n{begins} {number}\n{ends} {page}.\n\n" for page in range(4))
+            text = f"# {begins} {number}\n\n{pages}##\n* License: [CC-BY]\n* Text: Ann\n"
+            records.append({"source": "x", "id": str(number), "lang": language, "md": text})
+    _write(folder / "children_stories.jsonl.xz", records)
+    _write(
+        folder / "novels.jsonl.xz",
+        [{"text": "It was a dark night. " + "So dark. " * 9 + "never reached"}],
+    )
+    prompt = "Below is an instruction that is asked.\n\n### Instruction:\nWhat is a fox?\n\n"
+    dolly = {"prompt": f"{prompt}### Response:\n", "response": "An animal."}
+    (folder / "dolly.jsonl").write_text(json.dumps(dolly))
+    pair = {"UID": "adverbs", "sentence_good": "Foxes sleep.", "sentence_bad": "Foxes sleeps."}
+    with zipfile.ZipFile(folder / "BLiMP.zip", "w") as archive:
+        archive.writestr("data/adverbs.jsonl", json.dumps(pair))
+    with tarfile.open(folder / "clams_fr_en.tar.gz", "w:gz") as archive:
+        for language in ("en", "fr"):
+            text = b"True\tthe fox sleeps\nFalse\tthe fox sleep\n"
+            member = tarfile.TarInfo(f"clams/{language}_evalset/simple.txt")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
+    return folder
+
+
+def _write(path: Path, records: list[dict[str, str]]) -> None:
+    path.write_bytes(lzma.compress("\n".join(map(json.dumps, records)).encode()))
+
+
+def test_what_is_missing_or_unknown_is_said(tmp_path: Path) -> None:
+    runner = CliRunner()
+    assert "translator-fr-en: " in runner.invoke(app, ["recipe"]).output
+    unknown = runner.invoke(app, ["recipe", "cake"])
+    assert "take one of translator-fr-en" in str(unknown.exception)
+    sites = ["recipe", "summary", "--data", str(tmp_path), "-o", str(tmp_path), "--sites", "2"]
+    assert "made on one machine" in str(runner.invoke(app, sites).exception)
+    lacking = runner.invoke(
+        app, ["recipe", "translator-fr-en", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
+    )
+    assert "tatoeba_en_fr.train.tsv.xz is neither in" in str(lacking.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_code_that_nothing_can_be_judged_by_is_refused_at_once(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    (tmp_path / "one.py").write_text("def add(one):\n    return one + 1\n")
+    words = ["recipe", "code-repair", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, words)
+    assert "held-out modules can be judged by running" in str(done.exception)
+    assert not (tmp_path / "out").exists()
