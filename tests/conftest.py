@@ -16,10 +16,12 @@ from typing import Any
 import httpx
 import pytest
 from moto.server import ThreadedMotoServer
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from archipel.errors import SandboxError
 from archipel.sandbox.sandbox import Sandbox
+
+_PAGE_MILLISECONDS = 20_000  # until a page has done its part, beside other tests
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -84,6 +86,7 @@ def browser(chromium: str) -> Iterator[Browser]:
             executable_path=chromium,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
+        expect.set_options(timeout=_PAGE_MILLISECONDS)
         yield browser
         browser.close()
 

@@ -376,7 +376,14 @@ def test_the_page_comes_with_a_strict_policy(assistant: Assistant) -> None:
     page = httpx.get(assistant.url)
     assert "default-src 'self'" in page.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
-    assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"
+    for path in ("/icon.svg", "/languages/en.json", "/api/models", "/nothing"):
+        headers = httpx.get(f"{assistant.url}{path}").headers
+        assert headers["content-security-policy"] == page.headers["content-security-policy"]
+    for path in ("/", "/icon.svg", "/main.js", "/styles/page.css", "/api/models"):
+        headers = httpx.get(f"{assistant.url}{path}").headers
+        assert (headers["x-content-type-options"], headers["cache-control"]) == (
+            *("nosniff", "no-cache"),
+        )
     for path in ("/%2e%2e/app.py", "/..%2fapp.py", "/languages/%2e%2e/%2e%2e/app.py", "/static/"):
         assert httpx.get(f"{assistant.url}{path}").status_code == 404

@@ -13,6 +13,8 @@ OURS: dict[str, Any] = {
     "supplier": "far",
     "price": {"prompt": 1.0, "completion": 2.0, "currency": "EUR"},
     "abilities": ["chat"],
+    "tasks": ["translate"],
+    "languages": ["fr", "en"],
     "providers": [
         {
             "name": "far",
@@ -35,6 +37,7 @@ def test_our_service_tells_all() -> None:
     assert offer.price == Price(1.0, 2.0, "EUR")
     assert offer.places == {"far": "supplier", "small": "machine"}
     assert offer.abilities == ["chat"]
+    assert (offer.tasks, offer.languages) == (["translate"], ["fr", "en"])
 
 
 @pytest.mark.parametrize(
@@ -42,13 +45,14 @@ def test_our_service_tells_all() -> None:
     [
         {"id": "m"},
         {"id": "m", "place": "moon", "price": "cheap", "context_length": "long", "providers": 3},
+        {"id": "m", "tasks": "translate", "languages": {"fr": 1}},
         {"id": "m", "price": {"prompt": "0.1", "completion": 1}, "providers": [1, {"name": "a"}]},
     ],
 )
 def test_what_another_service_does_not_tell_is_unknown(told: dict[str, Any]) -> None:
     offer = read_offer(told, is_here=True)
     assert (offer.context, offer.place, offer.supplier, offer.price) == (None, None, None, None)
-    assert offer.abilities is None
+    assert (offer.abilities, offer.tasks, offer.languages) == (None, None, None)
     assert sums(TOKENS, offer) == {}
 
 

@@ -82,7 +82,9 @@ def test_two_tabs_show_the_same(
     scripted.finish()
     for tab in (page, other):
         expect(tab.locator(".answer .body").last).to_have_text("In both tabs.")
+        expect(tab.locator("#send button[type=submit]")).to_be_visible()
     other.get_by_role("link", name="New chat").click()
+    expect(other.locator(".message")).to_have_count(0)
     answer(other, scripted, "Another one", "Yes.")
     expect(page.get_by_role("link", name="Another one")).to_be_visible()
 

@@ -40,25 +40,33 @@ def answered(page: Page, question: str) -> Locator:
     return page.locator(".answer").last
 
 
+def facts_of(url: str) -> re.Pattern[str]:
+    """What stands below the first answer. So small a model may talk in circles: then it was ended,
+    and nobody has counted its tokens."""
+    first = httpx.get(f"{url}/api/conversations/1").json()["messages"][1]
+    if first["facts"].get("ended") == "circles":
+        return re.compile(r"^smollm2-135m · .*On this machine$")
+    counted = r"[\d,]+ tokens · [\d.,]+ per second"
+    return re.compile(rf"^smollm2-135m · {counted} · .*On this machine · [\d,]+ tokens")
+
+
 def test_a_conversation_with_a_real_model(chrome: Chromium, url: str) -> None:
     page = chrome.open(url)
     expect(page.get_by_label("Model", exact=True)).to_have_value("smollm2-135m")
     answer = answered(page, "What is the capital of France?")
     expect(answer.locator(".body")).not_to_be_empty()
-    facts = (
-        r"^smollm2-135m · [\d,]+ tokens · [\d.,]+ per second · .*On this machine · [\d,]+ tokens"
-    )
-    expect(answer.locator(".facts")).to_have_text(re.compile(facts))
+    expect(answer.locator(".facts")).to_have_text(facts_of(url))
     answer = answered(page, "Say it in one word.")
     expect(answer.locator(".body")).not_to_be_empty()
 
     ask(page, "Tell me a very long story of the sea, in twenty chapters.")
+    expect(page.locator(".answer")).to_have_count(3)
     growing = page.locator(".answer").last.locator(".body")
     expect(growing).not_to_be_empty(timeout=SECONDS)
+    page.keyboard.press("Escape")
+    expect(page.locator(".answer").last.locator(".notice")).to_contain_text("Stopped.")
     page.reload()
     expect(growing).not_to_be_empty()
-    page.keyboard.press("Escape")
-    expect(page.locator("#log .notice")).to_contain_text("Stopped.")
     page.keyboard.press("Control+Shift+E")
     page.keyboard.press("Control+A")
     page.keyboard.type("What is the capital of Italy?")

@@ -1,15 +1,11 @@
 """A message's Markdown in Chromium: its elements, code, formulas, and what growing costs."""
 
-import gzip
 import random
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.assistant.conftest import Assistant
 from tests.assistant.stage import Stage, _open_stage, stage
 
 __all__ = ["_open_stage", "stage"]
@@ -392,20 +388,3 @@ def test_what_is_complete_is_not_touched_again(stage: Stage) -> None:
         texts,
     )
     assert kept == [17, 0]
-
-
-def test_the_first_load_is_small(
-    browser: Browser, assistant_over: Callable[[str], Assistant]
-) -> None:
-    """Sent compressed, all that the page asks for at its start has at most 120 KB."""
-    url = assistant_over("http://127.0.0.1:9/v1").url
-    page = browser.new_context().new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(url)
-    page.get_by_role("alert").wait_for()
-    page.context.close()
-    assert f"{url}/vendor/marked/marked.esm.js" in asked
-    assert not [each for each in asked if "vendor/katex" in each or "vendor/highlight" in each]
-    sizes = [len(gzip.compress(httpx.get(each).content)) for each in asked]
-    assert sum(sizes) <= 120_000

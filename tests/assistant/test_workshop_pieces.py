@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from archipel.assistant.workshop import findings
-from archipel.assistant.workshop.answered import read_answer
+from archipel.assistant.workshop.answered import read_answer, read_version
 from archipel.assistant.workshop.difference import diff_lines, diff_text
 from archipel.assistant.workshop.strict import strict_tests
 from archipel.assistant.workshop.task import Call, Task, read_task
@@ -109,6 +109,17 @@ def test_the_code_in_an_answer(answer: str, code: str | None, words: str) -> Non
     found = read_answer(answer)
     assert (found and found.code) == code
     assert found is None or found.words == words
+
+
+def test_blocks_in_an_answer_change_the_code() -> None:
+    block = "<<<<<<< SEARCH\nx = 1\n=======\nx = 2\n>>>>>>> REPLACE"
+    found = read_version(f"So:\n```python\n{block}\n```", "x = 1\ny = 1\n")
+    assert found
+    assert (found.code, found.words) == ("x = 2\ny = 1\n", "So:")
+    assert read_version(block, "y = 1\n") is None
+    found = read_version("x = 3\n", "x = 1\n")
+    assert found
+    assert found.code == "x = 3\n"
 
 
 def test_a_module_is_named_as_the_tests_import_it() -> None:

@@ -18,6 +18,12 @@ def _compared(sandbox: Sandbox, before: str, after: str, call: str) -> Timing | 
     return asyncio.run(run())
 
 
+def about_the_same(timing: Timing) -> bool:
+    """Whether neither is much faster: what a trick would gain is far more than the machine's noise,
+    which is all that may part two versions that do the same."""
+    return timing.low < 1.5 and timing.high > 1 / 1.5
+
+
 QUADRATIC = """\
 def common(one, other):
     return [item for item in one if item in other]
@@ -39,11 +45,11 @@ def test_a_gain_is_measured(sandbox: Sandbox) -> None:
     assert min(timing.before_peak_bytes, timing.after_peak_bytes) > 1 << 20
 
 
-def test_no_gain_is_a_finding(sandbox: Sandbox) -> None:
+def test_the_same_work_takes_about_the_same(sandbox: Sandbox) -> None:
     same = QUADRATIC.replace("item", "thing")
     timing = _compared(sandbox, QUADRATIC, same, CALL)
     assert isinstance(timing, Timing)
-    assert timing.speed == "no gain", timing
+    assert about_the_same(timing), timing
 
 
 def test_a_false_clock_gains_nothing(sandbox: Sandbox) -> None:
@@ -51,7 +57,7 @@ def test_a_false_clock_gains_nothing(sandbox: Sandbox) -> None:
     clocks += "        setattr(time, n, lambda *_: 0)\n"
     timing = _compared(sandbox, QUADRATIC, clocks + QUADRATIC, CALL)
     assert isinstance(timing, Timing)
-    assert timing.speed == "no gain", timing
+    assert about_the_same(timing), timing
 
 
 def test_what_is_kept_from_call_to_call_gains_nothing(sandbox: Sandbox) -> None:
@@ -60,7 +66,7 @@ def test_what_is_kept_from_call_to_call_gains_nothing(sandbox: Sandbox) -> None:
     timing = _compared(sandbox, plain, cached, "work(400)")
     assert isinstance(timing, Timing)
     assert timing.copies > 1
-    assert timing.speed != "faster", timing
+    assert about_the_same(timing), timing
 
 
 def test_a_result_that_is_computed_later_counts(sandbox: Sandbox) -> None:
@@ -70,7 +76,7 @@ def test_a_result_that_is_computed_later_counts(sandbox: Sandbox) -> None:
     lazy = "def common(one, other):\n    yield from (item for item in one if item in other)\n"
     timing = _compared(sandbox, before, lazy, CALL)
     assert isinstance(timing, Timing)
-    assert timing.speed == "no gain", timing
+    assert about_the_same(timing), timing
 
 
 def test_other_results_are_a_difference(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""Two hundred documents and a hundred questions: found, cited, and in every format the same."""
+"""Two hundred documents and two hundred questions: found, cited, and in every format the same."""
 
 import asyncio
 from collections.abc import Callable

@@ -49,14 +49,15 @@ from archipel.assistant.service_login import ServiceLogin
 from archipel.chat import ChatService
 from archipel.hosts import LOCAL_HOSTS, is_loopback
 
-_HEADERS = {
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+_OPENED = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
 }
+# Scripts and styles obey the policy of the page that loads them; opened, they are plain text.
+_NEVER_OPENED = ("text/javascript", "text/css")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Models:
 
 class _SafeHeaders:
     """Adds `_HEADERS` to every response that has not its own, streams too, which pass through
-    untouched."""
+    untouched; and `_OPENED` to all that a browser could open as a document."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -97,7 +98,9 @@ class _SafeHeaders:
         async def send_with_headers(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                kind = headers.get("content-type", "").partition(";")[0]
+                added = _HEADERS if kind in _NEVER_OPENED else _HEADERS | _OPENED
+                for name, value in added.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -163,7 +166,7 @@ def create_app(
                 allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
                 www_redirect=False,
             ),
-            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),  # but no events
+            Middleware(GZipMiddleware, minimum_size=400, compresslevel=5),  # but no events
         ],
         lifespan=lifespan,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from archipel.assistant.actions.acting import Reader, act
 from archipel.assistant.actions.drawing import Order, draw
 from archipel.assistant.actions.mending import Workbench, mend
+from archipel.assistant.actions.prompts import is_asked_plainly
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.messages import Message
@@ -90,7 +91,9 @@ class Makers:
             seed = self._chance(_SEEDS)
             order = Order(put.person.owner, answer.id, model, action, text, seed)
             return draw(service, self._desk, order)
+        offer = self._offers.known(model)
+        plainly = is_asked_plainly(action, offer.tasks)
+        reader = Reader(service, model, offer.context, plainly)
         if action.action.way == "workshop":
-            return mend(service, model, self._bench, action, text)
-        context = self._offers.known(model).context
-        return act(Reader(service, model, context), action, text)
+            return mend(reader, self._bench, action, text)
+        return act(reader, action, text)

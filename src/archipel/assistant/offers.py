@@ -41,6 +41,8 @@ class Offer:
     supplier: str | None = None
     price: Price | None = None
     abilities: Sequence[str] | None = None
+    tasks: Sequence[str] | None = None  # that it is made for, and in which languages (codes)
+    languages: Sequence[str] | None = None
     places: Mapping[str, Place | None] = field(default_factory=dict)
     prices: Mapping[str, Price | None] = field(default_factory=dict)
 
@@ -110,14 +112,16 @@ def read_offer(told: Mapping[str, Any], *, is_here: bool) -> Offer:
     providers = told.get("providers")
     entries = providers if isinstance(providers, list) else []
     named = {one["name"]: one for one in entries if isinstance(one, Mapping) and "name" in one}
-    supplier, abilities = told.get("supplier"), told.get("abilities")
+    supplier = told.get("supplier")
     return Offer(
         str(told["id"]),
         context=next((its for name in _CONTEXTS if (its := _whole(told.get(name)))), None),
         place=_place(told.get("place"), is_here),
         supplier=supplier if isinstance(supplier, str) else None,
         price=_price(told.get("price")),
-        abilities=[str(one) for one in abilities] if isinstance(abilities, list) else None,
+        abilities=_words(told.get("abilities")),
+        tasks=_words(told.get("tasks")),
+        languages=_words(told.get("languages")),
         places={name: _place(one.get("place"), is_here) for name, one in named.items()},
         prices={name: _price(one.get("price")) for name, one in named.items()},
     )
@@ -132,6 +136,8 @@ def shown(offer: Offer) -> dict[str, Any]:
         "supplier": offer.supplier,
         "price": None if price is None else vars(price),
         "abilities": offer.abilities,
+        "tasks": offer.tasks,
+        "languages": offer.languages,
     }
 
 
@@ -173,6 +179,10 @@ def _price(price: object) -> Price | None:
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         return None
     return Price(prompt, completion, currency)
+
+
+def _words(value: object) -> list[str] | None:
+    return [str(one) for one in value] if isinstance(value, list) else None
 
 
 def _whole(value: object) -> int | None:

@@ -120,6 +120,8 @@ def test_who_manages_the_project_adds_and_deletes_documents(
     expect(page.locator(".documents .sharing")).to_contain_text("add some and delete some")
     page.locator(".documents input[type=file]").set_input_files(files["md"])
     expect(page.locator(".documents td.ready")).to_have_count(1)
+    page.set_viewport_size({"width": 390, "height": 740})
+    assert page.locator("#scroll").evaluate("one => one.scrollWidth <= one.clientWidth")
     page.get_by_role("button", name="Delete boat.md").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.locator(".documents tbody tr")).to_have_count(0)

@@ -2,14 +2,14 @@
 
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archipel.assistant.actions import checks
 from archipel.assistant.actions.cleaning import Bare
-from archipel.assistant.actions.parts import Part, cut, pieces
-from archipel.assistant.actions.prompts import answer_language, instruction, prompt
+from archipel.assistant.actions.parts import Part, cut, pieces, sentences
+from archipel.assistant.actions.prompts import answer_language, instruction, plain_turns, prompt
 from archipel.assistant.actions.table import Action, Chosen
 from archipel.assistant.actions.typography import French
 from archipel.assistant.endless import Endless
@@ -25,15 +25,19 @@ _SHORTER = 4  # times, that the summary of a part is at least
 
 @dataclass(frozen=True)
 class Reader:
-    """A model of a service; `context` in tokens, of question and answer, None if unknown."""
+    """A model of a service; `context` in tokens, of question and answer, None if unknown. One that
+    is asked `plainly` is made for the action and for nothing else, and learnt from sentences."""
 
     service: ChatService
     model: str
     context: int | None
+    plainly: bool = False
 
     def part_bytes(self, action: Action) -> int:
         """How much of a text goes to it at once: a token has 3 bytes or more, and an answer as long
         as its part has room; a summary needs less."""
+        if self.plainly and action.way == "parts":
+            return _LEAST_BYTES
         if self.context is None:
             return action.part_bytes
         room = self.context if action.way == "parts" else 2 * self.context
@@ -80,7 +84,8 @@ class _Acting:
 
     async def _by_parts(self, text: str) -> AsyncGenerator[Piece]:
         """Each part's answer in its place; what is kept, as it is."""
-        waiting = deque(cut(text, self.part_bytes))
+        in_parts = sentences if self.reader.plainly else cut
+        waiting = deque(in_parts(text, self.part_bytes))
         while waiting:
             part = waiting.popleft()
             if part.kept:
@@ -123,8 +128,8 @@ class _Acting:
 
     async def _whole(self, text: str) -> AsyncGenerator[Piece]:
         self.parts = 1
-        told = prompt(self.chosen, text, self.wanted)
-        async with contextlib.aclosing(self._ask(told, {}, Endless(text))) as answer:
+        turns = self._turns(self.chosen, text)
+        async with contextlib.aclosing(self._ask(turns, {}, Endless(text))) as answer:
             async for piece in answer:
                 yield Piece(piece)
 
@@ -140,9 +145,9 @@ class _Acting:
         """The model's answer without words about it, in the language's typography."""
         bare, french = Bare(text), French()
         right = french.add if self.wanted == "fr" else str
-        told = prompt(chosen, text, self.wanted, of_parts=of_parts)
+        turns = self._turns(chosen, text, of_parts=of_parts)
         endless = Endless(text, _TIMES * len(text) + _MORE)
-        async with contextlib.aclosing(self._ask(told, _CLOSE, endless)) as answer:
+        async with contextlib.aclosing(self._ask(turns, _CLOSE, endless)) as answer:
             async for piece in answer:
                 yield right(bare.add(piece))
                 if bare.ended:
@@ -150,10 +155,14 @@ class _Acting:
         yield right(bare.rest()) + french.rest()
         self.spaces += french.changes
 
+    def _turns(self, chosen: Chosen, text: str, *, of_parts: bool = False) -> list[Message]:
+        if self.reader.plainly:
+            return plain_turns(chosen, text, self.wanted)
+        return [Message("user", prompt(chosen, text, self.wanted, of_parts=of_parts))]
+
     async def _ask(
-        self, content: str, options: Mapping[str, float], endless: Endless
+        self, turns: Sequence[Message], options: Mapping[str, float], endless: Endless
     ) -> AsyncGenerator[str]:
-        turns = [Message("user", content)]
         for tried in (options, {}):
             stream = self.reader.service.stream_chat(turns, self.reader.model, **tried)
             try:

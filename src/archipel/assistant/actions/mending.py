@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
+from archipel.assistant.actions.acting import Reader
+from archipel.assistant.actions.prompts import plain_turns
 from archipel.assistant.actions.table import Chosen
 from archipel.assistant.endless import Endless
 from archipel.assistant.pieces import Piece, noted
@@ -24,7 +26,7 @@ from archipel.assistant.workshop.improve import (
     improve,
 )
 from archipel.assistant.workshop.task import Call, Task
-from archipel.chat import ChatService, Message
+from archipel.chat import Message
 from archipel.sandbox.sandbox import Sandbox
 
 _CHECKS = 100  # that the evidence shows of each version
@@ -52,7 +54,7 @@ class Workbench:
 
 
 async def mend(
-    service: ChatService, model: str, bench: Workbench, chosen: Chosen, text: str
+    reader: Reader, bench: Workbench, chosen: Chosen, text: str
 ) -> AsyncGenerator[Piece]:
     """The better version of the code in `text`, if there is one, with the model's words. Progress
     has the `steps` so far, the facts' `action` in the end the `evidence`.
@@ -63,8 +65,8 @@ async def mend(
         ServiceError: the service can't be reached, refuses, or ends too early.
     """
     yield Piece(facts={"action": chosen.facts})
-    asking = _Asking(service, model)
     task = task_of(chosen, text)
+    asking = _Asking(reader, chosen, task)
     steps: list[dict[str, Any]] = []
     work = improve(task, asking.complete, await bench.sandbox(), random.Random())
     async with contextlib.aclosing(work) as events:
@@ -79,14 +81,17 @@ async def mend(
 
 @dataclass
 class _Asking:
-    service: ChatService
-    model: str
+    reader: Reader
+    chosen: Chosen
+    task: Task
     told: dict[str, Any] = field(default_factory=dict)
 
     async def complete(self, messages: Sequence[Message]) -> str:
-        """The whole answer."""
+        """The whole answer; one that is asked plainly gets the code, and not what came of it."""
+        if self.reader.plainly:
+            messages = plain_turns(self.chosen, self.task.code, self.task.tongue)
         said, endless = [], Endless(str(messages[-1].content))
-        stream = self.service.stream_chat(messages, self.model)
+        stream = self.reader.service.stream_chat(messages, self.reader.model)
         async with contextlib.aclosing(stream) as deltas:
             async for delta in deltas:
                 said.append(delta.text)

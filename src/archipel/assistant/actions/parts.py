@@ -4,7 +4,7 @@ Code blocks are parts that are kept as they are. The parts, one after the other,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(?:.*?^[ \t]*\1[`~]*[ \t]*$|.*)", re.M | re.S)
@@ -14,6 +14,7 @@ _ENDS = (
     re.compile(r"(?<=[.!?…;。！？])[\s\u202f\u00a0]+|(?<=[。！？])"),  # of sentences
     re.compile(r"\s+"),  # of words
 )
+_SENTENCES = 3  # of them end a sentence
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,19 @@ class Part:
 
 def cut(text: str, most_bytes: int) -> list[Part]:
     """The parts of a text, each of at most so many bytes of UTF-8. Pure."""
-    found, end = [], 0
-    for code in _FENCED.finditer(text):
-        found += _prose(text[end : code.start()], most_bytes)
-        found.append(Part(code[0], kept=True))
-        end = code.end()
-    return found + _prose(text[end:], most_bytes)
+    return _beside_code(text, lambda prose: pieces(prose, most_bytes))
+
+
+def sentences(text: str, most_bytes: int) -> list[Part]:
+    """A text in its sentences, cut where they have more bytes. Pure."""
+
+    def each(prose: str) -> list[str]:
+        found = [prose]
+        for end in _ENDS[:_SENTENCES]:
+            found = [one for whole in found for one in _split(whole, end)]
+        return [piece for one in found for piece in pieces(one, most_bytes)]
+
+    return _beside_code(text, each)
 
 
 def pieces(text: str, most_bytes: int) -> list[str]:
@@ -41,8 +49,13 @@ def pieces(text: str, most_bytes: int) -> list[str]:
     return list(_pieces(text, most_bytes, 0))
 
 
-def _prose(text: str, most_bytes: int) -> list[Part]:
-    return [_part(piece) for piece in pieces(text, most_bytes)]
+def _beside_code(text: str, cut_prose: Callable[[str], list[str]]) -> list[Part]:
+    found, end = [], 0
+    for code in _FENCED.finditer(text):
+        found += [_part(piece) for piece in cut_prose(text[end : code.start()])]
+        found.append(Part(code[0], kept=True))
+        end = code.end()
+    return found + [_part(piece) for piece in cut_prose(text[end:])]
 
 
 def _part(text: str) -> Part:

@@ -4,9 +4,12 @@ The instruction is in the language that the answer should have where that is Fre
 English: a small model goes on in the language that it is spoken to.
 """
 
+from collections.abc import Collection
+
 from archipel.assistant.actions.languages import LANGUAGES
 from archipel.assistant.actions.spoken import language_of
 from archipel.assistant.actions.table import DETECTED, SAME, Chosen
+from archipel.chat import Message
 
 _TASKS = {
     "en": {
@@ -87,6 +90,19 @@ _EXPERTS = {
         "level": "à un expert : brièvement, avec ce qui est subtil",
     },
 }
+# As `archipel finetune --task` teaches it: what a small model knows that is made for nothing else.
+_PLAIN = {
+    "en": {
+        "translate": "Translate into {target}.",
+        "summarise": "Summarise the text.",
+        "repair": "Repair the code.",
+    },
+    "fr": {
+        "translate": "Traduis en {target}.",
+        "summarise": "Résume le texte.",
+        "repair": "Répare le code.",
+    },
+}
 _KEEP = {
     "en": "Leave Markdown, line breaks, numbers, web addresses, code and placeholders such as "
     "{name} as they are. Answer with the text alone, without a word about it.",
@@ -111,6 +127,22 @@ def answer_language(chosen: Chosen, text: str) -> str | None:
         return chosen.fields["target"]
     wanted = SAME if chosen.action.name == "code" else chosen.fields.get("language", SAME)
     return language_of(text) if wanted == SAME else wanted
+
+
+def is_asked_plainly(chosen: Chosen, tasks: Collection[str] | None) -> bool:
+    """Whether a model with these tasks is made for the action and not for talk, so that it knows
+    the words that it was taught it by, and no others. Pure."""
+    name = chosen.action.name
+    return name in (tasks or ()) and "chat" not in (tasks or ()) and name in _PLAIN["en"]
+
+
+def plain_turns(chosen: Chosen, text: str, wanted: str | None) -> list[Message]:
+    """What such a model gets: what to do, then the text alone. Pure."""
+    speech = _speech(wanted)
+    asked = _PLAIN[speech][chosen.action.name]
+    if chosen.action.name == "translate":
+        asked = asked.format(target=LANGUAGES[chosen.fields["target"]].called(speech))
+    return [Message("system", asked), Message("user", text)]
 
 
 def turn(chosen: Chosen, text: str) -> str:

@@ -3,7 +3,8 @@
 import errno
 import json
 import tempfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, unquote
@@ -76,32 +77,32 @@ class Transfer:
         except BaseException:
             self._importing.discard(owner)
             raise
-        return _Report(bring(self._desk, owner, file, name or "?"), self._ended(owner, file))
-
-    def _ended(self, owner: str, file: IO[bytes]) -> Callable[[], None]:
-        def end() -> None:
-            file.close()
-            self._importing.discard(owner)
-
-        return end
+        ended = ExitStack()  # each of these once: another import may have begun since
+        ended.callback(self._importing.discard, owner)
+        ended.callback(file.close)
+        return _Report(bring(self._desk, owner, file, name or "?"), ended)
 
 
 class _Report(StreamingResponse):
-    """Events as lines of JSON; `ended` is called when it is sent, or whoever reads it has left."""
+    """Events as lines of JSON; `ended` is closed before the last is sent, so that whoever has read
+    it may begin another, and when whoever reads has left."""
 
-    def __init__(self, events: AsyncGenerator[Event], ended: Callable[[], None]) -> None:
-        super().__init__(_lines(events), media_type="application/x-ndjson", headers=_AS_IT_COMES)
+    def __init__(self, events: AsyncGenerator[Event], ended: ExitStack) -> None:
+        lines = _lines(events, ended)
+        super().__init__(lines, media_type="application/x-ndjson", headers=_AS_IT_COMES)
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._ended()
+            self._ended.close()
 
 
-async def _lines(events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
+async def _lines(events: AsyncGenerator[Event], ended: ExitStack) -> AsyncGenerator[str]:
     async for event in events:
+        if event["kind"] == "end":
+            ended.close()
         yield json.dumps(event, ensure_ascii=False) + "\n"
 
 

@@ -41,13 +41,15 @@ export function modelsTable() {
   return el("div", { class: "models-table", tabindex: "0", role: "region", "aria-label": say("models_title") }, table);
 }
 
-function row(name, { place = null, supplier = null, context = null, price = null, abilities = null }) {
-  const can = abilities?.map((one) => (knows(`ability_${one}`) ? say(`ability_${one}`) : one));
+function row(name, { place = null, supplier = null, context = null, price = null, abilities = null, tasks = null }) {
+  const word = (key, one) => (knows(key) ? say(key) : one);
+  const made = tasks?.filter((one) => one !== "chat").map((one) => word(`task_${one}`, one)) ?? [];
+  const can = [...(abilities ?? []).map((one) => word(`ability_${one}`, one)), ...made].join(", ");
   const cells = [
     placeWord(place, supplier),
     context ? say("tokens_of_context", { count: number(context) }) : say("unknown"),
     priceWord(price),
-    can?.join(", ") ?? say("unknown"),
+    can || say("unknown"),
   ];
   return el("tr", {}, el("th", { scope: "row", dir: "auto" }, name), cells.map((cell) => el("td", {}, cell)));
 }

@@ -26,6 +26,17 @@ export async function send(method, path, body = null) {
   return response.status === 204 ? null : response.json();
 }
 
+/** A module of the page that is loaded when it is needed: `load` imports it. Raises ServiceError where
+ * it does not come. */
+export async function part(load) {
+  try {
+    return await load();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a module that failed in its own way
+    throw new ServiceError({ code: "page_unreachable", message: error.message });
+  }
+}
+
 /** Ask; gives the response. Raises ServiceError, or what `signal` aborts with. */
 export async function call(url, options) {
   let response;

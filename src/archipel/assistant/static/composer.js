@@ -3,6 +3,7 @@
 import { $, attempt, iconButton, showProblem } from "./dom.js";
 import { keepDraft, readDraft } from "./drafts.js";
 import { chosenModels } from "./models.js";
+import { loadProse } from "./prose.js";
 import { on, store } from "./store.js";
 import { ask, stopAll } from "./talk.js";
 import { goToEnd } from "./scroll.js";
@@ -66,6 +67,7 @@ export function begin() {
   $("#send").append(send, stop);
   $("#composer").addEventListener("submit", submit);
   question.addEventListener("input", changed);
+  question.addEventListener("input", loadProse, { once: true }); // an answer will come
   question.addEventListener("keydown", entered);
   on("growing", showGrowing);
   on("branch", takeDraft);

@@ -3,19 +3,13 @@
 import { send } from "./api.js";
 import { ask, tell } from "./dialogs.js";
 import { button, copyText, el, field } from "./dom.js";
+import { download } from "./download.js";
 import { keepDraft } from "./drafts.js";
 import { makeFolder } from "./folders.js";
 import { say } from "./i18n.js";
 import { emit, store } from "./store.js";
 import { tellTabs } from "./tabs.js";
 import { changeConversation, noteChange } from "./talk.js";
-
-const added = [];
-
-/** Add an item to each conversation's menu: `word`, `run(conversation)`. */
-export function addConversationAction(action) {
-  added.push(action);
-}
 
 /** The items of a conversation's menu. */
 export function conversationMenu(conversation) {
@@ -26,7 +20,7 @@ export function conversationMenu(conversation) {
     { word: pinned === null ? "pin" : "unpin", run: pin },
     { word: folder === null ? "move" : "move_elsewhere", run: () => move(conversation) },
     { word: "share", run: () => share(conversation) },
-    ...added.map(({ word, run }) => ({ word, run: () => run(conversation) })),
+    ...["md", "json"].map((form) => ({ word: `export_${form}`, run: () => save(id, form) })),
     { word: "delete", run: () => erase(conversation), kind: "bad" },
   ];
 }
@@ -81,6 +75,10 @@ async function share(conversation) {
       noteChange({ ...conversation, shared: false });
     });
   }
+}
+
+function save(id, form) {
+  download(`api/conversations/${id}/export?form=${form}`);
 }
 
 async function erase({ id, title }) {

@@ -2,7 +2,6 @@
 
 const extras = [
   () => import("./voice.js"),
-  () => import("./transfer/menu.js"),
   () => import("./actions/actions.js"),
   () => import("./pictures/pictures.js"),
   () => import("./documents/documents.js"),

@@ -4,7 +4,7 @@ import { $, el } from "./dom.js";
 import { factsOf, noticesOf } from "./facts.js";
 import { say } from "./i18n.js";
 import { partsOf, textOf } from "./message_parts.js";
-import { GrowingMarkdown } from "./render/markdown.js";
+import { GrowingMarkdown } from "./prose.js";
 import { toolbar, toolOf } from "./toolbar.js";
 
 export class MessageView {
@@ -34,19 +34,23 @@ export class MessageView {
   drawNear() {
     if (this.#near) return;
     this.#near = true;
-    if (this.message.role !== "user") {
-      this.#body.replaceChildren();
-      this.#markdown = new GrowingMarkdown(this.#body);
-      if (this.message.status === "growing") this.#markdown.add(this.message.text);
-      else this.#drawText();
-    }
+    this.drawProse();
     this.#drawUnder();
+  }
+
+  /** Draw its Markdown if it is near; what draws it may come later, until then it is bare text. */
+  drawProse() {
+    if (!this.#near || this.message.role === "user" || !GrowingMarkdown) return;
+    this.#body.replaceChildren();
+    this.#markdown = new GrowingMarkdown(this.#body);
+    if (this.message.status === "growing") this.#markdown.add(this.message.text);
+    else this.#drawText();
   }
 
   /** More of a growing answer. */
   add(text) {
-    this.drawNear();
-    this.#markdown.add(text);
+    if (this.#markdown) this.#markdown.add(text);
+    else this.#body.append(text);
   }
 
   /** The answer is as long as it gets. */
@@ -55,7 +59,7 @@ export class MessageView {
     this.message = message;
     this.#mark();
     if (!this.#near) return this.drawNear();
-    if (grown.text === textOf(message).text) {
+    if (this.#markdown && grown.text === textOf(message).text) {
       this.#markdown.end();
       this.#drawn = grown.text;
     } else this.#drawText();
@@ -70,7 +74,7 @@ export class MessageView {
   /** Draw again what parts of the page show of it: one is new. */
   drawParts() {
     if (!this.#near) return;
-    if (this.#markdown && this.message.status !== "growing") this.#drawText();
+    if (this.message.status !== "growing") this.#drawText();
     this.drawProgress();
   }
 
@@ -99,7 +103,7 @@ export class MessageView {
 
   #drawText() {
     const { text, finish } = textOf(this.message);
-    if (text === this.#drawn) return;
+    if (!this.#markdown || text === this.#drawn) return;
     this.#drawn = text;
     this.#markdown.set(text);
     finish(this.#body);

@@ -69,11 +69,12 @@ function show({ models, about, host, local, preferred }) {
   emit("models");
 }
 
-/** A conversation goes on with the model that answered last, a new one begins with the one that
- * was chosen last. */
+/** A conversation goes on with the model that answered last, unless it is not one to talk to; a new
+ * one begins with the one that was chosen last. */
 function useLastModel() {
   const drew = ({ parent }) => store.messages.get(parent)?.facts.action?.name === "picture";
-  const last = shownBranch().findLast((one) => one.model && !drew(one))?.model;
+  const talks = ({ model }) => store.about[model]?.tasks?.includes("chat") ?? true;
+  const last = shownBranch().findLast((one) => one.model && talks(one) && !drew(one))?.model;
   const wanted = last ?? localStorage.getItem(remembered) ?? store.preferred;
   if (!store.models.includes(wanted) || $("#second").value) return;
   $("#model").value = wanted;

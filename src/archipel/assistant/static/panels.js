@@ -3,6 +3,7 @@
 // A panel's module has `show(root, { what, signal, close })`: it fills `root`; `what` is the rest
 // of the address, or what `openBeside` was given; `signal` ends when the panel is left.
 
+import { part } from "./api.js";
 import { $, el, iconButton, problem } from "./dom.js";
 import { say } from "./i18n.js";
 
@@ -61,7 +62,7 @@ async function fill(root, name, given) {
   leaving = new AbortController();
   const { signal } = leaving;
   try {
-    const { show } = await panels[name].load();
+    const { show } = await part(panels[name].load);
     if (!signal.aborted) await show(root, { ...given, signal });
   } catch (error) {
     if (signal.aborted) return;

@@ -2,6 +2,7 @@
 
 import { read, send } from "./api.js";
 import { followGrowing, leaveGrowing } from "./live.js";
+import { loadProse } from "./prose.js";
 import { emit, store } from "./store.js";
 import { branch, leafBelow, nextParent } from "./tree.js";
 import { tellTabs } from "./tabs.js";
@@ -17,6 +18,7 @@ export function openNew() {
 /** Open a conversation; with `message`, on the branch that holds it. */
 export async function openConversation(id, message = null) {
   const mine = (opening += 1);
+  loadProse();
   const found = await read(`conversations/${id}`);
   if (mine !== opening) return;
   show(found, message);
@@ -26,6 +28,7 @@ export async function openConversation(id, message = null) {
 /** Open what somebody shares by a link. */
 export async function openShared(token) {
   const mine = (opening += 1);
+  loadProse();
   const link = encodeURIComponent(token);
   const { title, messages } = await read(`shared/${link}`);
   if (mine !== opening) return;
@@ -104,6 +107,7 @@ function show({ conversation, messages }, message = null, link = null) {
 /** Have answers begin, and show them if the person is still here. */
 async function begin(path, body) {
   const { messages } = store;
+  loadProse();
   const { conversation, question, answers } = await send("POST", path, body);
   if (store.messages === messages) {
     for (const one of [question, ...answers]) messages.set(one.id, one);

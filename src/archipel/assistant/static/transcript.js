@@ -28,6 +28,7 @@ export function begin() {
   on("growing", () => log.setAttribute("aria-busy", String(store.growing.size > 0)));
   on("action", (action) => views.forEach((view) => view.addTool(action)));
   on("parts", () => views.forEach((view) => view.drawParts()));
+  on("prose", () => views.forEach((view) => view.drawProse()));
   on("models", () => views.forEach((view) => view.drawFacts()));
 }
 

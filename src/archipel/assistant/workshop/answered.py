@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
+from archipel.replacements import replace, replacements_in, without_blocks
+
 _PYTHON = {"python", "python3", "py"}
 _MOST_CHARACTERS = 200_000
 
@@ -15,6 +17,15 @@ class Proposal:
 
     code: str
     words: str
+
+
+def read_version(answer: str, code: str) -> Proposal | None:
+    """A new version of `code`: what SEARCH/REPLACE blocks make of it, or else the code in the
+    answer; None if there is none, or the lines of a block are not in the code."""
+    if len(answer) <= _MOST_CHARACTERS and (replacements := replacements_in(answer)):
+        changed = replace(code, replacements)
+        return None if changed is None else Proposal(changed, without_blocks(answer))
+    return read_answer(answer)
 
 
 def read_answer(answer: str) -> Proposal | None:

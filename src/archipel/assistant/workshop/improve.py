@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from archipel.assistant.workshop import wording
-from archipel.assistant.workshop.answered import read_answer
+from archipel.assistant.workshop.answered import read_version
 from archipel.assistant.workshop.checks import Checked
 from archipel.assistant.workshop.difference import DiffLine, diff_lines, diff_text
 from archipel.assistant.workshop.examples import ask, check_calls, check_expected
@@ -162,7 +162,7 @@ class _Work:
         self, number: int, answer: str, before: Checked
     ) -> AsyncGenerator[Event | Attempt]:
         """Try what the model answered: events, and at the end the attempt."""
-        proposal = read_answer(answer)
+        proposal = read_version(answer, self.task.code)
         if proposal is None:
             yield Attempt("no code", answer)
             return

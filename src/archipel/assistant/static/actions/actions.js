@@ -1,15 +1,14 @@
 // What people come for, at a press: translate, summarise, rewrite, correct, explain, write code.
 
+import { part } from "../api.js";
 import { addFirstTool, addToQuestion } from "../composer.js";
-import { el, iconButton } from "../dom.js";
+import { el, iconButton, problem } from "../dom.js";
 import { addWords, say } from "../i18n.js";
 import { openMenu } from "../menus.js";
 import { addToMessage } from "../message_parts.js";
-import { on, store } from "../store.js";
-import { changesView } from "./changes_view.js";
-import { asked, begin as beginChosen, choose, chosenAction } from "./chosen.js";
-import { chip, notesOf, progressOf } from "./notes.js";
-import { evidenceView, stepsOf } from "./evidence.js";
+import { emit, on, store } from "../store.js";
+import { asked, begin as beginChosen, choose, chosenAction, reason } from "./chosen.js";
+import { chip, notesOf, progressOf, stepsOf } from "./notes.js";
 import { begin as beginOnText } from "./on_text.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
@@ -37,6 +36,8 @@ on("branch", () => {
   sent = false;
 });
 addToMessage(drawn);
+addToMessage(why);
+on("models", () => emit("parts"));
 
 function open() {
   const items = actions.map((action) => ({
@@ -55,6 +56,13 @@ function drawn(message) {
   return answer(message, question, actionOf(action.name));
 }
 
+/** Which model made the answer, where it is made for the action. */
+function why({ role, parent, model }) {
+  const action = role === "assistant" && store.messages.get(parent)?.facts.action;
+  const told = action && reason(model, action);
+  return told ? el("p", { class: "action-why", dir: "auto" }, say("because", { model, why: told })) : null;
+}
+
 function asOf(question) {
   const { action, taken } = question.facts;
   return el("div", {}, chip(action), taken && takenText(question));
@@ -70,8 +78,28 @@ function answer(message, question, action) {
   const minded = notTaken(question.facts.taken);
   const changes = action.shown === "diff" && message.status === "done" && message.text;
   if (!answers.has(message)) {
-    const shown = [changes && changesView(question.text, message.text), evidence && evidenceView(evidence)];
-    answers.set(message, el("div", { class: changes ? "in-place" : "" }, shown, notesOf(minded, notes)));
+    const shown = el("div");
+    if (changes) fill(shown, () => changesOf(question.text, message.text));
+    if (evidence) fill(shown, () => provenBy(evidence));
+    answers.set(message, el("div", {}, shown, notesOf(minded, notes)));
   }
   return answers.get(message);
+}
+
+async function fill(root, draw) {
+  try {
+    root.replaceChildren(await draw());
+  } catch (error) {
+    root.replaceChildren(problem(error, () => fill(root, draw)));
+  }
+}
+
+async function changesOf(before, after) {
+  const { changesView } = await part(() => import("./changes_view.js"));
+  return changesView(before, after);
+}
+
+async function provenBy(evidence) {
+  const { evidenceView } = await part(() => import("./evidence.js"));
+  return evidenceView(evidence);
 }

@@ -1,4 +1,4 @@
-// Code that was repaired or made faster: the steps while they are done, then what proves the result.
+// Code that was repaired or made faster: what proves the result.
 
 import { setQuestion } from "../composer.js";
 import { button, copyText, el } from "../dom.js";
@@ -6,22 +6,6 @@ import { number, say } from "../i18n.js";
 
 const good = new Set(["fixed", "faster", "nothing to repair"]);
 const digits = { maximumSignificantDigits: 3 };
-
-/** What was done so far. */
-export function stepsOf(steps) {
-  return el("ol", { class: "steps", "aria-label": say("steps") }, steps.map((one) => el("li", {}, stepWord(one))));
-}
-
-function stepWord({ kind, attempt, passed, counted, gain, pairs }) {
-  const of = { attempt: number(attempt) };
-  if (kind === "examined") {
-    const counts = { passed: number(passed), counted: number(counted) };
-    const key = counted ? "step_examined" : "step_runs";
-    return say(attempt ? key : `${key}_first`, { ...of, ...counts });
-  }
-  if (kind === "timed") return say("step_timed", { ...of, gain: number(gain, digits), pairs: number(pairs) });
-  return say(`step_${kind}`, of);
-}
 
 /** The verdict, figures before and after, the difference, and what can be done with the result. */
 export function evidenceView({ verdict, before, attempts, code, patch }) {

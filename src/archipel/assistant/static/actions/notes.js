@@ -22,6 +22,24 @@ export function progressOf({ part, parts }) {
   return el("p", { class: "action-progress" }, bar, el("span", {}, text));
 }
 
+/** What was done so far with code. */
+export function stepsOf(steps) {
+  return el("ol", { class: "steps", "aria-label": say("steps") }, steps.map((one) => el("li", {}, stepWord(one))));
+}
+
+function stepWord({ kind, attempt, passed, counted, gain, pairs }) {
+  const of = { attempt: number(attempt) };
+  if (kind === "examined") {
+    const counts = { passed: number(passed), counted: number(counted) };
+    const key = counted ? "step_examined" : "step_runs";
+    return say(attempt ? key : `${key}_first`, { ...of, ...counts });
+  }
+  if (kind === "timed") {
+    return say("step_timed", { ...of, gain: number(gain, { maximumSignificantDigits: 3 }), pairs: number(pairs) });
+  }
+  return say(`step_${kind}`, of);
+}
+
 /** What is to be minded (texts) and what the checks found, as a list; null where that is nothing. */
 export function notesOf(minded, notes = []) {
   if (!minded.length && !notes.length) return null;

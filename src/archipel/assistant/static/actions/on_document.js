@@ -9,19 +9,21 @@ import { el, field } from "../dom.js";
 import { number, say } from "../i18n.js";
 import { called, load } from "../documents/collections.js";
 import { upload } from "../documents/upload.js";
+import { asked } from "./chosen.js";
 import { openOffered } from "./on_text.js";
 
 /** Open the menu of what can be done with a document, each in a conversation of its own. */
 export function openActions(opener, document) {
   return openOffered(opener, (action) => {
-    const act = () => askQuestion("", undefined, { action: { ...action, document } });
+    const act = () => askQuestion("", undefined, asked({ ...action, document }));
     addEventListener("hashchange", act, { once: true });
     location.assign("#/");
   });
 }
 
-/** Let the person choose a document, and ask with the action on it. Gives whether that was done. */
-export async function askOnDocument({ name, characters }, fields) {
+/** Let the person choose a document, and ask with the action on it, `model` if one is chosen. Gives
+ * whether that was done. */
+export async function askOnDocument({ name, characters }, fields, model) {
   const collections = await load();
   const where = el("select", { dir: "auto", onchange: showWhich }, collections.map((one) => new Option(called(one), one.id)));
   const which = el("select", { dir: "auto" });
@@ -52,7 +54,7 @@ export async function askOnDocument({ name, characters }, fields) {
   async function act() {
     const [added] = file.files;
     const document = added ? await add(added) : Number(which.value);
-    await askQuestion("", undefined, { action: { name, fields, document } });
+    await askQuestion("", undefined, asked({ name, fields, document }, model));
   }
 
   async function add(added) {

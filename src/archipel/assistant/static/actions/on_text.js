@@ -5,6 +5,7 @@ import { $ } from "../dom.js";
 import { say } from "../i18n.js";
 import { openMenu } from "../menus.js";
 import { addMessageAction } from "../toolbar.js";
+import { asked } from "./chosen.js";
 import { actionOf, inWords, usualFields } from "./table.js";
 
 const offered = [
@@ -27,7 +28,7 @@ export function begin() {
     fits: ({ text, status }) => text.trim() !== "" && status !== "growing",
     run: (message, pressed) => {
       const text = textOf(message);
-      openOffered(pressed, (action) => askQuestion(text, undefined, { action }));
+      openOffered(pressed, (action) => askQuestion(text, undefined, asked(action)));
     },
   });
 }

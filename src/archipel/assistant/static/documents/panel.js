@@ -1,7 +1,7 @@
 // One's documents: the collections, and what is in one of them.
 
 import "./prepared.js";
-import { read, send } from "../api.js";
+import { part, read, send } from "../api.js";
 import { ask } from "../dialogs.js";
 import { attempt, button, el, field, iconButton } from "../dom.js";
 import { knows, moment, number, say } from "../i18n.js";
@@ -116,9 +116,9 @@ function row(document, collection, mayDelete) {
     if (await ask(say("document_delete"), warning, "delete", gone, "danger")) await redraw(collection);
   };
   const labelled = (word) => ({ "aria-label": say(word, { name }), title: say(word, { name }) });
-  const act = async ({ currentTarget }) => {
-    const { openActions } = await import("../actions/on_document.js");
-    await openActions(currentTarget, id);
+  const act = async (opener) => {
+    const { openActions } = await part(() => import("../actions/on_document.js"));
+    openActions(opener, id);
   };
   return el(
     "tr",
@@ -129,7 +129,7 @@ function row(document, collection, mayDelete) {
     el(
       "td",
       { class: "acts" },
-      status === "ready" && iconButton(doIcon, "document_acts", act, labelled("document_act_named")),
+      status === "ready" && iconButton(doIcon, "document_acts", ({ currentTarget }) => attempt(() => act(currentTarget)), labelled("document_act_named")),
       mayDelete && iconButton("close", "document_delete", erase, labelled("document_delete_named")),
     ),
   );

@@ -1,16 +1,16 @@
 // Pictures for the next question: chosen, pasted or dropped, shown small above the text.
 
-import { call, send } from "../api.js";
+import { call, part, send } from "../api.js";
 import { addToQuestion, addTool } from "../composer.js";
 import { $, announce, el, iconButton, problem } from "../dom.js";
 import { say } from "../i18n.js";
 import { cannot } from "../models.js";
 import { on } from "../store.js";
-import { isPicture, redrawn } from "./redraw.js";
 
 const most = 4;
+const types = ["image/png", "image/jpeg", "image/webp"];
 const row = el("div", { id: "given-pictures", role: "group", hidden: true });
-const chooser = el("input", { type: "file", accept: "image/png,image/jpeg,image/webp", multiple: true, hidden: true });
+const chooser = el("input", { type: "file", accept: types.join(","), multiple: true, hidden: true });
 let given = []; // {id, width, height, name}
 let sent = [];
 
@@ -44,6 +44,10 @@ export function begin() {
   });
 }
 
+function isPicture({ type }) {
+  return types.includes(type);
+}
+
 function taken(event, { files }) {
   const pictures = [...files].filter(isPicture);
   if (!pictures.length) return;
@@ -56,6 +60,7 @@ async function take(files) {
   for (const file of files) {
     try {
       if (given.length >= most) throw Object.assign(new Error(file.name), { code: "pictures_many" });
+      const { redrawn } = await part(() => import("./redraw.js"));
       given = [...given, { ...(await keep(await redrawn(file))), name: file.name }];
       draw();
       announce("picture_taken", { name: file.name });

@@ -7,11 +7,6 @@ const mostBytes = 10 * 1024 * 1024;
 const mostPixels = 50_000_000;
 const longestSide = 2048;
 
-/** Whether a file says that it is a picture that can be given. */
-export function isPicture({ type }) {
-  return ["image/png", "image/jpeg", "image/webp"].includes(type);
-}
-
 /** The file as a Blob to send. Raises an Error whose `code` is "picture_large" or "no_picture". */
 export async function redrawn(file) {
   if (file.size > mostBytes) throw refusal("picture_large", file);

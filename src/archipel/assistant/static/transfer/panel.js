@@ -1,10 +1,10 @@
 // Conversations taken out, and brought in from ChatGPT, Claude, Open WebUI or another Archipel.
 
 import { $, announce, button, el, problem } from "../dom.js";
+import { download } from "../download.js";
 import { addWords, number, say } from "../i18n.js";
 import { emit } from "../store.js";
 import { tellTabs } from "../tabs.js";
-import { download } from "./download.js";
 import { reportOf } from "./report.js";
 import { upload } from "./upload.js";
 
