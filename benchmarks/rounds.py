@@ -8,7 +8,6 @@ virtual network cards. The planner's figures for small traffic and requests come
 (`plan/wire.py`).
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -101,23 +100,10 @@ def _counted(
     stage: Stage, ledger: Ledger, sites: Sequence[Site]
 ) -> tuple[float, float, float, float, float]:
     """Commits, seconds of a core that trained and beside, inner steps, bytes: since the start."""
-    cores = [_core_seconds(site.process_id) for site in sites]
+    cores = [site.core_seconds() for site in sites]
     steps = sum(beat.step for beat in beats(ledger, SITES).values())
     training, beside = (sum(parts) for parts in zip(*cores, strict=True))
     return len(ledger.rounds()[0]), training, beside, steps, stage.network.total_bytes()
-
-
-def _core_seconds(process: int) -> tuple[float, float]:
-    """What a process's first thread took of a core, which trains, and what all others took."""
-    first, others = 0, 0
-    for task in Path(f"/proc/{process}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
-        if task.name == str(process):
-            first = ticks
-        else:
-            others += ticks
-    return first / os.sysconf("SC_CLK_TCK"), others / os.sysconf("SC_CLK_TCK")
 
 
 def _figures(found: Sequence[_Rates]) -> Iterator[tuple[str, float]]:

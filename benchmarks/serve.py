@@ -89,7 +89,8 @@ def _before_an_engine(rounds: int) -> dict[str, float | int]:
         target = f'{{provider = "engine", model = "{direct.model}", {_PRICE}}}'
         settings = f"[accounts]\n{provider}[routes.chat]\ntargets = [{target}]\n"
         _, door = stack.enter_context(_service(folder, settings, Door("", "chat", key)))
-        return engine.against(direct, door, rounds) | engine.neighbour(door, rounds)
+        figures = engine.against(direct, door, rounds) | engine.bare(direct, rounds)
+        return figures | engine.neighbour(door, rounds)
 
 
 def _against(

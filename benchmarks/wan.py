@@ -50,12 +50,19 @@ PROFILES = {
 _QUICK = ("20 Mbit/s, 100 ms",)
 _PEERS = ("data-parallel", "blocking-fp16", "blocking-uint8", "torchft")
 _OURS = ("int4", "sparse")
-_WAYS = (*_PEERS, APART, "int4", RESTING, "sparse")  # what ours are measured against beside them
+PLANNED_WAYS = (APART, "int4", RESTING, "sparse")  # ours, and beside them what they are measured by
+_WAYS = (*_PEERS, *PLANNED_WAYS)
 _FOLDER = Path("build/wan")
 
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure every contestant on every link and return the figures."""
+    return race(quick, _WAYS)
+
+
+def race(quick: bool, ways: Sequence[str]) -> dict[str, Any]:
+    """Measure these contestants on every link, and return the figures with what is planned of
+    ours. Bare loops must be among them, and our sites at rest where ours are."""
     interrupt_on_terminate()
     terms = _terms(quick)
     results = Results({}, {})
@@ -68,7 +75,7 @@ def run(quick: bool) -> dict[str, Any]:
         for profile, link in PROFILES.items():
             if quick and profile not in _QUICK:
                 continue
-            for way in _WAYS:
+            for way in ways:
                 _measure(stage, terms, results, profile, way, link)
         count = parameters(stage, terms)
     figures = figures_of(results, sites=len(terms.sites), parameters=count)
@@ -79,22 +86,21 @@ def run(quick: bool) -> dict[str, Any]:
 def _plan(figures: dict[str, Any], terms: Terms) -> None:
     """Put beside each run of ours what is planned for it."""
     for profile, found in figures["profiles"].items():
-        speeds = [found[way]["tokens_per_second"] for way in (RESTING, APART)]
         for codec in _OURS:
             if "busy_share" in found.get(codec, {}):
                 link, count = PROFILES[profile], figures["parameters"]
-                found[codec] |= _planned(terms, link, codec, count, speeds)
+                found[codec] |= _planned(terms, link, codec, count, found)
 
 
 def _planned(
-    terms: Terms, link: Link, codec: str, count: int, speeds: Sequence[float]
+    terms: Terms, link: Link, codec: str, count: int, idle: Mapping[str, Any]
 ) -> dict[str, float]:
     """What `archipel plan` says of it, told the speed of our sites when they exchange nothing; the
-    busy share is against the bare loops' speed, as that of all contestants."""
-    resting, apart = speeds
+    busy share is against the bare loops, as that of all contestants."""
+    resting, apart = (idle[way] for way in (RESTING, APART))
     way = {"up": link.megabits_per_second, "down": link.megabits_per_second}
     way["rtt"] = link.round_trip_ms
-    speed = resting / len(terms.sites)
+    speed = resting["tokens_per_second"] / len(terms.sites)
     site = {"tokens_per_second": speed, "cores": terms.share, "link": way}
     plan = make_plan(
         {
@@ -108,8 +114,9 @@ def _planned(
         }
     )
     found = forecast(plan)
+    busy = found.busy_share * resting["training_cores"] / apart["training_cores"]
     return {
-        "planned_busy_share": round(found.tokens_per_second / apart, 4),
+        "planned_busy_share": round(busy, 4),
         "planned_wan_bytes_per_token": round(found.wan_bytes_per_token, 1),
     }
 
@@ -189,6 +196,7 @@ def _read(file: Path) -> Outcome:
         wan_bytes=found["wan_bytes"],
         finished=found["finished"],
         curve=[Point(**point) for point in found["curve"]],
+        training_cores=found.get("training_cores"),
     )
 
 

@@ -78,6 +78,22 @@ class Site:
         assert self._process
         return self._process.pid
 
+    def core_seconds(self) -> tuple[float, float]:
+        """What its process took of a core so far: the first thread, which trains, and all others.
+
+        Raises:
+            OSError: there is no such process any more.
+        """
+        first, others = 0, 0
+        for task in Path(f"/proc/{self.process_id}/task").iterdir():
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+            if task.name == str(self.process_id):
+                first = ticks
+            else:
+                others += ticks
+        return first / os.sysconf("SC_CLK_TCK"), others / os.sysconf("SC_CLK_TCK")
+
     @property
     def exit_code(self) -> int | None:
         """How its process ended; None while it runs or where there was none."""

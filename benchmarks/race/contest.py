@@ -139,13 +139,15 @@ def run_peer(stage: Stage, terms: Terms, way: str, link: Link) -> Outcome:
     ]
     if not steps:
         raise RunError(f"{way} trained no step in {terms.peer_seconds(way):.0f} s")
-    last = steps[-1]
+    first, last = steps[0], steps[-1]
+    trained = last["core_seconds"] - first["core_seconds"]
     return Outcome(
         seconds=last["time"] - began,
         tokens=last["step"] * task.global_batch_tokens,
         wan_bytes=traffic.between(began, last["time"]),
         finished=last["step"] >= terms.steps,
         curve=curve,
+        training_cores=trained / (last["time"] - first["time"]) if way == APART else None,
     )
 
 
@@ -277,8 +279,9 @@ def _loss(model: PreTrainedModel, flat: np.ndarray, held_out: TokenReader, seque
 def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
     """Train Archipel's sites on these links, until they have trained enough or the time is over.
 
-    The clock of the curve starts when the first site has trained a step; its speed counts from when
-    all have. Each gets its share of the CPU as soon as it trains.
+    The clock of the curve starts when the first site has trained a step; its speed and its bytes
+    count from later on, over as many steps as lie between two snapshots of `int4`, so that one of
+    them is put in the midst. Each gets its share of the CPU as soon as it trains.
 
     Raises:
         RunError: a site ended with an error.
@@ -296,10 +299,13 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
                 site.start()
             all_limited = partial(_limit_who_trains, ledger, sites, terms.share)
             wait_until("all sites train", all_limited, sites, _LOAD_SECONDS)
-            began = time.time()
+            settled = partial(_have_trained, ledger, terms, terms.more_steps // 2)
+            wait_until("the run is under way", settled, sites, _LOAD_SECONDS)
+            began, before = time.time(), _trained(ledger, terms)
+            cores = _training_seconds(sites)
             while time.time() < began + terms.own_seconds:
-                ended = time.time()
-                if _trained(ledger, terms) >= terms.more_steps * len(sites):
+                ended, cores_then = time.time(), _training_seconds(sites)
+                if _trained(ledger, terms) - before >= terms.more_steps * len(sites):
                     break
                 for site in sites:
                     site.check()
@@ -317,6 +323,7 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
         wan_bytes=traffic.between(began, ended),
         finished=tokens >= terms.steps * terms.batch_tokens,
         curve=[] if codec == RESTING else archipel_curve(ledger, stage, terms, first, traffic),
+        training_cores=(cores_then - cores) / (ended - began) / len(sites),
     )
 
 
@@ -327,6 +334,14 @@ def _limit_who_trains(ledger: Ledger, sites: Sequence[Site], share: float) -> bo
     for site in training:
         site.limit(share)
     return len(training) == len(sites)
+
+
+def _training_seconds(sites: Sequence[Site]) -> float:
+    return sum(site.core_seconds()[0] for site in sites)
+
+
+def _have_trained(ledger: Ledger, terms: Terms, steps: int) -> bool:
+    return _trained(ledger, terms) >= steps * len(terms.sites)
 
 
 def _trained(ledger: Ledger, terms: Terms) -> int:

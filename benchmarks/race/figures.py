@@ -28,13 +28,17 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How far a contestant came on one link; `finished` is false where its time was over."""
+    """How far a contestant came on one link; `finished` is false where its time was over.
+
+    `training_cores`: what a site's training thread took of a core; None where that thread also
+    exchanges, or did not say."""
 
     seconds: float
     tokens: int
     wan_bytes: float
     finished: bool
     curve: list[Point]
+    training_cores: float | None = None
 
     @property
     def tokens_per_second(self) -> float:
@@ -58,9 +62,11 @@ class Results:
 def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, Any]:
     """All figures; contestants are compared at the tokens that one site alone was given.
 
-    A share of busy time is the speed against that of the same sites when they never exchange,
-    measured beside it: a machine is not as fast an hour later. The target is the loss that one site
-    alone, and so data-parallel training, has in the end.
+    A busy share is against the same sites when they never exchange, measured beside it: a machine
+    is not as fast an hour later. It is what the training thread gets of a core where that thread
+    does nothing else, since a step's cost drifts by a tenth in seconds on a shared machine; and
+    the pace where one thread trains and exchanges. The target is the loss that one site alone, and
+    so data-parallel training, has in the end.
     """
     alone = results.outcomes[UNLINKED, "alone"]
     tokens = alone.curve[-1].tokens
@@ -68,7 +74,10 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
     for (profile, way), outcome in results.outcomes.items():
         by = profiles.setdefault(profile, {})
         if way in IDLE_LINKS:
-            by[way] = {"tokens_per_second": round(outcome.tokens_per_second, 1)}
+            by[way] = {
+                "tokens_per_second": round(outcome.tokens_per_second, 1),
+                "training_cores": _rounded(outcome.training_cores),
+            }
         elif profile != UNLINKED:
             apart = results.outcomes[profile, APART]
             by[way] = _figures(results, way, outcome, apart, alone.curve[-1].loss, tokens)
@@ -94,8 +103,13 @@ def _figures(
     whole = outcome if way in DEPENDS_ON_ITS_LINK else extended(outcome, source)
     reached, stays = seconds_to(whole.curve, target), seconds_below(whole.curve, target)
     final = loss_at(whole.curve, tokens)
+    pace = outcome.tokens_per_second / apart.tokens_per_second
+    busy = pace
+    if outcome.training_cores is not None and apart.training_cores is not None:
+        busy = outcome.training_cores / apart.training_cores
     return {
-        "busy_share": round(outcome.tokens_per_second / apart.tokens_per_second, 4),
+        "busy_share": round(busy, 4),
+        "pace_share": round(pace, 4),
         "wan_bytes_per_token": round(outcome.wan_bytes / outcome.tokens, 1),
         "tokens_per_second": round(outcome.tokens_per_second, 1),
         "seconds_to_target_loss": None if reached is None else round(reached, 1),
@@ -106,6 +120,10 @@ def _figures(
         "finished": outcome.finished,
         "curve": [asdict(point) for point in whole.curve],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def extended(outcome: Outcome, source: Outcome | None) -> Outcome:

@@ -81,4 +81,4 @@ def _bars(axis: Any, profiles: Mapping[str, Any]) -> None:
         axis.bar(places, shares, width, color=colour)
     names = [profile.replace(", ", "\n") for profile in profiles]
     axis.set_xticks([place + 0.4 for place in range(len(profiles))], names)
-    axis.set_ylabel("busy: speed against no exchange, %")
+    axis.set_ylabel("busy, against no exchange, %")

@@ -131,7 +131,8 @@ class Report:
     def step(self, step: int, **facts: Any) -> None:
         """A step is done; `step` counts from 1."""
         if self._rank == 0:
-            print(json.dumps({"time": time.time(), "step": step, **facts}), flush=True)
+            now = {"time": time.time(), "core_seconds": time.thread_time()}
+            print(json.dumps({**now, "step": step, **facts}), flush=True)
 
     def keep(self, step: int, parameters: list[torch.Tensor]) -> None:
         """The merged parameters after a step: kept where the curve needs another point."""

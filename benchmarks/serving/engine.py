@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -29,6 +30,7 @@ _MODEL = "smollm2-135m"
 _MODELS = Path("build/models")  # kept between measurements
 _STREAMS = 8
 _TOKENS = 128
+_TURNS = 4  # of one stream in a round
 _QUESTION = "Tell a long story about a sailor, a storm and a lighthouse."
 
 
@@ -56,11 +58,12 @@ def engine(loaded: Weights) -> Iterator[Address]:
 
 def against(direct: Door, door: Door, rounds: int) -> dict[str, float | int]:
     """Tokens a second through the service over the engine's own, for one stream and for eight."""
-    found: dict[int, list[tuple[float, float]]] = {1: [], _STREAMS: []}
     asyncio.run(_rate(direct, _STREAMS))  # warm
-    for _ in range(rounds):
-        for streams, pairs in found.items():
-            pairs.append((asyncio.run(_rate(direct, streams)), asyncio.run(_rate(door, streams))))
+    turns = {1: _TURNS * rounds, _STREAMS: rounds}  # one stream is quick, and its ratio near to 1
+    found = {
+        streams: [_in_turns(direct, door, streams, number) for number in range(count)]
+        for streams, count in turns.items()
+    }
     one, many = (median(own for own, _ in pairs) for pairs in found.values())
     return {
         "engine_tokens_per_second": round(one, 1),
@@ -68,6 +71,25 @@ def against(direct: Door, door: Door, rounds: int) -> dict[str, float | int]:
         "engine_ratio_8_streams": _ratio(found[_STREAMS]),
         "engine_8_streams_to_1": round(many / one, 2),
     }
+
+
+def bare(direct: Door, rounds: int) -> dict[str, float | int]:
+    """The same for one stream through a process that only copies bytes: the limit."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.serving.bare_relay",
+        str(urlsplit(direct.url).port),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout
+        door = replace(direct, url=f"http://127.0.0.1:{int(process.stdout.readline())}/v1")
+        pairs = [_in_turns(direct, door, 1, number) for number in range(_TURNS * rounds)]
+        return {"engine_ratio_bare_relay": _ratio(pairs)}
+    finally:
+        process.kill()
+        process.wait()
 
 
 def neighbour(door: Door, rounds: int) -> dict[str, float | int]:
@@ -78,6 +100,14 @@ def neighbour(door: Door, rounds: int) -> dict[str, float | int]:
         with _busy_core():
             pairs.append((idle, asyncio.run(_rate(door, 1))))
     return {"busy_neighbour_share": _ratio(pairs)}
+
+
+def _in_turns(direct: Door, door: Door, streams: int, number: int) -> tuple[float, float]:
+    """Both rates; each comes first every second time, for a core that was busy is slower."""
+    if number % 2:
+        through = asyncio.run(_rate(door, streams))
+        return asyncio.run(_rate(direct, streams)), through
+    return asyncio.run(_rate(direct, streams)), asyncio.run(_rate(door, streams))
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> float:

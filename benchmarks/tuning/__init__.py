@@ -1,0 +1,1 @@
+"""The contestants of `benchmarks.finetune`, and what both learn from."""
