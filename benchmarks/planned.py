@@ -20,7 +20,7 @@ _PLANNED = ("planned_busy_share", "planned_wan_bytes_per_token")
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure and plan each link, and return the figures side by side."""
-    found = race(quick, PLANNED_WAYS)
+    found = race(quick, PLANNED_WAYS, {})
     return {
         "sites": found["sites"],
         "parameters": found["parameters"],

@@ -6,10 +6,11 @@ tokens and learning rates, every site with the same share of a core, bytes count
 network cards. The limit is one process alone on one site, with all the cores and batches. What
 `archipel plan` says of ours stands beside it, told how fast our sites train while none exchanges.
 
-A peer is ended after some minutes; its curve goes on at its pace, with the losses of a run of the
-same way that did finish. Runs are kept in build/wan, so that a measurement that was stopped goes on
-where it was. `python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png; `… plan FIGURES.json`
-plans the measured runs again.
+A peer is ended after some minutes; its curve is at its own pace, with the losses of runs of the
+same way that did finish. Where times to a loss have aims, losses are means over seeds. Runs are
+kept in build/wan, so that a measurement that was stopped goes on where it was.
+`python -m benchmarks.wan plot FIGURES.json` draws docs/wan.png; `… plan FIGURES.json` plans the
+measured runs again.
 """
 
 import hashlib
@@ -18,7 +19,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ from benchmarks.race.figures import (
     Point,
     Results,
     figures_of,
+    mean_of,
 )
 from benchmarks.race.plot import draw
 
@@ -47,7 +50,14 @@ PROFILES = {
     "20 Mbit/s, 100 ms": Link(20, 100),
     "5 Mbit/s, 200 ms": Link(5, 200),
 }
-_QUICK = ("20 Mbit/s, 100 ms",)
+_AIMED, _FASTEST = "20 Mbit/s, 100 ms", "1 Gbit/s, 10 ms"
+_SEEDS = {  # runs of which a mean is taken; of all others there is one
+    (UNLINKED, "alone"): 5,
+    (_FASTEST, "blocking-fp16"): 3,
+    (_FASTEST, "blocking-uint8"): 3,
+    (_FASTEST, "torchft"): 3,
+    (_AIMED, "int4"): 3,
+}
 _PEERS = ("data-parallel", "blocking-fp16", "blocking-uint8", "torchft")
 _OURS = ("int4", "sparse")
 PLANNED_WAYS = (APART, "int4", RESTING, "sparse")  # ours, and beside them what they are measured by
@@ -57,12 +67,13 @@ _FOLDER = Path("build/wan")
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure every contestant on every link and return the figures."""
-    return race(quick, _WAYS)
+    return race(quick, _WAYS, {} if quick else _SEEDS)
 
 
-def race(quick: bool, ways: Sequence[str]) -> dict[str, Any]:
-    """Measure these contestants on every link, and return the figures with what is planned of
-    ours. Bare loops must be among them, and our sites at rest where ours are."""
+def race(quick: bool, ways: Sequence[str], seeds: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    """Measure these contestants on every link, with one seed or as many as are named, and return
+    the figures with what is planned of ours. Bare loops must be among them, and our sites at rest
+    where ours are."""
     interrupt_on_terminate()
     terms = _terms(quick)
     results = Results({}, {})
@@ -71,12 +82,13 @@ def race(quick: bool, ways: Sequence[str]) -> dict[str, Any]:
         Network(terms.sites, Path(folder) / "store.log", peers=True) as network,
     ):
         stage = Stage(network, Path(folder))
-        _measure(stage, terms, results, UNLINKED, "alone", Link())
+        measure = partial(_measure, stage, terms, results, seeds)
+        measure((UNLINKED, "alone"), Link())
         for profile, link in PROFILES.items():
-            if quick and profile not in _QUICK:
+            if quick and profile != _AIMED:
                 continue
             for way in ways:
-                _measure(stage, terms, results, profile, way, link)
+                measure((profile, way), link)
         count = parameters(stage, terms)
     figures = figures_of(results, sites=len(terms.sites), parameters=count)
     _plan(figures, terms)
@@ -157,30 +169,42 @@ def _terms(quick: bool) -> Terms:
 
 
 def _measure(
-    stage: Stage, terms: Terms, results: Results, profile: str, way: str, link: Link
+    stage: Stage,
+    terms: Terms,
+    results: Results,
+    seeds: Mapping[tuple[str, str], int],
+    at: tuple[str, str],
+    link: Link,
 ) -> None:
-    """Run one contestant on one link, unless that was done before. If it fails, others go on; not
-    if it is what they are compared with."""
-    key = hashlib.sha256(json.dumps([asdict(terms), way, asdict(link)]).encode()).hexdigest()
-    file = _FOLDER / f"{key[:16]}.json"
-    if file.exists():
-        results.outcomes[profile, way] = _read(file)
-        return
+    """Run one contestant on one link. If it fails, others go on; not if it is what they are
+    compared with."""
+    profile, way = at
     try:
-        contest = run_archipel if way in (*_OURS, RESTING) else run_peer
-        outcome = contest(stage, terms, way, link)
+        of_seed = [replace(terms, seed=terms.seed + seed) for seed in range(seeds.get(at, 1))]
+        runs = [_outcome(stage, each, profile, way, link) for each in of_seed]
     except ArchipelError as error:
         if way in ("alone", *IDLE_LINKS):
             raise
         _say(f"{profile}, {way}: {error}")
-        results.failures[profile, way] = str(error)
+        results.failures[at] = str(error)
         return
+    results.outcomes[at] = mean_of(runs)
+
+
+def _outcome(stage: Stage, terms: Terms, profile: str, way: str, link: Link) -> Outcome:
+    """Run it, unless that was done before."""
+    key = hashlib.sha256(json.dumps([asdict(terms), way, asdict(link)]).encode()).hexdigest()
+    file = _FOLDER / f"{key[:16]}.json"
+    if file.exists():
+        return _read(file)
+    contest = run_archipel if way in (*_OURS, RESTING) else run_peer
+    outcome = contest(stage, terms, way, link)
     loss = f"{outcome.curve[-1].loss:.3f}" if outcome.curve else "unknown"
     pace = f"{outcome.tokens_per_second:,.0f} tokens/s for {outcome.seconds:.0f} s"
-    _say(f"{profile}, {way}: {pace}, held-out loss {loss}")
+    _say(f"{profile}, {way}, seed {terms.seed}: {pace}, held-out loss {loss}")
     _FOLDER.mkdir(parents=True, exist_ok=True)
     write_json(file, {"profile": profile, "way": way, **asdict(outcome)})
-    results.outcomes[profile, way] = outcome
+    return outcome
 
 
 def _say(line: str) -> None:

@@ -287,7 +287,8 @@ def run_archipel(stage: Stage, terms: Terms, codec: str, link: Link) -> Outcome:
         RunError: a site ended with an error.
     """
     name = f"{codec}-{time.monotonic_ns()}"
-    options = {**terms.setting.options, "codec": "int4" if codec == RESTING else codec}
+    spoken = "int4" if codec == RESTING else codec
+    options = {**terms.setting.options, "codec": spoken, "seed": terms.seed}
     if codec == RESTING:
         options["sync"] = terms.setting.tokens
     ledger = stage.create(name, replace(terms.setting, options=options))

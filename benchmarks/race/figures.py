@@ -1,8 +1,9 @@
 """What the outcomes of contestants say: time to a loss, busy share, bytes. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ APART = "apart"  # bare training loops that never exchange
 RESTING = "resting"  # Archipel's sites that never exchange
 IDLE_LINKS = (APART, RESTING)
 DEPENDS_ON_ITS_LINK = ("int4", "sparse")  # in what it learns by tokens
-_SAME_BY_TOKENS = {"data-parallel": "alone", "torchft": "blocking-fp16"}
+_TEACHERS = {"data-parallel": "alone"}  # who learns the same by tokens, and comes to its end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Outcome:
     """How far a contestant came on one link; `finished` is false where its time was over.
 
     `training_cores`: what a site's training thread took of a core; None where that thread also
-    exchanges, or did not say."""
+    exchanges, or did not say. `seeds`: of how many runs this is the mean."""
 
     seconds: float
     tokens: int
@@ -39,6 +40,7 @@ class Outcome:
     finished: bool
     curve: list[Point]
     training_cores: float | None = None
+    seeds: int = 1
 
     @property
     def tokens_per_second(self) -> float:
@@ -54,9 +56,43 @@ class Results:
     failures: dict[tuple[str, str], str]
 
     def finished(self, way: str) -> Outcome | None:
-        """A run of this way that came to its end, on whatever link."""
+        """What came to its end in this way, on whatever link: the mean of most seeds."""
         found = [one for (_, other), one in self.outcomes.items() if other == way and one.finished]
-        return max(found, key=lambda one: one.tokens, default=None)
+        return max(found, key=lambda one: one.seeds, default=None)
+
+
+def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
+    """One contestant's runs of several seeds on one link as one: the mean of each figure, and of
+    the curves by lines between their points, at the tokens of the first as far as all have any."""
+    low = max((one.curve[0].tokens for one in outcomes if one.curve), default=0)
+    high = min((one.curve[-1].tokens for one in outcomes if one.curve), default=0)
+    at = [point.tokens for point in outcomes[0].curve if low <= point.tokens <= high]
+
+    def mean(values: Callable[[Point], float]) -> list[float]:
+        lines = [
+            np.interp(at, [p.tokens for p in one.curve], [values(p) for p in one.curve])
+            for one in outcomes
+        ]
+        return [float(value) for value in np.mean(lines, axis=0)]
+
+    rows = zip(
+        at,
+        *(mean(of) for of in (lambda p: p.seconds, lambda p: p.wan_bytes, lambda p: p.loss)),
+        strict=True,
+    )
+    cores = [one.training_cores for one in outcomes if one.training_cores is not None]
+    return Outcome(
+        seconds=fmean(one.seconds for one in outcomes),
+        tokens=round(fmean(one.tokens for one in outcomes)),
+        wan_bytes=fmean(one.wan_bytes for one in outcomes),
+        finished=all(one.finished for one in outcomes),
+        curve=[
+            Point(tokens=tokens, seconds=seconds, wan_bytes=count, loss=loss)
+            for tokens, seconds, count, loss in rows
+        ],
+        training_cores=fmean(cores) if len(cores) == len(outcomes) else None,
+        seeds=len(outcomes),
+    )
 
 
 def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, Any]:
@@ -66,7 +102,8 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
     is not as fast an hour later. It is what the training thread gets of a core where that thread
     does nothing else, since a step's cost drifts by a tenth in seconds on a shared machine; and
     the pace where one thread trains and exchanges. The target is the loss that one site alone, and
-    so data-parallel training, has in the end.
+    so data-parallel training, has in the end, as the mean of its seeds: that of one seed goes up
+    and down by two tenths from point to point.
     """
     alone = results.outcomes[UNLINKED, "alone"]
     tokens = alone.curve[-1].tokens
@@ -98,9 +135,8 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
 def _figures(
     results: Results, way: str, outcome: Outcome, apart: Outcome, target: float, tokens: int
 ) -> dict[str, Any]:
-    teacher = _SAME_BY_TOKENS.get(way, way)
-    source = results.finished(way) or results.finished(teacher)
-    whole = outcome if way in DEPENDS_ON_ITS_LINK else extended(outcome, source)
+    source = results.finished(_TEACHERS.get(way, way))
+    whole = outcome if way in DEPENDS_ON_ITS_LINK else paced(outcome, source)
     reached, stays = seconds_to(whole.curve, target), seconds_below(whole.curve, target)
     final = loss_at(whole.curve, tokens)
     pace = outcome.tokens_per_second / apart.tokens_per_second
@@ -118,6 +154,7 @@ def _figures(
         "measured_seconds": round(outcome.seconds, 1),
         "measured_tokens": outcome.tokens,
         "finished": outcome.finished,
+        "seeds_of_curve": whole.seeds if source is None else source.seeds,
         "curve": [asdict(point) for point in whole.curve],
     }
 
@@ -126,18 +163,17 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def extended(outcome: Outcome, source: Outcome | None) -> Outcome:
-    """A contestant whose time was over, gone on at its pace with the losses of a run that did
-    finish: what it learns by tokens does not depend on its link, only how long they take."""
-    if source is None or source is outcome:
+def paced(outcome: Outcome, source: Outcome | None) -> Outcome:
+    """A contestant at its own pace with the losses of runs of its way that finished: what it learns
+    by tokens does not depend on its link, only how long they take."""
+    if source is None:
         return outcome
     pace, each = outcome.seconds / outcome.tokens, outcome.wan_bytes / outcome.tokens
-    rest = [
+    curve = [
         replace(point, seconds=point.tokens * pace, wan_bytes=point.tokens * each)
         for point in source.curve
-        if point.tokens > outcome.tokens
     ]
-    return replace(outcome, curve=[*outcome.curve, *rest])
+    return replace(outcome, curve=curve)
 
 
 def seconds_to(curve: Sequence[Point], loss: float) -> float | None:

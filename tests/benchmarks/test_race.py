@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from benchmarks.race.figures import (
     Outcome,
     Point,
     Results,
-    extended,
     figures_of,
     loss_at,
+    mean_of,
+    paced,
     seconds_below,
     seconds_to,
 )
@@ -143,8 +145,8 @@ def test_below_a_loss_for_good_is_after_the_last_point_above_it() -> None:
     assert seconds_below(WHOLE.curve, 6.0) == 1.0
 
 
-def test_a_run_that_was_cut_short_goes_on_at_its_own_pace_with_the_other_ones_losses() -> None:
-    found = extended(CUT, WHOLE)
+def test_a_run_that_was_cut_short_has_the_other_ones_losses_at_its_own_pace() -> None:
+    found = paced(CUT, WHOLE)
     assert [(p.seconds, p.tokens, p.loss) for p in found.curve] == [
         (50, 100, 6.0),
         (250, 500, 5.0),
@@ -152,7 +154,17 @@ def test_a_run_that_was_cut_short_goes_on_at_its_own_pace_with_the_other_ones_lo
     ]
     assert found.curve[-1].wan_bytes == 1e7
     assert not found.finished
-    assert extended(WHOLE, WHOLE) is WHOLE
+
+
+def test_several_seeds_are_one_outcome_with_the_mean_of_their_curves() -> None:
+    other = replace(
+        WHOLE, seconds=20.0, curve=[point(2, 100, 6.2), point(12, 600, 5.4), point(18, 900, 4.8)]
+    )
+    found = mean_of([WHOLE, other])
+    assert [p.tokens for p in found.curve] == [100, 500]  # only one of them has a thousand
+    assert [p.loss for p in found.curve] == pytest.approx([6.1, 5.28])
+    assert [p.seconds for p in found.curve] == pytest.approx([1.5, 7.5])
+    assert (found.seconds, found.tokens, found.seeds) == (15.0, 1000, 2)
 
 
 def test_figures_compare_at_the_same_tokens_and_name_what_failed() -> None:
