@@ -13,7 +13,8 @@ import pytest
 from openai import OpenAI
 from transformers import LlamaConfig
 
-from tests.models.conftest import tiny_config, tokenizer_folder
+from archipel.models.gaps import FAMILIES
+from tests.models.conftest import save_tokenizer, tiny_config, tokenizer_folder
 from tests.serve.scripted import scripted
 
 __all__ = ["scripted", "tiny_config", "tokenizer_folder"]
@@ -60,13 +61,26 @@ def checkpoint(
     tiny_config: LlamaConfig, tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A Hugging Face checkpoint with random weights and 256 tokens of context."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    save_tiny(folder, tiny_config, tokenizer_folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def coder(tiny_config: LlamaConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `checkpoint`, with a vocabulary that has the marks of a gap."""
+    tokenizer, folder = tmp_path_factory.mktemp("marks"), tmp_path_factory.mktemp("coder") / "coder"
+    save_tokenizer(tokenizer, ["<|endoftext|>", *FAMILIES["qwen"].tokens])
+    save_tiny(folder, tiny_config, tokenizer)
+    return folder
+
+
+def save_tiny(folder: Path, config: LlamaConfig, tokenizer: Path) -> None:
     from archipel.models.checkpoint import new_model, save_checkpoint
 
-    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    model = new_model(tiny_config, seed=0)
+    model = new_model(config, seed=0)
     tensors = {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
-    save_checkpoint(folder, tiny_config, tensors, tokenizer_folder, card="")
-    return folder
+    save_checkpoint(folder, config, tensors, tokenizer, card="")
 
 
 @pytest.fixture(scope="session")

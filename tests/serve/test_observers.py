@@ -7,7 +7,7 @@ from typing import Any, cast
 from archipel.serve.access import Visit
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.observers import Seen, Several, Usual
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 
 _ANY = cast("Any", None)
 

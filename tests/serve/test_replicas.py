@@ -18,7 +18,7 @@ from archipel.serve.cluster.replicas import (
     streams_in,
 )
 from archipel.serve.cluster.settings import with_models_elsewhere
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 from archipel.serve.routing import Target
 from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import Settings, read_settings

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 Task = Literal[
-    "chat", "translate", "summarise", "rewrite", "correct", "explain", "code", "repair", "optimise"
+    "chat",
+    "translate",
+    "summarise",
+    "rewrite",
+    "correct",
+    "explain",
+    "code",
+    "repair",
+    "optimise",
+    "fill",  # gaps in a text
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
 LANGUAGE = r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"  # a code, as "fr" or "pt-BR"

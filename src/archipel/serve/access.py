@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from archipel.serve.api_error import ApiError
 from archipel.serve.counting import Tokens
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 from archipel.serve.routing import Policy, Target
 from archipel.serve.ruled import Watch
 

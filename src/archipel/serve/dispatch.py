@@ -17,7 +17,8 @@ from archipel.errors import ArchipelError
 from archipel.serve.breaker import Breaker, RetryBudget
 from archipel.serve.counting import usual_prompt_tokens
 from archipel.serve.metrics import Metrics
-from archipel.serve.providers import Directory, Question
+from archipel.serve.providers import Directory
+from archipel.serve.question import Question
 from archipel.serve.routing import Policy, Target, beginning, candidates
 from archipel.serve.telemetry import Tracer
 from archipel.serve.translation import Unmappable

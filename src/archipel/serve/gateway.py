@@ -33,12 +33,14 @@ from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
+from archipel.serve.filling.routes import Editors, ToQuestion
 from archipel.serve.media import media_tokens
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.metrics import Course
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
-from archipel.serve.providers import OPENAI, Dialect, Directory, Question
+from archipel.serve.providers import Directory
+from archipel.serve.question import OPENAI, Dialect, Question
 from archipel.serve.redaction import without
 from archipel.serve.relayed import Relayed
 from archipel.serve.request_fields import (
@@ -99,15 +101,16 @@ class Gateway:
         return await self._answer(request, EmbeddingRequest)
 
     async def messages(self, request: Request) -> Response:
-        return await self._translated(
-            request, MessagesRequest, messages.to_chat_request, lambda fields: MessagesDialect()
+        return await self.translated(
+            request, MessagesRequest, _chat(messages.to_chat_request), lambda _: MessagesDialect()
         )
 
     async def responses(self, request: Request) -> Response:
         def dialect(fields: Mapping[str, Any]) -> Dialect:
             return ResponsesDialect(fields, int(time.time()))
 
-        return await self._translated(request, ResponsesRequest, responses.to_chat_request, dialect)
+        question = _chat(responses.to_chat_request)
+        return await self.translated(request, ResponsesRequest, question, dialect)
 
     def asking(self, dispatcher: Dispatcher) -> Ask:
         """How the annex asks what clients may ask."""
@@ -126,20 +129,20 @@ class Gateway:
 
         return ask
 
-    async def _translated(
+    async def translated(
         self,
         request: Request,
         fields: type[BaseModel],
-        to_chat: Callable[[Mapping[str, Any]], dict[str, Any]],
+        to_question: ToQuestion,
         dialect: Callable[[Mapping[str, Any]], Dialect],
     ) -> Response:
-        """Answer another API's request as the chat completion request that asks the same."""
+        """Answer another API's request as the one of OpenAI's that asks the same."""
         with self.telemetry.course(request.scope) as course:
             caller = await self.access.admit(request)
             body = await read_body(request, self.body_seconds)
             asked = read_fields(body, fields)
             try:
-                question = Question("/chat/completions", to_chat(asked), None)
+                question = to_question(asked, caller)
             except Unmappable as error:
                 raise ApiError(400, str(error), "unsupported", error.param) from error
             return await self._relay(request, caller, question, dialect(asked), course)
@@ -220,6 +223,10 @@ class Gateway:
         return policies[model]
 
 
+def _chat(to_chat: Callable[[Mapping[str, Any]], dict[str, Any]]) -> ToQuestion:
+    return lambda asked, caller: Question("/chat/completions", to_chat(asked), None)
+
+
 _TEXT_FIELDS = {"/chat/completions": "messages", "/completions": "prompt", "/embeddings": "input"}
 
 
@@ -235,6 +242,7 @@ def create_app(
     """The service over its providers. Without keys it answers to this machine's names only."""
     telemetry = telemetry or Telemetry()
     gateway = Gateway(directory, access, observer or Nobody(), telemetry, body_seconds, annex)
+    editors = Editors(gateway.translated, access, directory, body_seconds, time.time)
 
     @contextlib.asynccontextmanager
     async def dispatching(app: Starlette) -> AsyncIterator[dict[str, Dispatcher]]:
@@ -260,6 +268,7 @@ def create_app(
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route("/v1/messages", gateway.messages, methods=["POST"]),
             *media.routes(gateway.ask, body_seconds),
+            *editors.routes(),
             *annex.routes,
         ],
         middleware=[Middleware(RequestIds), *([local_only] if access.is_local else [])],

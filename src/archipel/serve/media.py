@@ -19,7 +19,7 @@ from starlette.routing import Route
 from archipel.serve.api_error import ApiError
 from archipel.serve.body import read_body, read_fields, wrong
 from archipel.serve.counting import Tokens, usual_prompt_tokens
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 
 _FORM_BYTES = 26 << 20  # OpenAI takes sounds of 25 MB
 _MOST_FILES = 16

@@ -8,7 +8,7 @@ from typing import Protocol
 from archipel.serve.access import Visit
 from archipel.serve.counting import Tokens
 from archipel.serve.dispatch import Dispatcher
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 from archipel.serve.routing import Target
 
 

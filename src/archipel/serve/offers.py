@@ -3,7 +3,7 @@ context is, where it runs, what it can do and what it costs. What the settings d
 Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from archipel.serve.setting_tables import Ability, AccountsTable, RouteTable, TargetTable
@@ -13,8 +13,11 @@ Place = Literal["machine", "house", "supplier"]  # the service's, the organisati
 _NEAREST: Sequence[Place] = ("machine", "house", "supplier")
 
 
-def offers(settings: Settings, *, in_cluster: bool) -> Mapping[str, Mapping[str, Any]]:
-    """The fields by public name. `in_cluster`: the settings' models run on a cluster's nodes."""
+def offers(
+    settings: Settings, *, in_cluster: bool, fillers: Collection[str] = ()
+) -> Mapping[str, Mapping[str, Any]]:
+    """The fields by public name. `in_cluster`: the settings' models run on a cluster's nodes;
+    `fillers`: those of them that fill gaps."""
     here: Place = "house" if in_cluster else "machine"
     own = {
         name: RouteTable(targets=(TargetTable(model=name),))
@@ -22,10 +25,12 @@ def offers(settings: Settings, *, in_cluster: bool) -> Mapping[str, Mapping[str,
         for name in (owner, *table.adapters)
     }
     routes = own | settings.routes
-    return {name: _offer(settings, route, here) for name, route in routes.items()}
+    return {name: _offer(settings, route, here, fillers) for name, route in routes.items()}
 
 
-def _offer(settings: Settings, route: RouteTable, here: Place) -> dict[str, Any]:
+def _offer(
+    settings: Settings, route: RouteTable, here: Place, fillers: Collection[str]
+) -> dict[str, Any]:
     accounts = settings.accounts or AccountsTable()
     contexts = [_context(settings, target) for target in route.targets]
     context = None if None in contexts else min(one for one in contexts if one is not None)
@@ -44,7 +49,7 @@ def _offer(settings: Settings, route: RouteTable, here: Place) -> dict[str, Any]
         "place": max((one["place"] for one in providers), key=_NEAREST.index),
         "supplier": outside[0] if outside else None,
         "price": providers[0]["price"],
-        "abilities": _abilities(settings, route),
+        "abilities": _abilities(settings, route, fillers),
         "tasks": _made_for(settings, route, "tasks"),
         "languages": _made_for(settings, route, "languages"),
         "providers": providers,
@@ -92,11 +97,15 @@ def _made_for(
     return None if said is None else [*said]
 
 
-def _abilities(settings: Settings, route: RouteTable) -> list[Ability] | None:
+def _abilities(
+    settings: Settings, route: RouteTable, fillers: Collection[str]
+) -> list[Ability] | None:
     if route.abilities is not None:
         return [*route.abilities]
     first = route.targets[0]
     if first.provider is not None:
         return None
-    pools = settings.models[_owner(settings, first.model)].pooling is not None
-    return ["embeddings"] if pools else ["chat"]
+    owner = _owner(settings, first.model)
+    if settings.models[owner].pooling is not None:
+        return ["embeddings"]
+    return ["chat", "fill"] if owner in fillers else ["chat"]

@@ -5,16 +5,19 @@ A provider says what is to be sent for a request; `upstream.py` sends it.
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from archipel import config
 from archipel.errors import ConfigError
+from archipel.models.gaps import Marks
 from archipel.serve.anthropic import to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engines import Engines, Lease
+from archipel.serve.gap import FilledGap, marked
+from archipel.serve.question import OPENAI, Dialect, Question
 from archipel.serve.routing import Policy, Target
 from archipel.serve.setting_tables import ProviderTable
 from archipel.serve.shadow import Shadow
@@ -22,59 +25,6 @@ from archipel.serve.translation import Unmappable
 
 AZURE_VERSION = "2024-10-21"
 ANTHROPIC_VERSION = "2023-06-01"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A client's request: the endpoint below /v1, its body parsed, and as it came if it is that."""
-
-    endpoint: str  # "/chat/completions"
-    fields: Mapping[str, Any]
-    body: bytes | None
-    is_media = False  # pictures or sounds: then an answer need not be OpenAI's JSON
-
-    @property
-    def media_type(self) -> str:
-        """Of the body."""
-        return "application/json"
-
-    @property
-    def streams(self) -> bool:
-        """Whether the answer is to come piece by piece."""
-        return bool(self.fields.get("stream"))
-
-    def to(self, model: str) -> bytes:
-        """The body for a provider that calls the model so."""
-        if self.body is not None and self.fields["model"] == model:
-            return self.body
-        return json.dumps({**self.fields, "model": model}).encode()
-
-
-class Dialect(Protocol):
-    """How a provider's answer becomes one with OpenAI's shape."""
-
-    def whole(self, body: bytes) -> bytes:
-        """An answer that is not streamed.
-
-        Raises:
-            IntegrityError: it is not what such a provider gives.
-        """
-        ...
-
-    def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """A stream; raises as `whole`."""
-        ...
-
-
-class _AsItIs:
-    def whole(self, body: bytes) -> bytes:
-        return body
-
-    def pieces(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        return pieces
-
-
-OPENAI = _AsItIs()
 
 
 @dataclass(frozen=True)
@@ -124,6 +74,7 @@ class Directory:
     drained: Collection[str] = ()  # providers that are asked for nothing new
     shadows: Mapping[str, Shadow] = field(default_factory=dict)  # by route
     offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # told of public names
+    fillers: Collection[str] = ()  # engines that fill gaps
 
     def provider(self, target: Target) -> Provider:
         """Whom to ask for a target."""
@@ -138,10 +89,15 @@ class EngineProvider:
 
     engines: Engines
     name: str
+    marks: Marks | None = None  # by which it fills gaps
 
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
-        return engine_call(await self.engines.lend(self.name), question, model)
+        asked = marked(question, self.marks)
+        call = engine_call(await self.engines.lend(self.name), asked, model)
+        if asked is question:
+            return call
+        return replace(call, dialect=FilledGap(question.fields["suffix"]))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from archipel.serve.access import Visit
 from archipel.serve.api_error import ApiError
 from archipel.serve.counting import StreamCount, Tokens
 from archipel.serve.media import MediaCount
-from archipel.serve.providers import Dialect
+from archipel.serve.question import Dialect
 from archipel.serve.ruled import RuledStream
 from archipel.serve.upstream import Answer, BrokenOff
 

@@ -7,12 +7,14 @@ import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from starlette.routing import BaseRoute
 
 from archipel import config
 from archipel.errors import ConfigError
 from archipel.hosts import is_loopback
+from archipel.models.gaps import FAMILIES, Marks, find_marks
 from archipel.serve.access import Access, LocalAccess, OneKeyAccess
 from archipel.serve.accounts.access import AccountAccess
 from archipel.serve.accounts.exchanges import Seal
@@ -40,6 +42,7 @@ from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.offers import offers
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
+from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import Settings
 from archipel.serve.telemetry import Telemetry
 from archipel.serve.weights import Weights
@@ -91,7 +94,8 @@ class Service:
         settings = settings.model_copy(update={"models": self.settings.models})
         self.directory.providers = {**elsewhere, **engines}
         self.directory.policies = settings.policies()
-        self.directory.offers = offers(settings, in_cluster=bool(self.replicated))
+        in_cluster, fillers = bool(self.replicated), self.directory.fillers
+        self.directory.offers = offers(settings, in_cluster=in_cluster, fillers=fillers)
         self.settings = settings
 
 
@@ -126,10 +130,14 @@ async def service(
             replicas = on_ray(settings.models, ray.address, metrics)
             replicated = await stack.enter_async_context(replicas)
         engines = await stack.enter_async_context(_engines(settings, files))
-        providers |= {name: EngineProvider(engines, name) for name in files}
+        marks = {name: _marks(settings.models[name], found) for name, found in files.items()}
+        providers |= {name: EngineProvider(engines, name, marks[name]) for name in files}
         providers |= replicated
-        told = offers(settings, in_cluster=ray is not None)
-        directory = Directory(settings.policies(), providers, replicated, offers=told)
+        fillers = frozenset(name for name, its in marks.items() if its)
+        told = offers(settings, in_cluster=ray is not None, fillers=fillers)
+        directory = Directory(
+            settings.policies(), providers, replicated, offers=told, fillers=fillers
+        )
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
         annex = _annex(settings, access)
         if login:
@@ -224,6 +232,17 @@ def _annex(settings: Settings, access: Access) -> Annex:
     assert isinstance(access, AccountAccess)
     share, parallel = settings.accounts.batch_price_share, settings.batches.parallel
     return files_and_batches(access, settings.files, parallel=parallel, batch_price_share=share)
+
+
+def _marks(table: ModelTable, weights: Weights) -> Marks | None:
+    """By which a model that runs here fills gaps, unless its card knows it for other tasks."""
+    if table.gaps == "none" or table.pooling:
+        return None
+    if table.gaps:
+        return FAMILIES[table.gaps]
+    if table.tasks is not None and "fill" not in table.tasks:
+        return None
+    return find_marks(Path(weights.path))
 
 
 def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from archipel.models.gaps import Family
 from archipel.models.purpose import LANGUAGE, Task
 from archipel.serve.routing import PiecePrice, Price
 from archipel.serve.weights import Kind
 
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,128}$")]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
-Ability = Literal["chat", "embeddings", "pictures", "sight"]
+Ability = Literal["chat", "fill", "embeddings", "pictures", "sight"]
 Language = Annotated[str, Field(pattern=f"^{LANGUAGE}$")]
 
 
@@ -90,6 +91,9 @@ class ModelTable(Table):
         default=None, description="that it is made for, if not as its card says"
     )
     languages: tuple[Language, ...] | None = Field(default=None, description="by their codes")
+    gaps: Family | Literal["none"] | None = Field(
+        default=None, description="how it marks a gap that it fills, if not as its vocabulary says"
+    )
 
     @model_validator(mode="after")
     def _stays_or_leaves(self) -> "ModelTable":

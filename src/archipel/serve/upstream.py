@@ -11,7 +11,8 @@ import aiohttp
 from pydantic_core import from_json
 
 from archipel.errors import ArchipelError, IntegrityError, ModelError
-from archipel.serve.providers import Call, Provider, Question
+from archipel.serve.providers import Call, Provider
+from archipel.serve.question import Question
 from archipel.serve.redaction import credentials
 from archipel.serve.routing import Target
 from archipel.serve.silence import Silence

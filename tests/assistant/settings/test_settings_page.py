@@ -125,7 +125,7 @@ def test_models_that_become_known_after_the_settings_are_shown_can_be_chosen(
 ) -> None:
     page = open_page()
     waiting: list[Route] = []
-    page.route("**/api/models", waiting.append)
+    page.route("**/api/models", lambda route: waiting.append(route))
     page.goto(f"{page.url.partition('#')[0]}#/settings")
     page.reload()
     first = page.get_by_label("Model to begin with")

@@ -25,7 +25,7 @@ from archipel.serve.accounts.opened import open_accounts
 from archipel.serve.counting import Tokens
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.observers import Usual
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 from archipel.serve.routing import Target
 from tests.serve.accounts.conftest import PEPPER, add_key
 from tests.serve.accounts.test_access import NOW, Supplier

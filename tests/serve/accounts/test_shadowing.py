@@ -28,7 +28,8 @@ from archipel.serve.accounts.tables import shadow_answers, usage
 from archipel.serve.counting import Tokens
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.observers import Usual
-from archipel.serve.providers import Directory, Question
+from archipel.serve.providers import Directory
+from archipel.serve.question import Question
 from archipel.serve.routing import Policy, Target
 from archipel.serve.shadow import Shadow
 from archipel.serve.upstream import Answer

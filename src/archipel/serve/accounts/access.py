@@ -27,7 +27,7 @@ from archipel.serve.counting import (
 )
 from archipel.serve.media import Media
 from archipel.serve.metrics import Metrics
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.ruled import Watch, asked
 

@@ -19,7 +19,7 @@ from archipel.serve.accounts.exchanges import ANSWER_BYTES, Seal, delete_expired
 from archipel.serve.accounts.tables import exchanges
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.observers import Seen, Usual
-from archipel.serve.providers import Question
+from archipel.serve.question import Question
 
 _AT_ONCE = 256  # that wait to be written; what comes on top is lost
 _PURGE_SECONDS = 600.0

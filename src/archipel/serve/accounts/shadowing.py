@@ -18,7 +18,8 @@ from archipel.serve.accounts.tables import shadow_answers
 from archipel.serve.counting import Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher
 from archipel.serve.observers import Seen, Usual
-from archipel.serve.providers import Directory, Question
+from archipel.serve.providers import Directory
+from archipel.serve.question import Question
 from archipel.serve.routing import Price, Target
 from archipel.serve.shadow import Said, likeness, may_shadow, question_of, said
 

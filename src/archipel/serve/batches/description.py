@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 from archipel.serve.batches.batches_api import BatchRequest
 from archipel.serve.batches.files_api import PURPOSES
 from archipel.serve.batches.message_batches import PLACE, MessageBatchRequest
-from archipel.serve.openapi import answer_of, errors_of, json_of, object_of, ref
+from archipel.serve.openapi_parts import answer_of, errors_of, json_of, object_of, ref
 
 _TEXT, _WHOLE = {"type": "string"}, {"type": "integer"}
 _TEXT_OR_NULL, _WHOLE_OR_NULL = {"type": ["string", "null"]}, {"type": ["integer", "null"]}

@@ -9,7 +9,8 @@ from archipel.errors import ModelError
 from archipel.serve.cluster.replicas import Replica, in_order
 from archipel.serve.engine import Address
 from archipel.serve.engines import Lease
-from archipel.serve.providers import Call, Provider, Question, engine_call
+from archipel.serve.providers import Call, Provider, engine_call
+from archipel.serve.question import Question
 from archipel.serve.routing import Target
 
 
