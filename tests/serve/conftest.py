@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from openai import OpenAI
+from tokenizers import Tokenizer
 from transformers import LlamaConfig
 
 from archipel.models.gaps import FAMILIES
@@ -68,10 +70,14 @@ def checkpoint(
 
 @pytest.fixture(scope="session")
 def coder(tiny_config: LlamaConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As `checkpoint`, with a vocabulary that has the marks of a gap."""
+    """As `checkpoint`, with the marks of a gap in its vocabulary, and an output of its own: with
+    its input's it would write the last mark again."""
     tokenizer, folder = tmp_path_factory.mktemp("marks"), tmp_path_factory.mktemp("coder") / "coder"
     save_tokenizer(tokenizer, ["<|endoftext|>", *FAMILIES["qwen"].tokens])
-    save_tiny(folder, tiny_config, tokenizer)
+    config = copy(tiny_config)
+    config.tie_word_embeddings = False
+    config.vocab_size = Tokenizer.from_file(str(tokenizer / "tokenizer.json")).get_vocab_size()
+    save_tiny(folder, config, tokenizer)
     return folder
 
 
