@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from archipel.models.here import find_purpose, list_models
-from archipel.models.purpose import Purpose, purpose_in
+from archipel.models.purpose import Purpose, purpose_in, unlearnt_gaps
 from archipel.models.speeds import Speed, keep_speed, known_speed
 from archipel.tune.card import tuned_card
 
@@ -84,3 +84,14 @@ def test_a_speed_holds_until_the_file_is_another_or_the_machine(tmp_path: Path) 
     assert known_speed(model, "here", tmp_path) is None
     keep_speed(model, speed, tmp_path)
     assert known_speed(model, "here", tmp_path) == speed
+
+
+def test_what_a_run_trained_fills_gaps_only_if_its_card_says_so(tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    assert not unlearnt_gaps(tmp_path)  # nobody says anything
+    card.write_text("---\ntags: [archipel, diloco]\n---\n")
+    assert unlearnt_gaps(tmp_path)
+    card.write_text("---\ntags: [archipel, diloco]\ntasks: [repair, fill]\n---\n")
+    assert not unlearnt_gaps(tmp_path)
+    card.write_text("---\ntags: [code]\n---\n")
+    assert not unlearnt_gaps(tmp_path)

@@ -107,6 +107,24 @@ class ScriptedService:
         stream = self._stream(answer)
         return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
+    async def complete(self, request: Request) -> Response:
+        """Not streamed: the text is all that is sent until the end."""
+        self._loop = asyncio.get_running_loop()
+        body = await request.json()
+        answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._answers[None] = self._answers[body["model"]] = answer
+        self.requests.put(body)
+        leaving = asyncio.create_task(_gone(request))
+        text = asyncio.create_task(_all_of(answer))
+        await asyncio.wait((leaving, text), return_when=asyncio.FIRST_COMPLETED)
+        if not text.done():
+            text.cancel()
+            self.client_left.set()
+            return Response(status_code=499)
+        leaving.cancel()
+        choice = {"index": 0, "text": text.result(), "finish_reason": "stop"}
+        return JSONResponse({"choices": [choice]})
+
     async def _stream(
         self, answer: "asyncio.Queue[bytes | Exception | None]"
     ) -> AsyncIterator[bytes]:
@@ -120,6 +138,19 @@ class ScriptedService:
             raise
 
 
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _all_of(answer: "asyncio.Queue[bytes | Exception | None]") -> str:
+    whole = b""
+    while (data := await answer.get()) is not None:
+        assert isinstance(data, bytes)
+        whole += data
+    return whole.decode()
+
+
 @contextlib.contextmanager
 def scripted_service() -> Iterator[ScriptedService]:
     """The service for the time of the block."""
@@ -128,6 +159,7 @@ def scripted_service() -> Iterator[ScriptedService]:
         routes=[
             Route("/v1/models", script.models),
             Route("/v1/chat/completions", script.chat, methods=["POST"]),
+            Route("/v1/completions", script.complete, methods=["POST"]),
         ]
     )
     with hosted_in_thread(app) as url:

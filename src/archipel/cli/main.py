@@ -15,6 +15,7 @@ from archipel.cli.distill import distill
 from archipel.cli.evaluate import evaluate
 from archipel.cli.export import export
 from archipel.cli.finetune import finetune
+from archipel.cli.lsp import lsp
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.recipe import recipe
@@ -73,6 +74,7 @@ app.command()(distill)
 app.command()(export)
 app.command()(bundle)
 app.command("eval")(evaluate)
+app.command()(lsp)
 app.command()(bench)
 
 

@@ -37,11 +37,15 @@ class Purpose:
 def read_purpose(folder: Path) -> Purpose:
     """What the card (README.md) in a model's folder says in its front matter: `tasks`, or else the
     hubs' own `pipeline_tag`, and `language`. Other words are passed over."""
+    return purpose_in(_card(folder))
+
+
+def _card(folder: Path) -> str:
     card = folder / "README.md"
     if not card.is_file():
-        return Purpose()
+        return ""
     with card.open(encoding="utf-8-sig", errors="replace") as file:
-        return purpose_in(file.read(_CARD_CHARACTERS))
+        return file.read(_CARD_CHARACTERS)
 
 
 def purpose_in(card: str) -> Purpose:
@@ -52,6 +56,13 @@ def purpose_in(card: str) -> Purpose:
     tasks = tuple(task for task in TASKS if task in named) or tuple(hub)
     languages = [one for one in _words(said.get("language")) if re.fullmatch(LANGUAGE, one)]
     return Purpose(tasks or None, tuple(languages) or None)
+
+
+def unlearnt_gaps(folder: Path) -> bool:
+    """Whether the card in a model's folder says that it fills no gaps, whatever marks are in its
+    vocabulary: it is of a run, where every vocabulary has them, and of one without gaps."""
+    said = _front_matter(_card(folder))
+    return "diloco" in _words(said.get("tags")) and "fill" not in _words(said.get("tasks"))
 
 
 def front_matter(tasks: Sequence[str], languages: Sequence[str]) -> str:

@@ -235,14 +235,10 @@ def _annex(settings: Settings, access: Access) -> Annex:
 
 
 def _marks(table: ModelTable, weights: Weights) -> Marks | None:
-    """By which a model that runs here fills gaps, unless its card knows it for other tasks."""
+    """By which a model that runs here fills gaps, if it does."""
     if table.gaps == "none" or table.pooling:
         return None
-    if table.gaps:
-        return FAMILIES[table.gaps]
-    if table.tasks is not None and "fill" not in table.tasks:
-        return None
-    return find_marks(Path(weights.path))
+    return FAMILIES[table.gaps] if table.gaps else find_marks(Path(weights.path))
 
 
 def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:

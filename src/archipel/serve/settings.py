@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from archipel.errors import ConfigError
 from archipel.models.here import find_purpose
-from archipel.models.purpose import Purpose
+from archipel.models.purpose import Purpose, unlearnt_gaps
 from archipel.serve.login.settings import LoginTable, OidcTable
 from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.setting_tables import (
@@ -180,6 +180,9 @@ def _with_purpose(table: ModelTable, path: Path | None, home: Path) -> ModelTabl
     card = Purpose() if path is None else find_purpose(path, home)
     said = {"tasks": table.tasks, "languages": table.languages}
     left = {name: getattr(card, name) for name, value in said.items() if value is None}
+    if path is not None and table.gaps is None:
+        folder = path if path.is_dir() else path.parent
+        left["gaps"] = "none" if unlearnt_gaps(folder) else None
     return table.model_copy(update=left)
 
 

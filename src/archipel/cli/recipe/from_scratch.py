@@ -24,7 +24,7 @@ from archipel.evaluate.tasks.task import field_of
 from archipel.files import write_json
 from archipel.ledger import Ledger
 from archipel.ledger.view import RunView, Watcher
-from archipel.models.purpose import Purpose
+from archipel.models.purpose import Purpose, Task
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.export import export_run, measure
@@ -188,7 +188,9 @@ class Scratch(Kitchen):
             recipe = self.recipe
             languages = recipe.fields.split(",") if recipe.fields else []
             translates = tuple(languages) if recipe.task == "translate" else None
-            purpose = Purpose((recipe.task,) if recipe.task else None, translates)
+            learnt: list[Task] = [recipe.task] if recipe.task else []
+            learnt += ["fill"] if recipe.fill_in else []
+            purpose = Purpose(tuple(learnt) or None, translates)
             with self.console.status("exporting the model"):
                 export_run(
                     self.ledger, self.model, name=self.name, gguf=recipe.kind, purpose=purpose

@@ -1,0 +1,262 @@
+"""The server between an editor, over standard input and output, and a service, over HTTP.
+
+Suggestions are asked of a model that fills gaps, the rest of one that converses. What is asked for
+again before it is answered is not waited for: the service stops.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.workspace import TextDocument
+
+from archipel import __version__
+from archipel.chat import ChatService, ServiceError
+from archipel.editor.actions import ACTS, Kind, code_in, question, tests_name
+from archipel.editor.project import nearby
+from archipel.editor.suggestion import shaped
+
+_BEFORE_CHARACTERS, _BEHIND_CHARACTERS = 6000, 2000
+_CODE_CHARACTERS = 20_000  # that one action takes
+
+Near = Callable[[Path, str], list[tuple[str, str]]]  # of a file and its text: names, signatures
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the person asked for: models by name, else the service's first that can; how long a
+    suggestion may be, and how long it may take."""
+
+    fill_model: str | None = None
+    chat_model: str | None = None
+    tokens: int = 64
+    seconds: float = 5.0
+
+
+@dataclass
+class Helper:
+    """Asks the service; `models` are its own words about its models, once they are known."""
+
+    service: ChatService
+    wishes: Wishes
+    models: list[dict[str, Any]] = field(default_factory=list)
+    asking: dict[str, asyncio.Task[str]] = field(default_factory=dict)  # by document
+
+    async def suggest(self, document: TextDocument, position: types.Position, near: Near) -> str:
+        """What belongs at a position; empty where nothing does, or a newer question came.
+
+        Raises:
+            ServiceError: the service can't be reached, or has no model for it.
+        """
+        task = asyncio.create_task(self._suggest(document, position, near))
+        if older := self.asking.get(document.uri):
+            older.cancel()
+        self.asking[document.uri] = task
+        try:
+            async with asyncio.timeout(self.wishes.seconds):
+                return await task
+        except TimeoutError:
+            return ""
+        except asyncio.CancelledError:
+            asked = asyncio.current_task()
+            if asked and asked.cancelling():
+                raise  # by the editor
+            return ""  # for a newer question
+        finally:
+            if self.asking.get(document.uri) is task:
+                del self.asking[document.uri]
+
+    async def _suggest(self, document: TextDocument, position: types.Position, near: Near) -> str:
+        source, at = document.source, document.offset_at_position(position)
+        before = source[max(0, at - _BEFORE_CHARACTERS) : at]
+        behind = source[at : at + _BEHIND_CHARACTERS]
+        told = await asyncio.to_thread(near, Path(document.path), source)
+        context = "".join(f"# {name}\n{text}\n\n" for name, text in told)
+        answer = await self.service.complete(
+            await self.model("fill", self.wishes.fill_model),
+            context + before,
+            suffix=behind,
+            max_tokens=self.wishes.tokens,
+            temperature=0,
+        )
+        return shaped(str(answer.get("text") or ""), before, behind)
+
+    async def answer(self, kind: Kind, code: str, language: str, name: str) -> str:
+        """A model's answer about a piece of code.
+
+        Raises:
+            ServiceError: as `suggest`, or the answer broke off.
+        """
+        model = await self.model("chat", self.wishes.chat_model)
+        asked = question(kind, code, language, name)
+        return "".join([delta.text async for delta in self.service.stream_chat(asked, model)])
+
+    async def model(self, ability: str, wished: str | None) -> str:
+        """The model to ask: the one that was wished for, or else the first with the ability."""
+        if wished:
+            return wished
+        if not self.models:
+            self.models = await self.service.models()
+        for model in self.models:
+            told = model.get("abilities")
+            if ability in told if told is not None else ability == "chat":
+                return str(model["id"])
+        self.models = []  # it may be served by the next time
+        words = {"fill": "fills gaps in code", "chat": "converses"}
+        raise ServiceError(
+            f"{self.service.url} has no model that {words[ability]}. Serve one, or name one with "
+            f"--{'model' if ability == 'fill' else 'chat-model'}."
+        )
+
+
+def make_server(service: ChatService, wishes: Wishes) -> LanguageServer:
+    """The server, ready to be started over standard input and output."""
+    server, helper = LanguageServer("archipel", __version__), Helper(service, wishes)
+    warned: set[str] = set()
+
+    def warn(error: ServiceError) -> None:
+        """Once for each message: a request is sent at every key."""
+        if str(error) not in warned:
+            warned.add(str(error))
+            _show(server, types.MessageType.Warning, str(error))
+
+    async def suggested(uri: str, position: types.Position) -> str:
+        try:
+            document = server.workspace.get_text_document(uri)
+            return await helper.suggest(document, position, _near(server))
+        except ServiceError as error:
+            warn(error)
+            return ""
+
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)
+    async def inline(params: types.InlineCompletionParams) -> types.InlineCompletionList:
+        text = await suggested(params.text_document.uri, params.position)
+        here = types.Range(params.position, params.position)
+        items = [types.InlineCompletionItem(insert_text=text, range=here)] if text else []
+        return types.InlineCompletionList(items=items)
+
+    @server.feature(types.TEXT_DOCUMENT_COMPLETION)
+    async def complete(params: types.CompletionParams) -> types.CompletionList:
+        text = await suggested(params.text_document.uri, params.position)
+        items = [_item(text, params.position)] if text else []
+        return types.CompletionList(is_incomplete=True, items=items)
+
+    @server.feature(
+        types.TEXT_DOCUMENT_CODE_ACTION,
+        types.CodeActionOptions(
+            code_action_kinds=[types.CodeActionKind.RefactorRewrite, types.CodeActionKind.QuickFix]
+        ),
+    )
+    def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
+        where = types.Location(params.text_document.uri, params.range)
+        return [_action(kind, where) for kind in ACTS]
+
+    for kind in ACTS:
+        server.command(f"archipel.{kind}")(_command(server, helper, kind))
+    return server
+
+
+def _command(server: LanguageServer, helper: Helper, kind: Kind) -> Any:
+    async def run(where: types.Location) -> None:
+        document = server.workspace.get_text_document(where.uri)
+        version, chosen = document.version, _whole_lines(document, where.range)
+        code = document.text_in_client_range(chosen)
+        if not code.strip() or len(code) > _CODE_CHARACTERS:
+            said = f"Choose a piece of code of at most {_CODE_CHARACTERS:,} characters."
+            return _show(server, types.MessageType.Warning, said)
+        name = document.filename or "code"
+        try:
+            answer = await helper.answer(kind, code, document.language_id or "", name)
+        except ServiceError as error:
+            return _show(server, types.MessageType.Error, str(error))
+        if ACTS[kind].goes == "shown":
+            return _show(server, types.MessageType.Info, answer.strip())
+        found = code_in(answer, code)
+        if found is None:
+            said = f"The model answered without code: {answer.strip()[:500]}"
+            return _show(server, types.MessageType.Warning, said)
+        if document.version != version:
+            said = "The text was changed meanwhile, and is left as it is. Ask again."
+            return _show(server, types.MessageType.Warning, said)
+        edit = (
+            _beside(document, found)
+            if ACTS[kind].goes == "beside"
+            else _instead(document, chosen, found)
+        )
+        await server.workspace_apply_edit_async(
+            types.ApplyWorkspaceEditParams(edit, label=f"Archipel: {ACTS[kind].title}")
+        )
+
+    return run
+
+
+def _show(server: LanguageServer, kind: types.MessageType, message: str) -> None:
+    server.window_show_message(types.ShowMessageParams(kind, message))
+
+
+def _near(server: LanguageServer) -> Near:
+    """What stands near a file of the editor's project, as its open files are now."""
+    root = Path(server.workspace.root_path or ".")
+    documents = list(server.workspace.text_documents.values())
+    opened = {Path(one.path): one.source for one in documents}
+    return lambda path, source: nearby(path, source, root, opened)
+
+
+def _item(text: str, position: types.Position) -> types.CompletionItem:
+    """A suggestion for an editor that knows lists of words only."""
+    first = text.strip().partition("\n")[0]
+    return types.CompletionItem(
+        label=first[:80],
+        kind=types.CompletionItemKind.Snippet,
+        detail="Archipel",
+        documentation=types.MarkupContent(types.MarkupKind.PlainText, text),
+        filter_text=" ",
+        text_edit=types.TextEdit(types.Range(position, position), text),
+        insert_text_format=types.InsertTextFormat.PlainText,
+    )
+
+
+def _action(kind: Kind, where: types.Location) -> types.CodeAction:
+    act = ACTS[kind]
+    title = f"Archipel: {act.title}"
+    is_fix = kind == "repair"
+    return types.CodeAction(
+        title=title,
+        kind=types.CodeActionKind.QuickFix if is_fix else types.CodeActionKind.RefactorRewrite,
+        command=types.Command(title=title, command=f"archipel.{kind}", arguments=[where]),
+    )
+
+
+def _whole_lines(document: TextDocument, chosen: types.Range) -> types.Range:
+    """The lines that a choice touches; without a choice, all."""
+    lines: Sequence[str] = document.lines
+    last = len(lines)
+    if chosen.start == chosen.end:
+        return types.Range(types.Position(0, 0), types.Position(last, 0))
+    end = chosen.end.line + (chosen.end.character > 0)
+    return types.Range(
+        types.Position(min(chosen.start.line, last), 0), types.Position(min(end, last), 0)
+    )
+
+
+def _instead(document: TextDocument, where: types.Range, text: str) -> types.WorkspaceEdit:
+    identifier = types.OptionalVersionedTextDocumentIdentifier(
+        uri=document.uri, version=document.version
+    )
+    edit = types.TextDocumentEdit(identifier, [types.TextEdit(where, text)])
+    return types.WorkspaceEdit(document_changes=[edit])
+
+
+def _beside(document: TextDocument, text: str) -> types.WorkspaceEdit:
+    """A new file in the folder of the document; one that is there is not touched."""
+    folder, _, name = document.uri.rpartition("/")
+    uri = f"{folder}/{tests_name(name)}"
+    start = types.Position(0, 0)
+    options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+    identifier = types.OptionalVersionedTextDocumentIdentifier(uri=uri)
+    edit = types.TextDocumentEdit(identifier, [types.TextEdit(types.Range(start, start), text)])
+    return types.WorkspaceEdit(document_changes=[types.CreateFile(uri, options=options), edit])
