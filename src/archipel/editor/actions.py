@@ -75,7 +75,7 @@ def code_in(answer: str, code: str) -> str | None:
     return found if code.endswith("\n") else found.rstrip("\n")
 
 
-def tests_name(name: str) -> str:
+def name_of_tests(name: str) -> str:
     """What the file with the tests of a file is called, as most languages have it."""
     stem, dot, kind = name.rpartition(".")
     if kind == "py":

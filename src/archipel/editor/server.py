@@ -16,7 +16,7 @@ from pygls.workspace import TextDocument
 
 from archipel import __version__
 from archipel.chat import ChatService, ServiceError
-from archipel.editor.actions import ACTS, Kind, code_in, question, tests_name
+from archipel.editor.actions import ACTS, Kind, code_in, name_of_tests, question
 from archipel.editor.project import nearby
 from archipel.editor.suggestion import shaped
 
@@ -254,7 +254,7 @@ def _instead(document: TextDocument, where: types.Range, text: str) -> types.Wor
 def _beside(document: TextDocument, text: str) -> types.WorkspaceEdit:
     """A new file in the folder of the document; one that is there is not touched."""
     folder, _, name = document.uri.rpartition("/")
-    uri = f"{folder}/{tests_name(name)}"
+    uri = f"{folder}/{name_of_tests(name)}"
     start = types.Position(0, 0)
     options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
     identifier = types.OptionalVersionedTextDocumentIdentifier(uri=uri)
