@@ -59,10 +59,14 @@ class Editor:
     def messages(self) -> list[str]:
         return [one.message for one in self.client.messages]
 
-    def change(self, text: str, version: int) -> None:
+    async def change(self, text: str, version: int) -> None:
+        """Until the server has heard of it: it answers in order."""
         identifier = types.VersionedTextDocumentIdentifier(version, self.uri)
         whole = types.TextDocumentContentChangeWholeDocument(text)
         self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [whole]))
+        start = types.Range(types.Position(0, 0), types.Position(0, 0))
+        asked = types.CodeActionParams(self.document, start, types.CodeActionContext([]))
+        await self.client.text_document_code_action_async(asked)
 
 
 @asynccontextmanager
@@ -213,7 +217,7 @@ def test_an_answer_to_code_that_was_changed_meanwhile_changes_nothing(
         async with editor(scripted.url, tmp_path) as opened:
             waiting = asyncio.create_task(opened.act("Optimise", 0, 2))
             await asked(scripted)
-            opened.change("x = 1\n", 2)
+            await opened.change("x = 1\n", 2)
             told(scripted, "```python\nreturn 1\n```")
             await waiting
             assert opened.edits == []

@@ -111,4 +111,6 @@ def test_answers_are_as_the_document_says(url: str, operation: Any, mode: Any) -
 
 def _written(value: Any) -> Any:
     """A whole number as one: 2.0 is an integer to JSON Schema, and refused by the service."""
+    if isinstance(value, dict):
+        return {name: _written(one) for name, one in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
