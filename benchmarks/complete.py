@@ -1,0 +1,187 @@
+"""Code completion as an editor asks for it: how soon a suggestion comes, what the service adds to
+the engine's own time, and how soon a question that is given up leaves the engine free.
+
+The model has the size of a small one for code (15 million parameters, 8 bits) and random weights:
+how long an answer takes does not depend on what it says. The questions are gaps in Python's
+standard library, with 3,000 characters before the gap and 800 behind it. The service and who asks
+it share a process.
+"""
+
+import asyncio
+import json
+import random
+import socket
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import aiohttp
+
+from archipel.corpus import BuildOptions, build_corpus, read_manifest
+from archipel.models.checkpoint import new_model, save_checkpoint
+from archipel.models.gaps import FAMILIES
+from archipel.models.gguf_export import export_gguf
+from archipel.models.sizes import model_config
+from archipel.serve.engines import Lease
+from archipel.serve.providers import EngineProvider
+from archipel.serve.service import Service, service
+from archipel.serve.setting_tables import ModelTable
+from archipel.serve.settings import Settings, with_models
+
+_CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 384,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 7,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 6,
+    "tie_word_embeddings": True,
+}
+_TAUGHT = ("json", "email", "http", "asyncio", "logging", "xml")  # packages, to the tokenizer
+_ASKED = "unittest"  # a package
+_CONTEXT, _VOCABULARY = 2048, 8192
+_BEFORE, _BEHIND, _LINE = 3000, 800, 6  # characters
+_LITTLE = 100  # characters
+_TOKENS = 32  # of a suggestion: some two lines
+_ENDLESS = 1000
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Times are medians in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(_model(Path(folder)), gaps=20 if quick else 100))
+
+
+async def _measure(model: Path, gaps: int) -> dict[str, Any]:
+    table = ModelTable(path=str(model), context=_CONTEXT, parallel=1, gaps="qwen")
+    empty = Settings()
+    settings, files = with_models(empty, [f"coder={model}"], lambda path: table, model.parent)
+    sock = socket.create_server(("127.0.0.1", 0))
+    async with (
+        service(settings, files, sock=sock, api_key=None) as running,
+        aiohttp.ClientSession() as client,
+    ):
+        asks = _Asks(client, running, await _engine(running))
+        questions = list(_gaps(gaps))
+        await asks.suggestion(*questions[0], _TOKENS)  # warm
+        first = [await asks.suggestion(*gap, _TOKENS) for gap in questions]
+        typed = [await asks.typed(*gap) for gap in questions]
+        added = [await asks.added(*gap, number) for number, gap in enumerate(questions)]
+        cancelled = [await asks.cancelled(*gap) for gap in questions[: gaps // 4]]
+    return {
+        "gaps": gaps,
+        "suggestion_tokens": _TOKENS,
+        "first_suggestion_p50_ms": _ms(first),
+        "next_suggestion_p50_ms": _ms(typed),
+        "added_ms": _ms(added),
+        "cancel_ms": _ms(cancelled),
+    }
+
+
+def _model(folder: Path) -> Path:
+    """A GGUF file of random weights, with a tokenizer of Python."""
+    library = Path(sysconfig.get_path("stdlib"))
+    inputs = [library / name for name in _TAUGHT]
+    build_corpus(inputs, folder / "corpus", BuildOptions(vocab_size=_VOCABULARY))
+    manifest = read_manifest(folder / "corpus")
+    (folder / "config.json").write_text(json.dumps(_CONFIG))
+    config = model_config(
+        str(folder / "config.json"),
+        vocab_size=manifest.vocab_size,
+        context=_CONTEXT,
+        end_of_text_id=manifest.end_of_text_id,
+    )
+    parameters = new_model(config, seed=0).named_parameters()
+    tensors = {name: tensor.detach().numpy() for name, tensor in parameters}
+    save_checkpoint(folder / "coder", config, tensors, folder / "corpus" / "tokenizer", card="")
+    export_gguf(folder / "coder", folder / "coder.gguf", "q8_0")
+    return folder / "coder.gguf"
+
+
+async def _engine(running: Service) -> Lease:
+    provider = running.directory.providers["coder"]
+    assert isinstance(provider, EngineProvider)
+    return await provider.engines.lend("coder")
+
+
+class _Asks:
+    """Who asks, through the service or the engine itself; all times in seconds."""
+
+    def __init__(self, client: aiohttp.ClientSession, running: Service, lease: Lease) -> None:
+        self._client = client
+        self._service = f"{running.url}/completions"
+        self._engine = f"{lease.address.url}/v1/completions"
+        self._key = {"Authorization": f"Bearer {lease.address.api_key}"}
+
+    async def suggestion(self, before: str, behind: str, tokens: int) -> float:
+        """Through the service, of a text that it has not seen."""
+        return await self._service_time(before, behind, tokens, cache_prompt=False)
+
+    async def typed(self, before: str, behind: str) -> float:
+        """The same after some more characters of the line, where what was read is kept."""
+        shorter = before[:-_LINE]
+        await self._service_time(shorter, behind, 1)
+        return await self._service_time(before, behind, _TOKENS)
+
+    async def added(self, before: str, behind: str, number: int) -> float:
+        """What the service takes more than the engine, for one token after little text, which takes
+        the engine least; each comes first in turn."""
+        before, behind = before[-_LITTLE:], behind[:_LITTLE]
+
+        async def engine() -> float:
+            prompt = FAMILIES["qwen"].prompt(before, behind)
+            body = _body(prompt, 1) | {"cache_prompt": False}
+            return await self._time(self._engine, body, self._key)
+
+        async def through() -> float:
+            return await self.suggestion(before, behind, 1)
+
+        if number % 2:
+            own = await engine()
+            return await through() - own
+        taken = await through()
+        return taken - await engine()
+
+    async def cancelled(self, before: str, behind: str) -> float:
+        """How much longer the engine's only place is taken after a client has gone."""
+        alone = await self.suggestion(before, behind, 1)
+        body = _body(before, _ENDLESS) | {"suffix": behind, "stream": True, "ignore_eos": True}
+        async with self._client.post(self._service, json=body) as response:
+            await response.content.readline()
+            response.close()
+        return await self.suggestion(before, behind, 1) - alone
+
+    async def _service_time(self, before: str, behind: str, tokens: int, **more: object) -> float:
+        body = _body(before, tokens) | {"suffix": behind, **more}
+        return await self._time(self._service, body, {})
+
+    async def _time(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> float:
+        began = time.perf_counter()
+        async with self._client.post(url, json=body, headers=headers) as response:
+            response.raise_for_status()
+            await response.read()
+        return time.perf_counter() - began
+
+
+def _body(prompt: str, tokens: int) -> dict[str, Any]:
+    return {"model": "coder", "prompt": prompt, "max_tokens": tokens, "temperature": 0}
+
+
+def _gaps(count: int) -> Iterator[tuple[str, str]]:
+    """The text before and behind places in a package of the standard library."""
+    dice = random.Random(0)
+    library = Path(sysconfig.get_path("stdlib")) / _ASKED
+    texts = [file.read_text(encoding="utf-8") for file in sorted(library.rglob("*.py"))]
+    long = [text for text in texts if len(text) > 2 * (_BEFORE + _BEHIND)]
+    for _ in range(count):
+        text = dice.choice(long)
+        at = dice.randrange(_BEFORE, len(text) - _BEHIND)
+        yield text[at - _BEFORE : at], text[at : at + _BEHIND]
+
+
+def _ms(seconds: list[float]) -> float:
+    return round(1000 * median(seconds), 2)
