@@ -7,10 +7,8 @@ standard library, with 3,000 characters before the gap and 800 behind it. The se
 it share a process.
 """
 
-import asyncio
 import json
 import random
-import socket
 import sysconfig
 import tempfile
 import time
@@ -20,6 +18,7 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import uvloop
 
 from archipel.corpus import BuildOptions, build_corpus, read_manifest
 from archipel.models.checkpoint import new_model, save_checkpoint
@@ -27,6 +26,7 @@ from archipel.models.gaps import FAMILIES
 from archipel.models.gguf_export import export_gguf
 from archipel.models.sizes import model_config
 from archipel.serve.engines import Lease
+from archipel.serve.hosting import listen
 from archipel.serve.providers import EngineProvider
 from archipel.serve.service import Service, service
 from archipel.serve.setting_tables import ModelTable
@@ -53,14 +53,14 @@ _ENDLESS = 1000
 def run(quick: bool) -> dict[str, Any]:
     """Times are medians in milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_measure(_model(Path(folder)), gaps=20 if quick else 100))
+        return uvloop.run(_measure(_model(Path(folder)), gaps=20 if quick else 100))
 
 
 async def _measure(model: Path, gaps: int) -> dict[str, Any]:
     table = ModelTable(path=str(model), context=_CONTEXT, parallel=1, gaps="qwen")
     empty = Settings()
     settings, files = with_models(empty, [f"coder={model}"], lambda path: table, model.parent)
-    sock = socket.create_server(("127.0.0.1", 0))
+    sock = listen("127.0.0.1", 0)
     async with (
         service(settings, files, sock=sock, api_key=None) as running,
         aiohttp.ClientSession() as client,
