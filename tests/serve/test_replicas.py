@@ -124,6 +124,20 @@ def test_what_is_under_way_counts_until_it_has_ended() -> None:
     asyncio.run(run())
 
 
+def test_a_gap_is_refused_and_takes_no_place() -> None:
+    async def run() -> None:
+        pool = Pool("tiny", 2)
+        await pool.change([_replica("a"), _replica("b")])
+        first = pool.targets(_TARGET, b"", sticky=False)[0].replica
+        assert first
+        asked = {"model": "tiny", "prompt": "def f(", "suffix": "):"}
+        with pytest.raises(Unmappable, match="suffix"):
+            await pool.replica(first).call(Question("/completions", asked, None), "tiny")
+        assert pool.targets(_TARGET, b"", sticky=False)[0].replica == first
+
+    asyncio.run(run())
+
+
 def test_when_all_have_failed_the_pool_waits_for_one_that_lives() -> None:
     async def run() -> None:
         pool = Pool("tiny", 2)

@@ -9,6 +9,7 @@ from archipel.errors import ModelError
 from archipel.serve.cluster.replicas import Replica, in_order
 from archipel.serve.engine import Address
 from archipel.serve.engines import Lease
+from archipel.serve.gap import marked
 from archipel.serve.providers import Call, Provider, engine_call
 from archipel.serve.question import Question
 from archipel.serve.routing import Target
@@ -65,15 +66,16 @@ class Pool:
 
         Raises:
             ModelError: it is gone.
-            Unmappable: the engine would fetch what the question names.
+            Unmappable: the engine would fetch what the question names, or is to fill a gap.
         """
         replica = self._replicas.get(id)
         if replica is None:
             raise ModelError(f"its replica {id} is gone")
+        asked = marked(question, None)
         self._under_way[id] += 1
         address = Address(replica.url, replica.api_key)
         lease = Lease(address, "llama.cpp", (), lambda: self._give_back(id))
-        return engine_call(lease, question, model)
+        return engine_call(lease, asked, model)
 
     def _give_back(self, id: str) -> None:
         self._under_way[id] -= 1
