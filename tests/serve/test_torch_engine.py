@@ -4,6 +4,7 @@ import json
 import queue
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
@@ -240,7 +241,10 @@ def test_architectures_that_llama_cpp_is_not_given_answer_as_generate_does(
 
 
 class _Endless:
-    """A model that goes on until nobody wants more."""
+    """A model that goes on until nobody wants more, at a small model's pace.
+
+    With no pace at all its thread would tell tokens faster than the loop can pass them on.
+    """
 
     tokenizer = property(lambda self: self)
     end_tokens = frozenset[int]()
@@ -248,6 +252,7 @@ class _Endless:
 
     def __init__(self) -> None:
         self.ended: queue.Queue[bool] = queue.Queue()
+        self._never = threading.Event()
 
     def encode(self, text: str) -> list[int]:
         return [1]
@@ -257,7 +262,7 @@ class _Endless:
 
     def answer(self, prompt: object, sampling: object, tell: Callable[[Token], bool]) -> None:
         while not tell(Token(1, None, ())):
-            pass
+            self._never.wait(0.001)  # seconds a token
         self.ended.put(True)
 
 
