@@ -110,5 +110,9 @@ class DocumentScanned(DocumentError):
     """The document is pictures of pages, without text."""
 
 
+class DocumentChanged(DocumentError):
+    """The document is no more what it was when the work on it began."""
+
+
 class DocumentTooLarge(DocumentError):
     """The document goes beyond a limit: bytes, pages, cells, time or memory."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archipel import config
 from archipel.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from archipel.assistant.history.messages import Message
     from archipel.assistant.terminal.talk import Talk
-    from archipel.chat import ChatService
     from archipel.database import Database
 
 
@@ -105,8 +103,9 @@ class _Wanted:
         self, stack: "AsyncExitStack", database: "Database", conversation: int | None
     ) -> "Talk":
         from archipel.assistant.terminal.talk import Talk
+        from archipel.cli.answering import answering
 
-        service, names = await _service(stack, self.model, self.url)
+        service, names = await answering(stack, self.model, self.url)
         if self.model is None and self.words in names:
             raise ConfigError(f"{self.words!r} is a model: `archipel chat -m {self.words}`.")
         talk = Talk(service, database, self.model if self.model in names else names[0])
@@ -123,29 +122,3 @@ def _warn(answer: "Message") -> None:
 
     if why := ended_early(answer):
         typer.echo(f"note: the answer was {why}", err=True)
-
-
-async def _service(
-    stack: "AsyncExitStack", model: str | None, url: str
-) -> tuple["ChatService", list[str]]:
-    """The service at `url` if it answers and has the model, else an engine for the model here; and
-    its models, at least one.
-
-    Raises:
-        ArchipelError: there is neither.
-    """
-    from archipel.chat import ChatService, ServiceError
-    from archipel.cli.own_engine import own_engine
-
-    service = await stack.enter_async_context(ChatService(url, config.api_key()))
-    try:
-        names = await service.list_models()
-    except ServiceError as error:
-        if error.code != "unreachable" or model is None:
-            raise
-        names = []
-    if model is None and not names:
-        raise ConfigError(f"the service at {url} has no model. Name one of this machine with -m.")
-    if model is None or model in names:
-        return service, names
-    return await own_engine(stack, model)

@@ -1,10 +1,12 @@
-"""Run as a child process: reads one document, or draws one page, within limits of its own.
+"""Run as a child process: reads one document, draws a page or changes it, within limits of its own.
 
-Takes an order, a line of JSON, from standard input; writes blocks or a picture as lines of JSON to
-standard output, then a line that says how it ended. Apart, because a file may crash its library.
+Takes an order, a line of JSON, from standard input; writes blocks, a picture, stretches or the
+changed file as lines of JSON to standard output, then a line that says how it ended. Apart, because
+a file may crash its library.
 """
 
 import base64
+import hashlib
 import json
 import os
 import resource
@@ -17,7 +19,7 @@ from archipel.documents.collector import Collector, too_costly, too_large
 from archipel.documents.formats.inside import read_inside
 from archipel.documents.language import guess_language
 from archipel.documents.pages import PlaceOnPage
-from archipel.errors import ArchipelError, DocumentCorrupt, DocumentEmpty
+from archipel.errors import ArchipelError, DocumentChanged, DocumentCorrupt, DocumentEmpty
 
 _SAMPLE_BLOCKS = 400
 
@@ -31,7 +33,12 @@ def main() -> None:
     _limit(limits)
     try:
         data = _bytes(order, limits)
-        lines = _draw(order, data) if "place" in order else _read(order["name"], data, limits)
+        if "place" in order:
+            lines = _draw(order, data)
+        elif "changes" in order:
+            lines = _edit(order, data, limits)
+        else:
+            lines = _read(order["name"], data, limits)
     except ArchipelError as error:
         lines = [{"error": type(error).__name__, "message": str(error)}]
     except MemoryError:
@@ -93,6 +100,23 @@ def _draw(order: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
             "boxes": image.boxes,
         }
     ]
+
+
+def _edit(order: dict[str, Any], data: bytes, limits: Limits) -> list[dict[str, Any]]:
+    """Its stretches; or, if there are changes, the file with these."""
+    from archipel.documents.editing.opened import open_editable
+    from archipel.documents.editing.stretches import Author, Change
+
+    digest = hashlib.sha256(data).hexdigest()
+    if order["digest"] not in (None, digest):
+        raise DocumentChanged(f"{order['name']!r} was changed meanwhile. Do it again.")
+    file = open_editable(order["name"], data, limits)
+    if order["changes"] is None:
+        stretches = [{"stretch": stretch.to_json()} for stretch in file.stretches]
+        return [*stretches, {"left": [one.to_json() for one in file.left], "digest": digest}]
+    changes = {int(number): Change.from_json(one) for number, one in order["changes"].items()}
+    author = Author(**order["author"]) if order["author"] else None
+    return [{"file": base64.b64encode(file.changed(changes, author)).decode()}]
 
 
 def _damaged(name: str, error: Exception) -> DocumentCorrupt:

@@ -1,32 +1,12 @@
-"""Read a document, or draw a page of it, in a process apart that may crash, hang or grow.
+"""Read a document, or draw a page of it, in a process apart. Knows nothing about formats."""
 
-Knows nothing about formats; the process is `child.py`, and only lines of JSON come back from it.
-"""
-
-import asyncio
 import base64
-import json
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from archipel import errors
-from archipel.config import foreign_environment
 from archipel.documents.blocks import Block, Document, Limits, Unread
-from archipel.documents.collector import too_costly, too_large
 from archipel.documents.pages import PageImage, PlaceOnPage
-from archipel.errors import ArchipelError, ConfigError, DocumentCorrupt, DocumentError
-
-_LINE_BYTES = 96 << 20  # a block is at most all of a document's characters
-_REFUSALS = {
-    name: kind
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, DocumentError | ConfigError)
-}
+from archipel.documents.process import answers_of, order_on
 
 
 async def read_document(path: Path, name: str, limits: Limits | None = None) -> Document:
@@ -37,9 +17,9 @@ async def read_document(path: Path, name: str, limits: Limits | None = None) -> 
         DocumentError: of the kind that says why it can't be read.
     """
     limits = limits or Limits()
-    order = _order(path, name, limits)
+    order = order_on(path, name, limits)
     blocks: list[Block] = []
-    async with _answers(order, limits) as answers:
+    async with answers_of(order, limits) as answers:
         async for answer in answers:
             if "block" in answer:
                 blocks.append(Block.from_json(answer["block"]))
@@ -59,85 +39,9 @@ async def draw_page(
         DocumentError: of the kind that says why it can't be read.
     """
     limits = limits or Limits()
-    order = _order(path, name, limits) | {"place": asdict(place), "width": width}
-    async with _answers(order, limits) as answers:
+    order = order_on(path, name, limits) | {"place": asdict(place), "width": width}
+    async with answers_of(order, limits) as answers:
         async for answer in answers:
             drawn = answer
     boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in drawn["boxes"])
     return PageImage(base64.b64decode(drawn["png"]), drawn["width"], drawn["height"], boxes)
-
-
-def _order(path: Path, name: str, limits: Limits) -> dict[str, Any]:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ConfigError(f"can't read {name!r}: {error.strerror}. Check the file.") from error
-    if size > limits.input_bytes:
-        raise too_large(name, f"{limits.input_bytes:,} bytes")
-    return {"path": str(path.resolve()), "name": name, "limits": limits.to_json()}
-
-
-@asynccontextmanager
-async def _answers(
-    order: dict[str, Any], limits: Limits
-) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """The lines of a process that follows `order`; it is gone when the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "archipel.documents.child"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=_LINE_BYTES,
-        env=foreign_environment(PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1"),
-    )
-    try:
-        async with asyncio.timeout(limits.wall_seconds):
-            yield _lines(process, order)
-    except (ValueError, KeyError, TypeError) as error:  # no process of ours writes such lines
-        raise _broken(order, process.returncode or 0) from error
-    except TimeoutError as error:
-        raise too_costly(order["name"], f"{limits.wall_seconds} seconds") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def _lines(
-    process: asyncio.subprocess.Process, order: dict[str, Any]
-) -> AsyncIterator[dict[str, Any]]:
-    """Its answers, once it has taken the order.
-
-    Raises:
-        DocumentError, ConfigError: what the process says, or what its end means.
-    """
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    process.stdin.close()
-    finished = False
-    while line := await process.stdout.readline():
-        answer = json.loads(line)
-        if "error" in answer:
-            await process.wait()
-            raise _refusal(answer)
-        finished = "block" not in answer
-        yield answer
-    status = await process.wait()  # to kill one that is ending confuses asyncio's watcher
-    if not finished:
-        raise _broken(order, status)
-
-
-def _refusal(answer: dict[str, str]) -> ArchipelError:
-    return _REFUSALS.get(answer["error"], DocumentCorrupt)(answer["message"])
-
-
-def _broken(order: dict[str, Any], status: int) -> DocumentError:
-    """What it means that the process ended before its answer did."""
-    name = order["name"]
-    if -status in (signal.SIGXCPU, signal.SIGKILL):
-        return too_costly(name, "the allowed processor time or memory")
-    return DocumentCorrupt(
-        f"{name!r} broke the program that reads it (status {status}). It is damaged: fetch "
-        "it again, or open and save it in its program."
-    )

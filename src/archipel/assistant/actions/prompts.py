@@ -113,6 +113,10 @@ _OF_PARTS = {
     "en": "The text is made of summaries of the parts of a longer one, in order.",
     "fr": "Le texte est fait des résumés des parties d’un texte plus long, dans l’ordre.",
 }
+_TERMS = {
+    "en": "Use these terms:",
+    "fr": "Emploie ces termes :",
+}
 _ANSWER_IN = {"en": " Answer in {0}.", "fr": " Réponds en {0}."}
 _PHRASED = ("length", "audience", "tone", "level")
 _ALONE = {
@@ -156,6 +160,9 @@ def prompt(chosen: Chosen, text: str, wanted: str | None, *, of_parts: bool = Fa
     """The one message that the model gets: what to do with `text`, the answer in the language
     `wanted`; `of_parts`: the text is made of summaries. Pure."""
     lines = [instruction(chosen, wanted)]
+    if terms := [pair for pair in chosen.terms.items() if pair[0].casefold() in text.casefold()]:
+        listed = "; ".join(f"{term} → {called}" for term, called in terms)
+        lines.append(f"{_TERMS[_speech(wanted)]} {listed}.")
     if of_parts:
         lines.insert(0, _OF_PARTS[_speech(wanted)])
     return "\n".join([" ".join(lines), "", "<text>", text, "</text>"])

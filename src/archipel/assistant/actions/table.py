@@ -1,7 +1,7 @@
 """What can be done with a text at a press, as data: names, what may be chosen, limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from archipel.assistant.actions.languages import LANGUAGES
@@ -145,10 +145,12 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """An action with a choice for each of its fields."""
+    """An action with a choice for each of its fields; `terms` are what a translation has to call
+    words."""
 
     action: Action
     fields: Mapping[str, str]
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -156,7 +158,9 @@ class Chosen:
         return {"name": self.action.name, "fields": dict(self.fields)}
 
 
-def chosen(name: str, fields: Mapping[str, str], characters: int) -> Chosen:
+def chosen(
+    name: str, fields: Mapping[str, str], characters: int, terms: Mapping[str, str] | None = None
+) -> Chosen:
     """An action on a text of so many characters; what is not chosen is the first choice. Pure.
 
     Raises:
@@ -175,7 +179,8 @@ def chosen(name: str, fields: Mapping[str, str], characters: int) -> Chosen:
             f"{name} takes {action.characters:,} characters at most, not {characters:,}. "
             "Give it the text in several pieces."
         )
-    return Chosen(action, {key: fields.get(key, field.usual) for key, field in known.items()})
+    made = {key: fields.get(key, field.usual) for key, field in known.items()}
+    return Chosen(action, made, terms or {})
 
 
 def _check(name: str, field: Field, value: str) -> None:

@@ -1,0 +1,147 @@
+"""Excel files changed in place: words in cells. Formulas, numbers, formats and names stay.
+
+What a formula or a table may go by is left: renamed, it would no longer be found. The format tracks
+no changes that today's programs accept or refuse.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+
+from lxml import etree
+
+from archipel.documents.blocks import Anchor, Unread
+from archipel.documents.editing.packed import parts_of, repacked, set_text
+from archipel.documents.editing.rewording import steps
+from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
+from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.formats.package import entry_bytes, parse_xml
+from archipel.errors import DocumentUnsupported
+
+_S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+_NAMED = "a table or a formula goes by this name"
+_NAMING = ("tableColumn", "filter", "f", "formula", "formula1", "formula2")
+_KINDS = ("sharedStrings", "worksheet", "table", "chart", "comments")
+_LEFT = {"chart": "the words of a chart are left", "comments": "comments are left"}
+
+
+class SheetsFile:
+    """An `Editable` (`stretches.py`) of an xlsx."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        """
+        Raises:
+            DocumentUnsupported: it is in the strict variant of the format.
+        """
+        self._data = data
+        self._parts: dict[str, etree._Element] = {}
+        self._lines: list[Line] = []
+        self.stretches: list[Stretch] = []
+        self.left: list[Unread] = []
+        kinds = dict(parts_of(data, _KINDS))
+        roots = {part: parse_xml(entry_bytes(data, part) or b"") for part in kinds}
+        if any(not roots[part].tag.startswith(_S) for part in kinds if kinds[part] == "worksheet"):
+            raise DocumentUnsupported(
+                f"{name!r} is in Office's strict format. Save it as Excel workbook (xlsx)."
+            )
+        self._parts = {part: roots[part] for part in kinds if kinds[part] in _KINDS[:2]}
+        named = frozenset(_names(roots.values()))
+        shared = [
+            r
+            for part, root in roots.items()
+            if kinds[part] == _KINDS[0]
+            for r in root.iterchildren(f"{_S}si")
+        ]
+        seen: set[int] = set()
+        for part, title in _sheets(data):
+            for cell in roots[part].iter(f"{_S}c") if part in roots else ():
+                self._read(cell, Anchor(sheet=title, cells=cell.get("r")), shared, seen, named)
+        self.left += [Unread(Anchor(), _LEFT[kind]) for kind in kinds.values() if kind in _LEFT]
+
+    def changed(self, changes: Changes, author: Author | None) -> bytes:
+        """See `Editable`; never tracked."""
+        touched = set()
+        for number, change in changes.items():
+            line, stretch = self._lines[number], self.stretches[number]
+            if change.text != stretch.text:
+                touched.add(line[0].first.getroottree().getroot())
+                if line[0].first.tag == f"{_S}t":
+                    set_text(line[0].first, change.text)
+                else:
+                    rebuilt(line, steps(stretch, change), _made)
+        return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
+
+    def _read(
+        self,
+        cell: etree._Element,
+        anchor: Anchor,
+        shared: list[etree._Element],
+        seen: set[int],
+        named: frozenset[str],
+    ) -> None:
+        """A cell's words, the first time that they are met: cells with the same share them."""
+        if cell.find(f"{_S}f") is not None:
+            return
+        item = cell.find(f"{_S}is") if cell.get("t") == "inlineStr" else None
+        if cell.get("t") == "s" and (value := cell.findtext(f"{_S}v") or "").isdecimal():
+            if int(value) in seen or int(value) >= len(shared):
+                return
+            seen.add(int(value))
+            item = shared[int(value)]
+        if item is None:
+            return
+        stretch = stretch_of(line := _line(item), anchor, _look)
+        if not has_words(stretch.text):
+            return
+        if stretch.text.casefold() in named:
+            self.left.append(Unread(anchor, _NAMED))
+            return
+        self._lines.append(line)
+        self.stretches.append(stretch)
+
+
+def _line(item: etree._Element) -> Line:
+    """The text of a cell: one, or runs with a look each."""
+    texts = [child for child in item if child.tag in (f"{_S}t", f"{_S}r")]
+    pairs = [(one, one.text if one.tag == f"{_S}t" else one.findtext(f"{_S}t")) for one in texts]
+    return [Atom(one, one, text) for one, text in pairs if text]
+
+
+def _made(piece: Piece) -> etree._Element | None:
+    """The run that takes a piece's place."""
+    if piece.kind == "delete":
+        return None
+    run = deepcopy(piece.run)
+    set_text(run.find(f"{_S}t"), piece.text)
+    return run
+
+
+def _look(text: etree._Element) -> object:
+    """What is seen of a run's format."""
+    formats = (child for format in text.iterchildren(f"{_S}rPr") for child in format)
+    return tuple(sorted(etree.tostring(child, with_tail=False) for child in formats))
+
+
+def _sheets(data: bytes) -> Iterator[tuple[str, str]]:
+    """The sheets' parts in the workbook's order, each with what it is called."""
+    workbook = parse_xml(entry_bytes(data, "xl/workbook.xml") or b"")
+    relations = parse_xml(entry_bytes(data, "xl/_rels/workbook.xml.rels") or b"")
+    targets = {one.get("Id"): str(one.get("Target")) for one in relations}
+    for sheet in workbook.iter(f"{_S}sheet"):
+        target = targets.get(sheet.get(_R), "")
+        yield target.lstrip("/") if target.startswith("/") else f"xl/{target}", sheet.get("name")
+
+
+def _names(roots: Iterable[etree._Element]) -> Iterator[str]:
+    """What formulas, filters, lists of choices and tables know words by, in small letters."""
+    for root in roots:
+        for element in root.iter(*(f"{_S}{name}" for name in _NAMING)):
+            if element.tag == f"{_S}tableColumn":
+                yield element.get("name", "").casefold()
+            elif element.tag == f"{_S}filter":
+                yield element.get("val", "").casefold()
+            else:
+                for quoted in _QUOTED.findall(element.text or ""):
+                    yield from (word.strip().casefold() for word in (quoted, *quoted.split(",")))

@@ -1,0 +1,112 @@
+"""PowerPoint files changed in place: shapes, tables and notes. The format tracks no changes."""
+
+from copy import deepcopy
+
+from lxml import etree
+
+from archipel.documents.blocks import Anchor, Unread
+from archipel.documents.editing.packed import parts_of, repacked
+from archipel.documents.editing.rewording import steps
+from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
+from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.formats.package import entry_bytes, parse_xml
+from archipel.errors import DocumentUnsupported
+
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_KINDS = ("slide", "notesSlide")
+_DRAWN = ("chart", "diagramData")
+_NOTHING = (f"{_A}pPr", f"{_A}endParaRPr")
+_UNSEEN = ("lang", "altLang", "dirty", "err", "noProof", "smtClean", "smtId")
+_IS_DRAWN = {
+    "chart": "the words of a chart are left: they are also in the workbook inside it",
+    "diagramData": "the words of a SmartArt drawing are left",
+}
+
+
+class SlidesFile:
+    """An `Editable` (`stretches.py`) of a pptx."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        """
+        Raises:
+            DocumentUnsupported: it is in the strict variant of the format.
+        """
+        self._data = data
+        self._parts: dict[str, etree._Element] = {}
+        self._lines: list[Line] = []
+        self.stretches: list[Stretch] = []
+        for part, kind in sorted(parts_of(data, _KINDS), key=lambda one: _number(one[0])):
+            root = parse_xml(entry_bytes(data, part) or b"")
+            if not root.tag.startswith(_P):
+                raise DocumentUnsupported(
+                    f"{name!r} is in Office's strict format. Save it as PowerPoint file (pptx)."
+                )
+            self._parts[part] = root
+            self._read(root, _number(part), "notes" if kind == "notesSlide" else None)
+        drawn = [kind for _, kind in parts_of(data, _DRAWN)]
+        self.left = [Unread(Anchor(), _IS_DRAWN[kind]) for kind in drawn]
+
+    def changed(self, changes: Changes, author: Author | None) -> bytes:
+        """See `Editable`; never tracked."""
+        touched = set()
+        for number, change in changes.items():
+            line, stretch = self._lines[number], self.stretches[number]
+            if change.text != stretch.text:
+                touched.add(line[0].first.getroottree().getroot())
+                rebuilt(line, steps(stretch, change), _made)
+        return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
+
+    def _read(self, root: etree._Element, slide: int, shape: str | None) -> None:
+        for paragraph in root.iter(f"{_A}p"):
+            anchor = Anchor(slide=slide, shape=shape or _shape(paragraph))
+            for line in _lines(paragraph):
+                stretch = stretch_of(line, anchor, _look)
+                if has_words(stretch.text):
+                    self._lines.append(line)
+                    self.stretches.append(stretch)
+
+
+def _lines(paragraph: etree._Element) -> list[Line]:
+    """The paragraph's lines; fields, such as the slide's number, are no text."""
+    lines: list[list[Atom]] = [[]]
+    for child in paragraph:
+        text = child.findtext(f"{_A}t") or ""
+        if child.tag == f"{_A}br":
+            lines.append([])
+        elif child.tag == f"{_A}r":
+            lines[-1] += [Atom(child, child, text)] if text else []
+        elif child.tag not in _NOTHING:
+            lines[-1].append(Atom(child, child))
+    return list(lines)
+
+
+def _made(piece: Piece) -> etree._Element | None:
+    """The run that takes a piece's place."""
+    if piece.kind == "delete":
+        return None
+    run = deepcopy(piece.run)
+    run.find(f"{_A}t").text = piece.text
+    return run
+
+
+def _look(run: etree._Element) -> object:
+    """What is seen of a run's format, and where it links to."""
+    format = run.find(f"{_A}rPr")
+    if format is None:
+        return ()
+    seen = sorted((key, value) for key, value in format.attrib.items() if key not in _UNSEEN)
+    return (*seen, *(etree.tostring(child, with_tail=False) for child in format))
+
+
+def _shape(paragraph: etree._Element) -> str | None:
+    """What the shape that it is in is called."""
+    for holder in paragraph.iterancestors(f"{_P}sp", f"{_P}graphicFrame"):
+        for named in holder.iter(f"{_P}cNvPr"):
+            return str(named.get("name"))
+    return None
+
+
+def _number(part: str) -> int:
+    """Of `ppt/slides/slide12.xml`, 12."""
+    return int("0" + "".join(filter(str.isdecimal, part.rpartition("/")[2])))

@@ -1,0 +1,250 @@
+"""Word files changed in place, with changes that Word and LibreOffice accept or refuse one by one.
+
+Edited are the paragraphs of the body, its tables and text boxes, of headers, footers and notes.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import count
+
+from lxml import etree
+
+from archipel.documents.blocks import Anchor, Unread
+from archipel.documents.editing.packed import parts_of, repacked, set_text
+from archipel.documents.editing.rewording import steps
+from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
+from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.formats.package import entry_bytes, parse_xml
+from archipel.errors import DocumentUnsupported
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_KINDS = ("document.main", "header", "footer", "footnotes", "endnotes")
+_TRACKED = ("ins", "del", "moveFrom", "moveTo")
+_HOLDERS = frozenset(f"{W}{name}" for name in ("hyperlink", "sdt", "sdtContent", "fldSimple"))
+_WRAPPERS = frozenset(f"{W}{name}" for name in ("smartTag", "customXml", "dir", "bdo"))
+_NOTHING = frozenset(
+    f"{W}{name}"
+    for name in (
+        *("pPr", "rPr", "sdtPr", "sdtEndPr", "smartTagPr", "customXmlPr", "lastRenderedPageBreak"),
+        *("bookmarkStart", "bookmarkEnd", "proofErr", "permStart", "permEnd"),
+        *("commentRangeStart", "commentRangeEnd"),
+    )
+)
+_BREAKS = frozenset(f"{W}{name}" for name in ("tab", "br", "cr", "ptab"))
+_UNSEEN = frozenset(f"{W}{name}" for name in ("lang", "noProof", "rPrChange", "proofErr"))
+_NSMAP = {"w": W[1:-1]}
+_IS_COMPUTED = "it is computed: update it in its program (F9 in Word)"
+_IS_TRACKED = "it has tracked changes. Accept or refuse them, and do it again"
+
+
+class WordFile:
+    """An `Editable` (`stretches.py`) of a docx."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        """
+        Raises:
+            DocumentUnsupported: it is in the strict variant of the format.
+        """
+        self._data = data
+        self._parts: dict[str, etree._Element] = {}
+        self._lines: list[Line] = []
+        self.stretches: list[Stretch] = []
+        self.left: list[Unread] = []
+        for part, kind in parts_of(data, _KINDS):
+            root = parse_xml(entry_bytes(data, part) or b"")
+            if not root.tag.startswith(W):
+                raise DocumentUnsupported(
+                    f"{name!r} is in Office's strict format. Save it as Word document (docx)."
+                )
+            self._parts[part] = root
+            self._read(root, () if kind == _KINDS[0] else (kind,))
+
+    def changed(self, changes: Changes, author: Author | None) -> bytes:
+        """See `Editable`: tracked if there is an author."""
+        make = _Maker(author, count(max(map(_highest, self._parts.values()), default=0) + 1))
+        touched = set()
+        for number, change in changes.items():
+            line, stretch = self._lines[number], self.stretches[number]
+            if change.text != stretch.text:
+                touched.add(line[0].first.getroottree().getroot())
+                rebuilt([_alone(atom) for atom in line], steps(stretch, change), make)
+        return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
+
+    def _read(self, root: etree._Element, part: tuple[str, ...]) -> None:
+        reader = _Reader()
+        for number, paragraph in enumerate(root.iter(f"{W}p"), 1):
+            anchor = Anchor(paragraph=number, part=part)
+            if _has_tracked(paragraph):
+                self.left.append(Unread(anchor, _IS_TRACKED))
+                continue
+            for line in reader.lines(paragraph):
+                stretch = stretch_of(line, anchor, _look)
+                if has_words(stretch.text):
+                    self._lines.append(line)
+                    self.stretches.append(stretch)
+            self.left += [Unread(anchor, reason) for reason in reader.told()]
+
+
+@dataclass
+class _Reader:
+    """Lines of paragraphs, one paragraph after another: a field may begin in one and end in a
+    later one."""
+
+    depth: int = 0  # of fields in fields, where we are
+    begin: etree._Element | None = None  # the run where the outermost begins
+    code: str = ""  # what it says it is
+    shows: bool = False  # we are in what it shows, no more in its code
+    shown: list[Atom] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def lines(self, paragraph: etree._Element) -> list[Line]:
+        """The paragraph's lines: between tabs and breaks; what a link shows is one of its own."""
+        self.begin = None
+        found: list[Line] = []
+        self._walk(paragraph, found)
+        return found
+
+    def told(self) -> list[str]:
+        """Why something of the last paragraph is in no line."""
+        reasons, self.reasons = self.reasons, []
+        return reasons
+
+    def _walk(self, holder: etree._Element, found: list[Line]) -> None:
+        line: list[Atom] = []
+        for child in _flat(holder):
+            if child.tag == f"{W}r":
+                self._run(child, line, found)
+            elif child.tag in _HOLDERS:
+                line.append(Atom(child, child))
+                if child.tag != f"{W}fldSimple":
+                    self._walk(child, found)
+            elif child.tag not in _NOTHING:
+                line.append(Atom(child, child))
+        if not self.depth:
+            found.append(line)
+
+    def _run(self, run: etree._Element, line: list[Atom], found: list[Line]) -> None:
+        if self.depth or run.find(f"{W}fldChar") is not None:
+            self._field(run, line, found)
+            return
+        for child in run:
+            if child.tag == f"{W}t":
+                line += [Atom(child, child, child.text)] if child.text else []
+            elif child.tag in _BREAKS:
+                found.append(list(line))
+                line.clear()
+            elif child.tag not in _NOTHING:
+                line.append(Atom(child, child))
+
+    def _field(self, run: etree._Element, line: list[Atom], found: list[Line]) -> None:
+        for child in run:
+            kind = child.get(f"{W}fldCharType") if child.tag == f"{W}fldChar" else None
+            if kind == "begin":
+                self.depth += 1
+                if self.depth == 1:
+                    self.begin, self.code, self.shows, self.shown = run, "", False, []
+            elif kind == "separate":
+                self.shows |= self.depth == 1
+            elif kind == "end":
+                self.depth = max(self.depth - 1, 0)
+                if not self.depth:
+                    line.append(Atom(run if self.begin is None else self.begin, run))
+                    self._show(found)
+            elif child.tag == f"{W}instrText" and self.depth == 1:
+                self.code += child.text or ""
+            elif child.tag == f"{W}t" and child.text and self.depth == 1 and self.shows:
+                self.shown.append(Atom(child, child, child.text))
+
+    def _show(self, found: list[Line]) -> None:
+        """A link's words are a line; what Word computes is not."""
+        kind = self.code.split()[:1]
+        if kind == ["HYPERLINK"]:
+            found.append(self.shown)
+        elif kind in (["TOC"], ["INDEX"]):
+            self.reasons.append(_IS_COMPUTED)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes of a piece of text the run that takes its place."""
+
+    author: Author | None
+    numbers: Iterator[int]
+
+    def __call__(self, piece: Piece) -> etree._Element | None:
+        if piece.kind == "keep":
+            return _run_of(piece, "t")
+        if self.author is None:
+            return None if piece.kind == "delete" else _run_of(piece, "t")
+        kind, text = ("del", "delText") if piece.kind == "delete" else ("ins", "t")
+        told = {"id": str(next(self.numbers)), "author": self.author.name, "date": self.author.date}
+        tracked = etree.Element(f"{W}{kind}", {f"{W}{k}": v for k, v in told.items()}, nsmap=_NSMAP)
+        tracked.append(_run_of(piece, text))
+        return tracked
+
+
+def _run_of(piece: Piece, kind: str) -> etree._Element:
+    run = etree.Element(f"{W}r", nsmap=_NSMAP)
+    run.extend(_look_of(piece.run))
+    set_text(etree.SubElement(run, f"{W}{kind}"), piece.text)
+    return run
+
+
+def _alone(atom: Atom) -> Atom:
+    """What is in a run with more around it, in a run of its own; other atoms as they are."""
+    run = atom.first.getparent()
+    if run.tag != f"{W}r":
+        return atom
+    at = run.index(atom.first)
+    before = [child for child in run[:at] if child.tag != f"{W}rPr"]
+    for others, put in ((before, run.addprevious), (run[at + 1 :], run.addnext)):
+        if others:
+            other = etree.Element(f"{W}r", dict(run.attrib), nsmap=_NSMAP)
+            other.extend([*_look_of(run), *others])
+            put(other)
+    return Atom(run, run, atom.text)
+
+
+def _look_of(run: etree._Element) -> list[etree._Element]:
+    """A copy of the run's format, at most one element."""
+    copies = [deepcopy(format) for format in run.iterchildren(f"{W}rPr")]
+    for copy in copies:
+        etree.strip_elements(copy, f"{W}rPrChange", with_tail=False)
+    return copies
+
+
+def _look(text: etree._Element) -> object:
+    """What is seen of a text's format; what spelling checkers note there is not."""
+    seen = [one for one in text.itersiblings(f"{W}rPr", preceding=True)]
+    formats = [child for one in seen for child in one if child.tag not in _UNSEEN]
+    return tuple(sorted(etree.tostring(child, with_tail=False) for child in formats))
+
+
+def _flat(holder: etree._Element) -> Iterator[etree._Element]:
+    """Its children, and of those that only tell something about theirs, these."""
+    for child in holder:
+        if child.tag in _WRAPPERS:
+            yield from _flat(child)
+        elif isinstance(child.tag, str):  # no comment
+            yield child
+
+
+def _has_tracked(paragraph: etree._Element) -> bool:
+    """Whether anything in it was put in, taken out or moved and awaits a word; or its row was."""
+    own = paragraph.iter(*(f"{W}{name}" for name in _TRACKED))
+    if any(next(found.iterancestors(f"{W}p")) is paragraph for found in own):
+        return True
+    rows = (row.find(f"{W}trPr") for row in paragraph.iterancestors(f"{W}tr"))
+    return any(
+        row.find(f"{W}{name}") is not None
+        for row in rows
+        if row is not None
+        for name in _TRACKED[:2]
+    )
+
+
+def _highest(root: etree._Element) -> int:
+    """The highest number that anything in it has."""
+    numbers = (element.get(f"{W}id", "") for element in root.iter("{*}*"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
