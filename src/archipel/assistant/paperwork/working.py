@@ -89,6 +89,8 @@ class Work:
         if unused := list(not_used(self.chosen.terms, put.text, text)):
             notes.append(("terms", unused))
         change = Change(text)
+        if self.chosen.action.name == "correct" and is_replaced(stretch, change):
+            return Change(stretch.text), [("much_changed", [])]
         if stretch.marked and is_replaced(stretch, change):
             change, plain = await self._look(stretch, text)
             notes += [("look", plain)] if plain else []
