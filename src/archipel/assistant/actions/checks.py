@@ -88,8 +88,9 @@ def _found(pattern: re.Pattern[str], text: str) -> Counter[str]:
 
 
 def _numbers(text: str) -> Counter[str]:
-    """By their digits: 1,000.5 and 1 000,5 are one number, 05 and 5; addresses have none."""
-    found = _NUMBER.findall(_URL.sub(" ", text))
+    """By their digits: 1,000.5 and 1 000,5 are one number, 05 and 5; addresses and placeholders
+    have none."""
+    found = _NUMBER.findall(_PLACEHOLDER.sub(" ", _URL.sub(" ", text)))
     digits = ("".join(filter(str.isdecimal, number)) for number in found)
     return Counter(one.lstrip("0") or "0" for one in digits)
 

@@ -16,7 +16,7 @@ from archipel.documents.editing.rewording import is_replaced
 from archipel.documents.editing.stretches import OBJECT, Change, Stretch
 
 _AT_ONCE = 4
-_FAILED = ("empty", "prompt_repeated", "ran_on", "cut_short", "much_changed")  # with such a note
+_FAILED = ("empty", "ran_on", "cut_short", "prompt_repeated", "much_changed")  # with such a note
 _SHORT = 60  # characters of a part with a look of its own that is looked for in a translation
 
 Note = tuple[str, list[str]]  # a code and values
@@ -82,7 +82,8 @@ class Work:
         answer, notes = await self._answer(put.text)
         failed = [note for note in notes if note[0] in _FAILED]
         if failed or not answer.strip():
-            return Change(stretch.text), failed[:1] or [("empty", [])]
+            worst = min((code for code, _ in failed), key=_FAILED.index, default=_FAILED[0])
+            return Change(stretch.text), [(worst, [])]
         text, lost = answered(stretch, put, answer)
         notes = [note for note in notes if note[0] != "placeholders" or OBJECT not in stretch.text]
         notes += [("objects", [str(lost)])] if lost else []
