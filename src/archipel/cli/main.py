@@ -5,7 +5,7 @@ import sys
 import typer
 
 from archipel import __version__
-from archipel.cli import corpus, doc, exchanges, keys, people, route, rules, run, site
+from archipel.cli import corpus, doc, exchanges, keys, people, route, rules, run, search, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.bundle import bundle
@@ -55,6 +55,7 @@ def options(
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(doc.app, name="doc")
 app.add_typer(run.app, name="run")
+app.add_typer(search.app, name="search")
 app.add_typer(site.app, name="site")
 app.add_typer(keys.app, name="keys")
 app.add_typer(people.app, name="people")

@@ -8,61 +8,36 @@ a file may crash its library.
 import base64
 import hashlib
 import json
-import os
-import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 from archipel.documents.blocks import Limits
-from archipel.documents.collector import Collector, too_costly, too_large
-from archipel.documents.formats.inside import read_inside
-from archipel.documents.language import guess_language
+from archipel.documents.collector import too_large
+from archipel.documents.confined import answers_out, confine, outcome
+from archipel.documents.formats.inside import collect
 from archipel.documents.pages import PlaceOnPage
-from archipel.errors import ArchipelError, DocumentChanged, DocumentCorrupt, DocumentEmpty
-
-_SAMPLE_BLOCKS = 400
+from archipel.errors import DocumentChanged
 
 
 def main() -> None:
     """Follow the order on standard input."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
+    answers = answers_out()
     order = json.loads(sys.stdin.readline())
     limits = Limits(**order["limits"])
-    _limit(limits)
-    try:
-        data = _bytes(order, limits)
-        if "place" in order:
-            lines = _draw(order, data)
-        elif "changes" in order:
-            lines = _edit(order, data, limits)
-        else:
-            lines = _read(order["name"], data, limits)
-    except ArchipelError as error:
-        lines = [{"error": type(error).__name__, "message": str(error)}]
-    except MemoryError:
-        lines = [_failed(too_costly(order["name"], f"{limits.memory_bytes:,} bytes of memory"))]
-    except RecursionError:
-        lines = [_failed(too_costly(order["name"], "400 parts within parts"))]
-    except Exception as error:  # noqa: BLE001 (a damaged file may raise anything in its library)
-        lines = [_failed(_damaged(order["name"], error))]
-    for line in lines:
+    confine(limits, limits.cpu_seconds)
+    for line in outcome(order["name"], limits, lambda: _followed(order, limits)):
         answers.write(json.dumps(line, ensure_ascii=False) + "\n")
     answers.close()
 
 
-def _limit(limits: Limits) -> None:
-    """Bound this process: memory, processor time; no files written, no core left."""
-    for kind, value, last in (
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1),  # a signal that says why
-        (resource.RLIMIT_FSIZE, 0, 0),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        hard = resource.getrlimit(kind)[1]
-        allowed = last if hard == resource.RLIM_INFINITY else min(last, hard)
-        resource.setrlimit(kind, (min(value, allowed), allowed))
+def _followed(order: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
+    data = _bytes(order, limits)
+    if "place" in order:
+        return _draw(order, data)
+    if "changes" in order:
+        return _edit(order, data, limits)
+    return _read(order["name"], data, limits)
 
 
 def _bytes(order: dict[str, Any], limits: Limits) -> bytes:
@@ -74,18 +49,13 @@ def _bytes(order: dict[str, Any], limits: Limits) -> bytes:
 
 
 def _read(name: str, data: bytes, limits: Limits) -> list[dict[str, Any]]:
-    out = Collector(name, limits)
-    if data.strip():
-        read_inside(data, out)
-    if not out.blocks:
-        raise DocumentEmpty(f"{name!r} has no text. Check that it is the right file.")
-    sample = "\n".join(block.text for block in out.blocks[:_SAMPLE_BLOCKS])
+    document = collect(name, data, limits)
     end = {
-        "title": out.title or Path(name).stem,
-        "language": guess_language(sample),
-        "unread": [unread.to_json() for unread in out.unread],
+        "title": document.title or Path(name).stem,
+        "language": document.language,
+        "unread": [unread.to_json() for unread in document.unread],
     }
-    return [*({"block": block.to_json()} for block in out.blocks), {"document": end}]
+    return [*({"block": block.to_json()} for block in document.blocks), {"document": end}]
 
 
 def _draw(order: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
@@ -117,17 +87,6 @@ def _edit(order: dict[str, Any], data: bytes, limits: Limits) -> list[dict[str, 
     changes = {int(number): Change.from_json(one) for number, one in order["changes"].items()}
     author = Author(**order["author"]) if order["author"] else None
     return [{"file": base64.b64encode(file.changed(changes, author)).decode()}]
-
-
-def _damaged(name: str, error: Exception) -> DocumentCorrupt:
-    return DocumentCorrupt(
-        f"{name!r} can't be read ({type(error).__name__}: {str(error)[:200]}). It is damaged: "
-        "fetch it again, or open and save it in its program."
-    )
-
-
-def _failed(error: ArchipelError) -> dict[str, str]:
-    return {"error": type(error).__name__, "message": str(error)}
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ async def answers_of(
         async with asyncio.timeout(limits.wall_seconds):
             yield _lines(process, order)
     except (ValueError, KeyError, TypeError) as error:  # no process of ours writes such lines
-        raise _broken(order, process.returncode or 0) from error
+        raise broken(order["name"], process.returncode or 0) from error
     except TimeoutError as error:
         raise too_costly(order["name"], f"{limits.wall_seconds} seconds") from error
     finally:
@@ -89,21 +89,21 @@ async def _lines(
         answer = json.loads(line)
         if "error" in answer:
             await process.wait()
-            raise _refusal(answer)
+            raise refusal(answer)
         finished = answer.keys().isdisjoint(("block", "stretch"))
         yield answer
     status = await process.wait()  # to kill one that is ending confuses asyncio's watcher
     if not finished:
-        raise _broken(order, status)
+        raise broken(order["name"], status)
 
 
-def _refusal(answer: dict[str, str]) -> ArchipelError:
+def refusal(answer: dict[str, str]) -> ArchipelError:
+    """The error that a process says."""
     return _REFUSALS.get(answer["error"], DocumentCorrupt)(answer["message"])
 
 
-def _broken(order: dict[str, Any], status: int) -> DocumentError:
-    """What it means that the process ended before its answer did."""
-    name = order["name"]
+def broken(name: str, status: int) -> DocumentError:
+    """What it means that the process ended before its answer on the document `name` did."""
     if -status in (signal.SIGXCPU, signal.SIGKILL):
         return too_costly(name, "the allowed processor time or memory")
     return DocumentCorrupt(

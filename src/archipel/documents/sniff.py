@@ -65,6 +65,16 @@ def kind_of(name: str, data: bytes) -> str:
     return _text_kind(suffix, data)
 
 
+def refuse_early(name: str, start: bytes) -> None:
+    """Say from a file's first bytes that it is of no kind that can be read, where they show it.
+
+    Raises:
+        DocumentError: as `kind_of`.
+    """
+    if not start.startswith((_OLE, b"PK\x03\x04")):
+        kind_of(name, start)
+
+
 def _text_kind(suffix: str, data: bytes) -> str:
     if suffix in _CODE_SUFFIXES:
         return "code"

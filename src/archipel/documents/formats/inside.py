@@ -6,8 +6,13 @@ A reader is imported when it is needed: a document needs one, and some take 0.3 
 import importlib
 from functools import partial
 
+from archipel.documents.blocks import Document, Limits
 from archipel.documents.collector import Collector
+from archipel.documents.language import guess_language
 from archipel.documents.sniff import kind_of
+from archipel.errors import DocumentEmpty
+
+_SAMPLE_BLOCKS = 400  # that say which language it is in
 
 _READERS = {
     "pdf": ("pdf", "read_pdf"),
@@ -22,6 +27,21 @@ _READERS = {
     "text": ("text", "read_text"),
     "eml": ("message", "read_message"),
 }
+
+
+def collect(name: str, data: bytes, limits: Limits) -> Document:
+    """A whole file; its title is "" where the file has none.
+
+    Raises:
+        DocumentError: of the kind that says why it can't be read.
+    """
+    out = Collector(name, limits)
+    if data.strip():
+        read_inside(data, out)
+    if not out.blocks:
+        raise DocumentEmpty(f"{name!r} has no text. Check that it is the right file.")
+    sample = "\n".join(block.text for block in out.blocks[:_SAMPLE_BLOCKS])
+    return Document(out.title, guess_language(sample), tuple(out.blocks), tuple(out.unread))
 
 
 def read_inside(data: bytes, out: Collector) -> None:

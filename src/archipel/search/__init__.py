@@ -1,0 +1,1 @@
+"""A person's folders, indexed where they lie and searched: files stay where they are, unchanged."""
