@@ -14,6 +14,7 @@ from importlib import resources
 import snowballstemmer
 
 _MARKS = {"fr": ("f", "french"), "en": ("e", "english")}
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W_]+")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:[ ,]\d{3})+(?!\d)")
 _LONGEST = 40  # letters: what is longer is no word that anybody asks for
@@ -24,9 +25,13 @@ def folded_words(text: str) -> list[str]:
     """The words of a text in their order, without case and accents; digits count as letters, and
     1,500 and 1 500 are one word."""
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    plain = _BEYOND_ASCII.sub(_unless_accent, plain)
     plain = _THOUSANDS.sub(lambda number: re.sub("[ ,]", "", number[0]), plain)
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
+
+
+def _unless_accent(char: re.Match[str]) -> str:
+    return "" if unicodedata.combining(char[0]) else char[0]
 
 
 def marked_stems(words: Iterable[str], languages: Iterable[str]) -> list[str]:

@@ -86,10 +86,10 @@ def _lines(text: pypdfium2.PdfTextPage) -> Iterator[_Line]:
 
 def _codes(text: pypdfium2.PdfTextPage) -> Iterator[int]:
     """Each character's code point; the halves of a pair come as the pair and 0."""
-    count = text.count_chars()
+    count, page = text.count_chars(), text.raw
     high = 0
     for index in range(count):
-        code = raw.FPDFText_GetUnicode(text, index)
+        code = raw.FPDFText_GetUnicode(page, index)
         if 0xD800 <= code < 0xDC00 and index + 1 < count:
             high = code
             yield 0
@@ -110,7 +110,7 @@ def _line(text: pypdfium2.PdfTextPage, characters: list[tuple[str, int]], cut: b
 
 def _font_height(text: pypdfium2.PdfTextPage, index: int) -> float:
     box = raw.FS_RECTF()
-    raw.FPDFText_GetLooseCharBox(text, index, ctypes.byref(box))
+    raw.FPDFText_GetLooseCharBox(text.raw, index, ctypes.byref(box))
     return abs(float(box.top) - float(box.bottom))
 
 

@@ -36,11 +36,12 @@ def read_docx(data: bytes, out: Collector) -> None:
     """
     check_package(out.name, data, out.limits)
     document = open_docx(BytesIO(data))
+    levels: dict[str | None, int | None] = {}
     number = 0
     for item in _items(document.element.body):
         if item.tag == f"{_W}p":
             number += 1
-            _add_paragraph(Paragraph(item, document._body), number, out)
+            _add_paragraph(Paragraph(item, document._body), number, levels, out)
         else:
             number = _add_table(Table(item, document._body), number, out)
     out.under(1, "")
@@ -59,8 +60,14 @@ def _items(parent: Any) -> Iterator[Any]:
             yield from _items(child)
 
 
-def _add_paragraph(paragraph: Paragraph, number: int, out: Collector) -> None:
-    level = _heading_level(paragraph)
+def _add_paragraph(
+    paragraph: Paragraph, number: int, levels: dict[str | None, int | None], out: Collector
+) -> None:
+    """`levels` has those of the styles met so far: to look one up takes longer than to read on."""
+    style = paragraph._p.style
+    if style not in levels:
+        levels[style] = _heading_level(paragraph)
+    level = levels[style]
     text = "".join(_texts(paragraph._p))
     if level is None:
         out.add(text, Anchor(paragraph=number))
