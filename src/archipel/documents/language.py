@@ -46,8 +46,9 @@ def guess_language(text: str) -> str:
     """
     sample = text[:_SAMPLE_CHARACTERS]
     words = [word for word in folded_words(sample) if word not in _BOTH]
-    counts = {language: sum(word in small for word in words) for language, small in _SMALL.items()}
-    counts["fr"] += sum(not _ACCENTED.isdisjoint(word) for word in sample.lower().split())
+    counts = {name: sum(map(small.__contains__, words)) for name, small in _SMALL.items()}
+    beyond = (word for word in sample.lower().split() if not word.isascii())
+    counts["fr"] += sum(not _ACCENTED.isdisjoint(word) for word in beyond)
     first, second = sorted(counts, key=lambda language: -counts[language])
     is_clear = counts[first] > max(counts[second], len(words) / 10)
     return first if is_clear else "other"

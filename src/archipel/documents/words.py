@@ -24,8 +24,10 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss"})
 def folded_words(text: str) -> list[str]:
     """The words of a text in their order, without case and accents; digits count as letters, and
     1,500 and 1 500 are one word."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
-    plain = _BEYOND_ASCII.sub(_unless_accent, plain)
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain.translate(_LIGATURES))
+        plain = _BEYOND_ASCII.sub(_unless_accent, plain)
     plain = _THOUSANDS.sub(lambda number: re.sub("[ ,]", "", number[0]), plain)
     return [word[:_LONGEST] for word in _WORD.findall(plain)]
 
