@@ -4,6 +4,7 @@ ARCHIPEL_HOME      where pulled models and caches live (default: ~/.archipel)
 ARCHIPEL_CATALOGUE a file with further models to pull (default: catalogue.toml in ARCHIPEL_HOME)
 ARCHIPEL_DATA      the folder with the data of `archipel eval`
 ARCHIPEL_API_KEY   the key that the assistant and `archipel chat` send to the service
+ARCHIPEL_SEARXNG   a SearXNG server that `archipel search` asks too
 ARCHIPEL_SECRET    what the service's keys are hashed with, the same on all its machines
 DATABASE_URL       the service's database (default: a SQLite file in ARCHIPEL_HOME)
 ASSISTANT_DATABASE_URL   the assistant's: conversations (default: another such file)
@@ -66,6 +67,11 @@ def set_store_options(options: Mapping[str, str]) -> None:
 def api_key() -> str | None:
     """The key sent to an OpenAI-compatible service, or None."""
     return os.environ.get("ARCHIPEL_API_KEY") or None
+
+
+def searxng() -> str | None:
+    """The address of a SearXNG server to search the web with, or None: then nobody is asked."""
+    return os.environ.get("ARCHIPEL_SEARXNG") or None
 
 
 def secret() -> str | None:

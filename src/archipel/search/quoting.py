@@ -17,6 +17,7 @@ from archipel.documents.words import folded_words, marked_stems
 
 _SHORT, _LONG = 120, 400  # characters: less is joined by what follows it, more is cut
 _BEFORE = 80  # characters before the first found word of what is cut
+_LEAST, _OWN = 0.5, 1.0  # weights: of a word that means much the same, and of the question's own
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -70,14 +71,17 @@ def place_in_words(anchor: Anchor) -> str:
 
 
 def _rarities(asked: Sequence[Rated]) -> dict[str, tuple[int, float]]:
-    """Each stem that is asked for, alone or in a phrase, with its concept's number and worth."""
+    """Each stem that is asked for, alone or in the question's own phrase, with its concept's number
+    and worth."""
     found: dict[str, tuple[int, float]] = {}
     for number, one in enumerate(asked):
-        for term, weight in {**one.concept.stems, **one.concept.words}.items():
-            for word in term.split():
-                worth = weight * (one.rarity + 0.01)  # a word that all have is marked as well
-                if worth > found.get(word, (0, 0.0))[1]:
-                    found[word] = (number, worth)
+        stems = [(stem, weight) for stem, weight in one.concept.stems.items() if weight >= _LEAST]
+        phrases = [phrase for phrase, weight in one.concept.words.items() if weight >= _OWN]
+        stems += [(stem, _OWN) for phrase in phrases for stem in phrase.split()]
+        for stem, weight in stems:
+            worth = weight * (one.rarity + 0.01)  # a word that all have is marked as well
+            if worth > found.get(stem, (0, 0.0))[1]:
+                found[stem] = (number, worth)
     return found
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from archipel import config
+
 
 class _QueryOrCommand(TyperGroup):
     """Words that are no command are a query: `archipel search "lease"` is `search find "lease"`."""
@@ -93,13 +95,29 @@ def find(
     before: str | None = typer.Option(None, help="Only files changed before this day."),
     folder: Path | None = typer.Option(None, "--in", help="Only files below this folder."),
     limit: int = typer.Option(10, "--limit", "-n", min=1, max=100, help="So many files at most."),
+    answer: bool = typer.Option(
+        False, "--answer", "-a", help="Let a model answer, in words that it quotes from the files."
+    ),
+    model: str | None = typer.Option(
+        None, "--model", "-m", help="For --answer: a model of the service, or one on this disk."
+    ),
+    url: str = typer.Option("http://127.0.0.1:8080/v1", help="For --answer: a service."),
+    web: str | None = typer.Option(
+        None,
+        help="Ask this SearXNG server too; it is sent the words, nothing else.  "
+        "[default: ARCHIPEL_SEARXNG, or no web]",
+    ),
     json_form: bool = typer.Option(False, "--json", help="As JSON."),
 ) -> None:
     """Find passages; `archipel search "words"` is the same.
 
     Example: archipel search "notice period" --type pdf --since 2026-01-01 --in ~/Documents
     """
-    from archipel.cli.search.asking import Wanted, show_found
+    from archipel.cli.search.asking import Wanted, show_answer, show_found
 
-    wanted = Wanted(" ".join(words), kinds or [], since, before, folder, limit)
-    show_found(wanted, json_form=json_form)
+    address = web or config.searxng()
+    wanted = Wanted(" ".join(words), kinds or [], since, before, folder, limit, address)
+    if answer:
+        show_answer(wanted, model, url, json_form=json_form)
+    else:
+        show_found(wanted, json_form=json_form)
