@@ -10,7 +10,10 @@ from archipel import __version__
 from archipel.cli.main import app
 
 HEAVY = ("torch", "transformers", "tokenizers", "numpy", "pydantic", "starlette", "httpx", "rich")
-VERBS = ("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench", "finetune")
+VERBS = (
+    *("corpus", "run", "site", "demo", "serve", "chat", "up", "pull", "bench", "finetune"),
+    "search",
+)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -23,10 +23,12 @@ from archipel.search.index import name_stems, span_below
 from archipel.search.index_file import PLACE_BITS
 from archipel.search.texts import Chunk, stems_of
 
-_ENOUGH = 60  # passages to rank
+_ENOUGH = 60  # passages to rank, of each way to find them
+_NAMED = 20  # files to rank because of their names
 _WEIGHED = 3_000  # of those that have the words, the newest ones, so many are weighed by BM25
 _COUNTED = 200  # passages with a term, from which it is estimated how many have it
 _MOST_TERMS = 12  # of one concept in a query
+_OWN = 1.0  # the weight of a question's own terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ def find(
     held = [one for one in asked if one.concept.stems or one.concept.words]
     if not held:
         return []
-    within = _wanted(connection, filters)
+    within = _within(connection, filters)
+    if within is None:
+        return []
     candidates = _candidates(connection, held, within)
     files = _Files(connection, filters)
     found: list[Found] = []
@@ -90,16 +94,18 @@ def question_in(connection: sqlite3.Connection, question: str) -> list[Rated]:
         sqlite3.Error: the index can't be read.
     """
     concepts = [in_stems(concept) for concept in concepts_of(question)]
-    total = connection.execute("SELECT coalesce(max(id), 0) FROM texts").fetchone()[0]
+    chunks, last = connection.execute(
+        "SELECT chunks, coalesce((SELECT max(id) FROM texts), 0) FROM totals"
+    ).fetchone()
     terms = {
         word
         for concept in concepts
         for term in (*concept.stems, *concept.words)
         for word in term.split()
     }
-    counts = {term: _count(connection, term, total) for term in terms}
+    counts = {term: _count(connection, term, last) for term in terms}
     having = {term: count for term, count in counts.items() if count}
-    return sorted(rated(concepts, total, having), key=lambda one: -one.rarity)
+    return sorted(rated(concepts, chunks, having), key=lambda one: -one.rarity)
 
 
 def in_stems(concept: Concept) -> Concept:
@@ -114,20 +120,19 @@ def in_stems(concept: Concept) -> Concept:
     return Concept(stems, phrases, concept.telling)
 
 
-def _count(connection: sqlite3.Connection, term: str, total: int) -> int:
-    """About how many texts have a term: all are counted of a rare one; of another, how many of the
-    newest it takes to meet it so often."""
+def _count(connection: sqlite3.Connection, term: str, last: int) -> int:
+    """About how many of the chunks have a term: all are counted of a rare one; of another, it is
+    estimated by how far back from the `last` text one goes to meet it so often."""
     rows = connection.execute(
         "SELECT rowid FROM chunk_words WHERE chunk_words MATCH ? ORDER BY rowid DESC LIMIT ?",
         (f'"{term}"', _COUNTED),
     ).fetchall()
     if not rows:
         return _named(connection, term)
-    texts = len({int(row[0]) >> PLACE_BITS for row in rows})
     if len(rows) < _COUNTED:
-        return texts
-    passed = total - (int(rows[-1][0]) >> PLACE_BITS) + 1
-    return max(texts, texts * total // passed)
+        return len(rows)
+    passed = last - (int(rows[-1][0]) >> PLACE_BITS) + 1
+    return max(len(rows), len(rows) * last // passed)
 
 
 def _named(connection: sqlite3.Connection, term: str) -> int:
@@ -136,8 +141,9 @@ def _named(connection: sqlite3.Connection, term: str) -> int:
     return int(row.fetchone() is not None)
 
 
-def _wanted(connection: sqlite3.Connection, filters: Filters) -> str:
-    """The condition that holds a query to the filters; "" without any."""
+def _within(connection: sqlite3.Connection, filters: Filters) -> str | None:
+    """The condition that holds a query to the filters; "" without any, None when no file has
+    passed them."""
     if filters == Filters():
         return ""
     where, values = _where(filters)
@@ -146,7 +152,11 @@ def _wanted(connection: sqlite3.Connection, filters: Filters) -> str:
     connection.execute(
         f"INSERT OR IGNORE INTO wanted SELECT text FROM files WHERE text IS NOT NULL{where}", values
     )
-    return f" AND (rowid >> {PLACE_BITS}) IN (SELECT text FROM wanted)"
+    first, last = connection.execute("SELECT min(text), max(text) FROM wanted").fetchone()
+    if first is None:
+        return None
+    span = f"rowid BETWEEN {first << PLACE_BITS} AND {(last + 1) << PLACE_BITS}"
+    return f" AND {span} AND (rowid >> {PLACE_BITS}) IN (SELECT text FROM wanted)"
 
 
 def _where(filters: Filters) -> tuple[str, list[object]]:
@@ -170,14 +180,16 @@ def _where(filters: Filters) -> tuple[str, list[object]]:
 def _candidates(
     connection: sqlite3.Connection, asked: Sequence[Rated], within: str
 ) -> dict[int, None]:
-    """Chunks to rank: those with all that is asked, then with less, until there are enough."""
+    """Chunks to rank: the best of those with all words that are asked for, then the newest with
+    what means the same, all of it, then less of it, until there are enough."""
     chunks = dict.fromkeys(_by_name(connection, asked))
     enough = len(chunks) + _ENOUGH
-    for query in queries([_any_term(one) for one in asked]):
+    own = " AND ".join(_any_of(_own_terms(one)) for one in asked)
+    chunks |= dict.fromkeys(_best(connection, own, within))
+    for query in queries([_any_of(_terms(one)) for one in asked]):
         rows = connection.execute(
-            "SELECT rowid FROM (SELECT rowid, rank AS weight FROM chunk_words"
-            f" WHERE chunk_words MATCH ?{within} ORDER BY rowid DESC LIMIT {_WEIGHED})"
-            f" ORDER BY weight, rowid DESC LIMIT {_ENOUGH}",
+            f"SELECT rowid FROM chunk_words WHERE chunk_words MATCH ?{within}"
+            f" ORDER BY rowid DESC LIMIT {_ENOUGH}",
             (query,),
         )
         chunks |= dict.fromkeys(row[0] for row in rows)
@@ -199,22 +211,41 @@ def queries(concepts: Sequence[str]) -> Iterator[str]:
     yield from concepts
 
 
-def _any_term(one: Rated) -> str:
-    """A concept as a query: any of its terms, those that say it best."""
-    terms = sorted(
-        {**one.concept.stems, **one.concept.words}.items(), key=lambda pair: (-pair[1], pair[0])
+def _best(connection: sqlite3.Connection, query: str, within: str) -> list[int]:
+    """The best chunks, by BM25, of the newest that match."""
+    rows = connection.execute(
+        "SELECT rowid FROM (SELECT rowid, rank AS weight FROM chunk_words"
+        f" WHERE chunk_words MATCH ?{within} ORDER BY rowid DESC LIMIT {_WEIGHED})"
+        f" ORDER BY weight, rowid DESC LIMIT {_ENOUGH}",
+        (query,),
     )
-    any_term = " OR ".join(f'"{term}"' for term, _ in terms[:_MOST_TERMS])
+    return [row[0] for row in rows]
+
+
+def _terms(one: Rated) -> list[str]:
+    """The terms of a concept that say it best."""
+    terms = {**one.concept.stems, **one.concept.words}
+    return sorted(terms, key=lambda term: (-terms[term], term))[:_MOST_TERMS]
+
+
+def _own_terms(one: Rated) -> list[str]:
+    """Those that the question itself has, if any passage has one of them."""
+    terms = {**one.concept.stems, **one.concept.words}
+    return [term for term, weight in terms.items() if weight >= _OWN] or _terms(one)
+
+
+def _any_of(terms: Sequence[str]) -> str:
+    any_term = " OR ".join(f'"{term}"' for term in terms)
     return f"({any_term})"
 
 
 def _by_name(connection: sqlite3.Connection, asked: Sequence[Rated]) -> list[int]:
     """The first chunks of the files whose names have most of what is asked."""
-    any_concept = " OR ".join(_any_term(one) for one in asked)
+    any_concept = " OR ".join(_any_of(_own_terms(one)) for one in asked)
     rows = connection.execute(
         "SELECT text FROM (SELECT rowid, rank AS weight FROM names WHERE names MATCH ?"
         f" ORDER BY rowid DESC LIMIT {_WEIGHED}) AS named JOIN files ON files.id = named.rowid"
-        f" WHERE text IS NOT NULL ORDER BY weight, text DESC LIMIT {_ENOUGH}",
+        f" WHERE text IS NOT NULL ORDER BY weight, text DESC LIMIT {_NAMED}",
         (any_concept,),
     )
     return [row[0] << PLACE_BITS for row in rows]

@@ -141,6 +141,7 @@ class Index:
         stems = [(first + place, chunk.stems) for place, chunk in enumerate(text.chunks)]
         self._connection.executemany("INSERT INTO chunks VALUES (?, ?)", packed)
         self._connection.executemany("INSERT INTO chunk_words (rowid, stems) VALUES (?, ?)", stems)
+        self._write("UPDATE totals SET chunks = chunks + ?", (len(packed),))
         return number
 
     def _drop(self, text: int) -> None:
@@ -154,6 +155,7 @@ class Index:
                 "INSERT INTO chunk_words (chunk_words, rowid, stems) VALUES ('delete', ?, ?)",
                 (number, stems_of(body)),
             )
+        self._write("UPDATE totals SET chunks = chunks - ?", (len(rows),))
         self._write("DELETE FROM chunks WHERE id >= ? AND id < ?", span)
         self._write("DELETE FROM texts WHERE id = ?", (text,))
 

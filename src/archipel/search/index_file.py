@@ -49,6 +49,9 @@ CREATE TABLE chunks (
     body BLOB NOT NULL
 );
 CREATE VIRTUAL TABLE chunk_words USING fts5 (stems, content = '', tokenize = 'ascii');
+INSERT INTO chunk_words (chunk_words, rank) VALUES ('hashsize', 16777216);
+CREATE TABLE totals (chunks INTEGER NOT NULL);
+INSERT INTO totals VALUES (0);
 """
 
 
