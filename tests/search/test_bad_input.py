@@ -138,7 +138,11 @@ def test_what_one_may_not_read_is_counted_and_never_shown(searching: Searching) 
         assert "secret.txt" in _as_anybody("barometer")
         secret.chmod(0)
         assert "nothing found" in _as_anybody("barometer")  # what was read when it was allowed
+        secret.chmod(0o600)
+        searching.folder.chmod(0)
+        assert "nothing found" in _as_anybody("barometer")
     finally:
+        searching.folder.chmod(0o700)
         secret.chmod(0o600)
         shut.chmod(0o700)
 

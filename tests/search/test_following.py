@@ -130,6 +130,15 @@ def _children(pid: int) -> list[int]:
     return [int(one) for one in found.split()]
 
 
+def test_a_first_pass_of_watch_can_be_ended(searching: Searching) -> None:
+    many(searching, 100)
+    with running("watch") as watching:
+        until(lambda: searching.counted()["read"] > 0)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 0
+    assert 0 < searching.counted()["read"] < 100
+
+
 def test_it_waits_for_who_writes(filled: Searching) -> None:
     """A folder can be added while the index is brought up to date."""
     many(filled, 60)

@@ -1,6 +1,7 @@
 """Only what changed is read anew; what is gone leaves; what moved is known by its bytes."""
 
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -88,6 +89,21 @@ def test_a_folder_within_a_watched_one(filled: Searching) -> None:
     assert filled.counted()["path"] == str(filled.folder.parent)
 
 
+def test_what_is_left_out_can_be_added_by_itself(filled: Searching) -> None:
+    hidden = filled.folder / ".private"
+    hidden.mkdir()
+    (hidden / "a.txt").write_text("A telegram came.")
+    filled("add", str(hidden))
+    filled("index")
+    assert filled("index") == "nothing changed\n"
+    assert filled.names("telegram") == ["a.txt"]
+    filled("remove", str(filled.folder))
+    assert filled.names("telegram") == ["a.txt"]
+    filled("add", str(filled.folder))
+    filled("remove", str(hidden))
+    assert filled.names("telegram") == []
+
+
 def test_a_folder_that_is_away_keeps_what_was_read(filled: Searching) -> None:
     away = filled.folder.rename(filled.folder.with_name("away"))
     assert "doesn't answer" in filled("index")
@@ -103,8 +119,6 @@ def test_without_a_folder_there_is_nothing_to_index(filled: Searching) -> None:
 
 
 def test_an_index_of_another_version(filled: Searching) -> None:
-    import sqlite3
-
     with sqlite3.connect(filled.home / "search.db") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()

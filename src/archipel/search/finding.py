@@ -9,10 +9,11 @@ there are enough; these are ranked as the assistant's library ranks its own (`co
 import itertools
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from archipel.documents.concepts import ChunkWords, Concept, Rated, concepts_of, fit, rated
 from archipel.documents.language import LANGUAGES
@@ -293,23 +294,31 @@ class _Files:
     def found(self, chunk: int) -> Found | None:
         """The chunk as a passage, if a file that has it can be read now."""
         number = chunk >> PLACE_BITS
-        there = [(Path(path), size, mtime) for path, size, mtime in self.of(number)]
-        there = [one for one in there if one[0].is_file() and os.access(one[0], os.R_OK)]
+        there = [(*one, now) for one in self.of(number) if (now := _readable(one[0]))]
         if not there:
             return None
-        path, size, mtime_ns = there[0]
+        name, size, mtime_ns, now = there[0]
+        path = Path(name)
         body, title = self._connection.execute(
             "SELECT body, title FROM chunks, texts WHERE chunks.id = ? AND texts.id = ?",
             (chunk, number),
         ).fetchone()
         parts = Chunk.unpacked(body).parts
         place = Place("", str(path.parent), path.name)
-        passage = Passage(chunk, number, place, title or PurePath(path).stem, parts)
-        now = path.stat()
+        passage = Passage(chunk, number, place, title or path.stem, parts)
         return Found(
             passage,
             path,
-            tuple(one[0] for one in there[1:]),
+            tuple(Path(one[0]) for one in there[1:]),
             datetime.fromtimestamp(mtime_ns / 1e9).astimezone(),
             (now.st_size, now.st_mtime_ns) != (size, mtime_ns),
         )
+
+
+def _readable(path: str) -> os.stat_result | None:
+    """What the file is now; None if it is gone, or this person may not read it."""
+    try:
+        now = Path(path).lstat()
+    except OSError:
+        return None
+    return now if stat.S_ISREG(now.st_mode) and os.access(path, os.R_OK) else None

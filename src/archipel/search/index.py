@@ -17,6 +17,7 @@ from archipel.errors import ArchipelError
 from archipel.search.crew import State
 from archipel.search.index_file import PLACE_BITS
 from archipel.search.texts import Text, stems_of
+from archipel.search.walk import is_within
 
 UNREADABLE = "NotAllowed"  # the refusal of a file that this person may not read
 
@@ -43,12 +44,18 @@ class Index:
 
     def add_folder(self, path: str, now: datetime) -> None:
         """Watch a folder; what is watched below it becomes part of it."""
-        self._write("DELETE FROM folders WHERE path > ? AND path < ?", span_below(path))
+        for folder in self.folders():
+            if folder != path and is_within(folder, path):
+                self._write("DELETE FROM folders WHERE path = ?", (folder,))
         self._write("INSERT OR IGNORE INTO folders VALUES (?, ?, NULL)", (path, now.isoformat()))
 
     def remove_folder(self, path: str) -> None:
         """Watch a folder no more, and forget what was read from it."""
         self._write("DELETE FROM folders WHERE path = ?", (path,))
+        others = self.folders()
+        for known in self.files_at(path):
+            if not any(is_within(known, folder) for folder in others):
+                self.forget(known)
         self.sweep()
 
     def folders(self) -> list[str]:

@@ -16,10 +16,11 @@ from pathlib import Path, PurePath
 from archipel.errors import ConfigError, DocumentChanged, DocumentError, NotAllowed, NotFound
 from archipel.search.crew import Crew, Taken
 from archipel.search.index import UNREADABLE, Index, Known
-from archipel.search.walk import Closed, Seen, walk
+from archipel.search.walk import Closed, Seen, is_within, walk
 
 _COMMIT_SECONDS = 2.0
 _PAUSE_SECONDS = 0.12  # after a commit: SQLite lets another writer try every 0.1 s
+_TURN_FILES = 32  # after so many that need no reading, others have their turn
 _TRIES = 3  # of a file that is written to while it is read
 
 Told = Callable[[int, int], None]  # files done, files to do
@@ -117,7 +118,9 @@ class _Pass:
         if place in self._index.folders() and not Path(place).is_dir():
             self.passed.closed.append(place)  # a disk that is not there now, perhaps
             return
-        changed = changes(walk(place), self._index.files_at(place))
+        known = self._index.files_at(place)
+        known = {path: one for path, one in known.items() if is_within(path, place)}
+        changed = changes(walk(place), known)
         self.passed.denied += changed.denied
         self.passed.closed += changed.closed
         self.passed.gone += len(changed.gone) - len(changed.moved)
@@ -133,18 +136,21 @@ class _Pass:
 
     async def read(self) -> None:
         """Read what changed, with all readers, and write it down as it comes."""
-        async with asyncio.TaskGroup() as group:
-            readers = [group.create_task(self._reader()) for _ in range(self._crew.readers)]
-            writer = group.create_task(self._writer())
-            await asyncio.gather(*readers)
-            await self._read.join()
-            writer.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._writer())
+                while self._to_read:  # again, if the writer put some back
+                    await asyncio.gather(*(self._reader() for _ in range(self._crew.readers)))
+                    await self._read.join()
+                writer.cancel()
+        except BaseExceptionGroup as error:
+            raise error.exceptions[0] from error
 
     async def _reader(self) -> None:
         while self._to_read:
             seen, tries = self._to_read.popleft()
             if self._is_settled(seen):
-                self._step()
+                await self._step()
                 continue
             outcome: Outcome
             try:
@@ -178,12 +184,8 @@ class _Pass:
                 self._to_read.append((seen, tries + 1))
             else:
                 self._write(seen, outcome)
-                self._step()
+                await self._step()
             self._read.task_done()
-            if time.monotonic() - self._committed > _COMMIT_SECONDS:
-                self._index.commit()
-                await asyncio.sleep(_PAUSE_SECONDS)
-                self._committed = time.monotonic()
 
     def _write(self, seen: Seen, outcome: Outcome) -> None:
         if isinstance(outcome, Taken):
@@ -197,9 +199,16 @@ class _Pass:
             self._index.refuse(seen.path, seen.state, outcome)
             self.passed.refused += 1
 
-    def _step(self) -> None:
+    async def _step(self) -> None:
+        """One file more is done; what was written stays from time to time."""
         self._done += 1
         self._told(self._done, self._done + len(self._to_read))
+        if time.monotonic() - self._committed > _COMMIT_SECONDS:
+            self._index.commit()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            self._committed = time.monotonic()
+        elif self._done % _TURN_FILES == 0:
+            await asyncio.sleep(0)
 
 
 def _digest(path: str) -> str:

@@ -5,7 +5,6 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from archipel.search.crew import State
 
@@ -41,7 +40,7 @@ def is_within(path: str, folder: str) -> bool:
     if path == folder:
         return True
     below = path.removeprefix(folder.rstrip("/") + "/")
-    return below != path and not any(is_left_out(name) for name in Path(below).parts)
+    return below != path and not any(is_left_out(name) for name in below.split("/"))
 
 
 def walk(path: str) -> Iterator[Seen | Closed]:

@@ -1,4 +1,4 @@
-"""Follow the folders: what changes on the disk is in the index a moment later, until stopped."""
+"""Follow the folders: what changes on the disk is in the index a moment later."""
 
 import asyncio
 import contextlib
@@ -22,16 +22,16 @@ Clock = Callable[[], datetime]
 Said = Callable[[Passed], None]
 
 
-async def watch(index: Index, crew: Crew, clock: Clock, said: Said, stop: asyncio.Event) -> None:
-    """Bring all folders up to date, then what changes in them, until `stop`.
+async def watch(index: Index, crew: Crew, clock: Clock, said: Said) -> None:
+    """Bring all folders up to date, then what changes in them, until it is cancelled.
 
     Raises:
         ConfigError: the system can't watch the folders.
         DatabaseError: the index can't be written.
     """
-    while not stop.is_set():
+    while True:
         try:
-            await _follow(index, crew, clock, said, stop)
+            await _follow(index, crew, clock, said)
         except OSError as error:
             raise ConfigError(
                 f"the system can't watch these folders ({error}). If they are too many, let "
@@ -39,7 +39,7 @@ async def watch(index: Index, crew: Crew, clock: Clock, said: Said, stop: asynci
             ) from error
 
 
-async def _follow(index: Index, crew: Crew, clock: Clock, said: Said, stop: asyncio.Event) -> None:
+async def _follow(index: Index, crew: Crew, clock: Clock, said: Said) -> None:
     """Until the folders are others, or it is time to compare everything again."""
     folders = index.folders()
     now = asyncio.get_running_loop().time
@@ -49,7 +49,6 @@ async def _follow(index: Index, crew: Crew, clock: Clock, said: Said, stop: asyn
         watch_filter=None,
         debounce=_LONGEST_MILLISECONDS,
         step=_QUIET_MILLISECONDS,
-        stop_event=stop,
         rust_timeout=_LOOK_MILLISECONDS,
         yield_on_timeout=True,
         ignore_permission_denied=True,

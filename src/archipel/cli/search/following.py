@@ -1,6 +1,7 @@
 """archipel search index and watch."""
 
 import asyncio
+import contextlib
 import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -68,19 +69,21 @@ def keep_watching() -> None:
     with alone(path), written(path) as index:
         if not index.folders():
             raise ConfigError("no folder is watched. `archipel search add FOLDER` adds one.")
-        asyncio.run(_watch(index))
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(_watch(index))
 
 
 async def _watch(index: "Index") -> None:
     from archipel.search.crew import crew_of
     from archipel.search.watching import watch
 
-    stop = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     typer.echo("watching; Ctrl-C ends it", err=True)
     async with crew_of(config.usable_cores()) as crew:
-        await watch(index, crew, lambda: datetime.now(UTC), _say, stop)
+        await watch(index, crew, lambda: datetime.now(UTC), _say)
 
 
 def _say(passed: "Passed") -> None:
