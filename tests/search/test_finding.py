@@ -82,6 +82,14 @@ def test_words_that_are_a_command_can_be_looked_for(filled: Searching) -> None:
     assert filled.names("find", "index") == ["a.txt"]
 
 
+def test_what_is_said_when_nothing_is_found(searching: Searching) -> None:
+    assert "archipel search index" in searching("zeppelin")
+    searching("index")
+    assert searching("zeppelin") == "nothing found\n"
+    searching("remove", str(searching.folder))
+    assert "archipel search add" in searching("zeppelin")
+
+
 def test_nothing_found(filled: Searching) -> None:
     assert filled.hits("zeppelin") == []
     assert "nothing found" in filled("zeppelin")

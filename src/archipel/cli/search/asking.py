@@ -63,7 +63,7 @@ def show_found(wanted: Wanted, *, json_form: bool) -> None:
     pages = _pages(wanted)
     printing.pages(pages)
     if not hits and not pages:
-        typer.echo("nothing found", err=True)
+        typer.echo(_nothing(), err=True)
 
 
 def show_answer(wanted: Wanted, model: str | None, url: str, *, json_form: bool) -> None:
@@ -122,6 +122,20 @@ def _hits(wanted: Wanted, of_each: int) -> "list[tuple[Found, Quote]]":
         asked = question_in(connection, wanted.words)
         found = find(connection, asked, filters, wanted.limit, of_each)
     return [(one, best_quote(one.passage, asked)) for one in found]
+
+
+def _nothing() -> str:
+    """What to say when nothing is found."""
+    from archipel.search.census import census
+    from archipel.search.home import index_path, read
+
+    with read(index_path()) as connection:
+        folders = census(connection, 0)
+    if not folders:
+        return "nothing found: no folder is watched. `archipel search add FOLDER` adds one"
+    if not all(folder.checked for folder in folders):
+        return "nothing found; not all is read yet: `archipel search index` reads it"
+    return "nothing found"
 
 
 def _pages(wanted: Wanted) -> "list[WebHit]":
