@@ -107,6 +107,12 @@ ACTIONS = {
             part_bytes=2_000,
         ),
         Action(
+            name="draft",
+            fields=(Field("language", (SAME, *_SPOKEN)),),
+            way="whole",
+            characters=40_000,
+        ),
+        Action(
             name="explain",
             fields=(
                 Field("level", ("usual", "beginner", "expert")),
