@@ -58,6 +58,11 @@ class Action:
     part_bytes: int = 0  # of UTF-8, that go to the model at once; 0: all do
 
     @property
+    def gives_files(self) -> bool:
+        """Whether a document's file itself can come back, changed."""
+        return self.way == "parts"
+
+    @property
     def takes_documents(self) -> bool:
         """Whether it can be done on a document."""
         return self.way != "picture"

@@ -21,10 +21,9 @@ from archipel.errors import DocumentUnsupported
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-_NAMED = "a table or a formula goes by this name"
 _NAMING = ("tableColumn", "filter", "f", "formula", "formula1", "formula2")
 _KINDS = ("sharedStrings", "worksheet", "table", "chart", "comments")
-_LEFT = {"chart": "the words of a chart are left", "comments": "comments are left"}
+_LEFT = ("chart", "comments")
 
 
 class SheetsFile:
@@ -58,7 +57,7 @@ class SheetsFile:
         for part, title in _sheets(data):
             for cell in roots[part].iter(f"{_S}c") if part in roots else ():
                 self._read(cell, Anchor(sheet=title, cells=cell.get("r")), shared, seen, named)
-        self.left += [Unread(Anchor(), _LEFT[kind]) for kind in kinds.values() if kind in _LEFT]
+        self.left += [Unread(Anchor(), kind) for kind in kinds.values() if kind in _LEFT]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""
@@ -96,7 +95,7 @@ class SheetsFile:
         if not has_words(stretch.text):
             return
         if stretch.text.casefold() in named:
-            self.left.append(Unread(anchor, _NAMED))
+            self.left.append(Unread(anchor, "named"))
             return
         self._lines.append(line)
         self.stretches.append(stretch)

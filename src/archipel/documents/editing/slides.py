@@ -18,10 +18,7 @@ _KINDS = ("slide", "notesSlide")
 _DRAWN = ("chart", "diagramData")
 _NOTHING = (f"{_A}pPr", f"{_A}endParaRPr")
 _UNSEEN = ("lang", "altLang", "dirty", "err", "noProof", "smtClean", "smtId")
-_IS_DRAWN = {
-    "chart": "the words of a chart are left: they are also in the workbook inside it",
-    "diagramData": "the words of a SmartArt drawing are left",
-}
+_IS_DRAWN = {"chart": "chart", "diagramData": "diagram"}
 
 
 class SlidesFile:

@@ -34,8 +34,6 @@ _NOTHING = frozenset(
 _BREAKS = frozenset(f"{W}{name}" for name in ("tab", "br", "cr", "ptab"))
 _UNSEEN = frozenset(f"{W}{name}" for name in ("lang", "noProof", "rPrChange", "proofErr"))
 _NSMAP = {"w": W[1:-1]}
-_IS_COMPUTED = "it is computed: update it in its program (F9 in Word)"
-_IS_TRACKED = "it has tracked changes. Accept or refuse them, and do it again"
 
 
 class WordFile:
@@ -76,7 +74,7 @@ class WordFile:
         for number, paragraph in enumerate(root.iter(f"{W}p"), 1):
             anchor = Anchor(paragraph=number, part=part)
             if _has_tracked(paragraph):
-                self.left.append(Unread(anchor, _IS_TRACKED))
+                self.left.append(Unread(anchor, "tracked"))
                 continue
             for line in reader.lines(paragraph):
                 stretch = stretch_of(line, anchor, _look)
@@ -162,7 +160,7 @@ class _Reader:
         if kind == ["HYPERLINK"]:
             found.append(self.shown)
         elif kind in (["TOC"], ["INDEX"]):
-            self.reasons.append(_IS_COMPUTED)
+            self.reasons.append("computed")
 
 
 @dataclass(frozen=True)
