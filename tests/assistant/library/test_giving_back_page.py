@@ -54,7 +54,6 @@ def test_the_file_itself_comes_back_with_what_to_look_at(
     page.reload()
     expect(page.get_by_role("link", name="Download letter.corrected.docx")).to_be_visible()
 
-    page.screenshot(path="/tmp/d/back.png")
     french = open_as("ana", "fr-FR")
     french.goto(page.url)
     expect(french.get_by_role("link", name="Télécharger letter.corrected.docx")).to_be_visible()
@@ -71,3 +70,29 @@ def test_an_action_that_gives_no_file_does_not_offer_it(
     page.get_by_role("button", name="A document…").click()
     expect(page.get_by_role("dialog").get_by_label("A file")).to_be_visible()
     expect(page.get_by_label("Give the file itself back")).to_be_hidden()
+
+
+def test_the_pages_before_and_after_are_shown_side_by_side(
+    open_as: Callable[..., Page],
+    project: Project,
+    ruled: Ruled,
+    tmp_path: Path,
+    axe: str,
+    libreoffice: str,
+) -> None:
+    ruled.rule = lambda prompt: text_in(prompt).replace("have", "has")
+    ana = project.browsers["ana"]
+    document = ana.add(ana.collection(), letter(tmp_path))["id"]
+    action = {"name": "correct", "document": document, "file": True}
+    begun = ana.begin("", action=action)
+    assert ana.whole(begun["answers"][0]["id"])["status"] == "done"
+    page = open_as("ana")
+    page.goto(f"{project.url}/#/c/{begun['conversation']['id']}")
+    page.get_by_text("Look at the pages, before and after").click()
+    expect(page.get_by_text("page 1 of 1")).to_be_visible(timeout=60_000)
+    for name in ("letter.docx", "letter.corrected.docx"):
+        picture = page.get_by_role("img", name=f"{name}, page 1")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 1200
+    expect(page.get_by_role("button", name="Next page")).to_be_disabled()
+    assert violations(page, axe) == []
