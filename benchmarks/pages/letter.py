@@ -63,7 +63,8 @@ def _letter(path: Path) -> None:
 def _page(path: Path, pdf: Path) -> Image.Image:
     asyncio.run(print_pdf(path, path.name, pdf))
     with pypdfium2.PdfDocument(pdf) as printed:
-        return printed[0].render(scale=_SCALE).to_pil().convert("RGB").crop(_TOP)
+        page: Image.Image = printed[0].render(scale=_SCALE).to_pil()
+    return page.convert("RGB").crop(_TOP)
 
 
 if __name__ == "__main__":
