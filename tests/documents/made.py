@@ -146,11 +146,14 @@ def make_epub(path: Path, chapters: dict[str, str], locked: str = "") -> Path:
     doctype = "<!DOCTYPE html>"
     entries = {
         "mimetype": "application/epub+zip",
-        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container'
-        '"><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
-        "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl'
-        f'.org/dc/elements/1.1/"><metadata><dc:title>The Sea</dc:title></metadata><manifest>{items}'
-        f"</manifest><spine>{spine}</spine></package>",
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:'
+        'container"><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "OEBPS/book.opf": (
+            '<package xmlns="http://www.idpf.org/2007/opf" '
+            'xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f"<metadata><dc:title>The Sea</dc:title></metadata><manifest>{items}</manifest>"
+            f"<spine>{spine}</spine></package>"
+        ),
         **{
             f"OEBPS/{name}": f'<?xml version="1.0" encoding="utf-8"?>\n{doctype}<html xmlns='
             f'"http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{text}</body></html>'
