@@ -3,6 +3,7 @@
 Knows nothing about what the XML says.
 """
 
+import posixpath
 import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -29,6 +30,18 @@ def parts_of(data: bytes, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         for name in names:
             if named.get(name, "").endswith(f".{kind}+xml"):
                 yield name, kind
+
+
+def related(data: bytes, part: str) -> dict[str, str]:
+    """The parts that this one refers to, by the names that it has for them."""
+    folder, _, name = part.rpartition("/")
+    relations = parse_xml(entry_bytes(data, f"{folder}/_rels/{name}.rels") or b"<none/>")
+    return {
+        one.get("Id", ""): posixpath.normpath(
+            posixpath.join(f"/{folder}", one.get("Target", ""))
+        ).lstrip("/")
+        for one in relations.iterchildren("{*}Relationship")
+    }
 
 
 def repacked(data: bytes, parts: Mapping[str, etree._Element]) -> bytes:
