@@ -6,7 +6,7 @@ from copy import deepcopy
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import parts_of, related, repacked
+from archipel.documents.editing.packed import held, parts_of, related, repacked
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
@@ -89,7 +89,7 @@ def _made(piece: Piece) -> etree._Element | None:
     if piece.kind == "delete":
         return None
     run = deepcopy(piece.run)
-    run.find(f"{_A}t").text = piece.text
+    run.find(f"{_A}t").text = held(piece.text)
     return run
 
 
