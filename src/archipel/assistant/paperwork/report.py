@@ -32,6 +32,8 @@ _LEFT = {
     "chart": "the words of a chart are left",
     "diagram": "the words of a drawing (SmartArt) are left",
     "comments": "comments are left",
+    "drawing": "the words of shapes are left",
+    "filled": "a control fills it with a choice of a list, or what the file's properties say",
     "picture": "a picture of a page: there is no text in it",
 }
 
