@@ -18,10 +18,9 @@ _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _MAIN = ("presentation.main", "slideshow.main", "template.main")
 _KINDS = ("slide", "notesSlide")
-_DRAWN = ("chart", "diagramData")
 _NOTHING = (f"{_A}pPr", f"{_A}endParaRPr")
 _UNSEEN = ("lang", "altLang", "dirty", "err", "noProof", "smtClean", "smtId")
-_IS_DRAWN = {"chart": "chart", "diagramData": "diagram"}
+_LEFT = {"chart": "chart", "diagramData": "diagram"}
 
 
 class SlidesFile:
@@ -44,8 +43,8 @@ class SlidesFile:
                 )
             self._parts[part] = root
             self._read(root, number, "notes" if kind == "notesSlide" else None)
-        drawn = [kind for _, kind in parts_of(data, _DRAWN)]
-        self.left = [Unread(Anchor(), _IS_DRAWN[kind]) for kind in drawn]
+        drawn = [kind for _, kind in parts_of(data, tuple(_LEFT))]
+        self.left = [Unread(Anchor(), _LEFT[kind]) for kind in drawn]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""

@@ -20,8 +20,7 @@ from archipel.errors import DocumentUnsupported
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _KINDS = ("document.main", "header", "footer", "footnotes", "endnotes")
-_DRAWN = ("chart", "diagramData", "comments")
-_IS_DRAWN = {"chart": "chart", "diagramData": "diagram", "comments": "comments"}
+_LEFT = {"chart": "chart", "diagramData": "diagram", "comments": "comments"}
 _TRACKED = ("ins", "del", "moveFrom", "moveTo", "rPrChange")
 _HOLDERS = frozenset(f"{W}{name}" for name in ("hyperlink", "sdt", "sdtContent", *_TRACKED[:4]))
 _WRAPPERS = frozenset(f"{W}{name}" for name in ("smartTag", "customXml", "dir", "bdo"))
@@ -59,7 +58,7 @@ class WordFile:
                 )
             self._parts[part] = root
             self._read(root, () if kind == _KINDS[0] else (kind,))
-        self.left += [Unread(Anchor(), _IS_DRAWN[kind]) for _, kind in parts_of(data, _DRAWN)]
+        self.left += [Unread(Anchor(), _LEFT[kind]) for _, kind in parts_of(data, tuple(_LEFT))]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`: tracked if there is an author."""
