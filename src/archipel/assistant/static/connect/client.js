@@ -9,7 +9,7 @@ import { trialPart } from "./trial.js";
 /** The program with its configuration, folded unless `open`. */
 export function clientPart({ name, label, needs, snippets }, found, open) {
   const about = el("p", {}, say(`connect_about_${name}`));
-  const none = el("p", { class: "hint" }, say(`connect_none_${needs}`));
+  const none = el("p", { class: "aside" }, say(`connect_none_${needs}`));
   const content = snippets.length
     ? [snippets.map(snippetPart), trialPart(needs, found[needs].chosen, label)]
     : none;

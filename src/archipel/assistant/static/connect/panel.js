@@ -40,7 +40,7 @@ function addressPart({ address }) {
   const shown = el("code", { dir: "ltr" }, address);
   const copy = iconButton("copy", "connect_copy_address", () => copyText(address, copy));
   const line = el("p", { class: "address" }, say("connect_address"), " ", shown, " ", copy);
-  const hint = el("p", { class: "hint" }, say("connect_try_hint"));
+  const hint = el("p", { class: "aside" }, say("connect_try_hint"));
   return el("section", { class: "stack" }, line, trialPart("models", null, address), hint);
 }
 

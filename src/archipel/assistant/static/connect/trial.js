@@ -20,7 +20,7 @@ export function trialPart(what, model, label) {
     try {
       const answer = await send("POST", "connect/try", { what, model: model ?? "" });
       result.replaceChildren(answered(answer));
-      announce("connect_answers", { seconds: seconds(answer) });
+      announce("connect_answers", { time: time(answer) });
     } catch (error) {
       result.replaceChildren(problem(error, run));
     } finally {
@@ -29,13 +29,13 @@ export function trialPart(what, model, label) {
   }
 }
 
-function answered({ text, seconds: taken }) {
-  const said = text.trim()
-    ? el("code", { dir: "auto" }, text.trim())
-    : el("span", {}, say("connect_empty"));
-  return el("p", { class: "good" }, say("connect_answers", { seconds: seconds({ seconds: taken }) }), " ", said);
+function answered(answer) {
+  const text = answer.text.trim();
+  const said = text ? el("code", { dir: "auto" }, text) : el("span", {}, say("connect_empty"));
+  return el("p", { class: "good" }, say("connect_answers", { time: time(answer) }), " ", said);
 }
 
-function seconds({ seconds: taken }) {
-  return number(taken, { style: "unit", unit: "second", maximumFractionDigits: 2 });
+function time({ seconds }) {
+  if (seconds >= 1) return number(seconds, { style: "unit", unit: "second", maximumFractionDigits: 1 });
+  return number(Math.ceil(seconds * 1000), { style: "unit", unit: "millisecond" });
 }
