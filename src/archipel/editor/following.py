@@ -50,7 +50,8 @@ class Following:
     warn: Callable[[DatabaseError], None]
     _numbers: "count[int]" = field(default_factory=count)
     _shown: dict[str, tuple[Kind, Suggestion]] = field(default_factory=dict)
-    _accepted: dict["asyncio.Task[None]", _Accepted] = field(default_factory=dict)
+    _accepted: dict[str, _Accepted] = field(default_factory=dict)
+    _waiting: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def shown(self, suggestion: Suggestion) -> str:
         """An editor is given it; gives the name by which it is accepted."""
@@ -67,10 +68,10 @@ class Following:
         kind, suggestion = self._shown.pop(name, (None, None))
         if kind is None or suggestion is None:
             return
-        place = _Accepted(kind, suggestion.text, suggestion.uri, suggestion.line)
-        task = asyncio.create_task(self._look_later(place))
-        self._accepted[task] = place
-        task.add_done_callback(lambda done: self._accepted.pop(done, None))
+        self._accepted[name] = _Accepted(kind, suggestion.text, suggestion.uri, suggestion.line)
+        task = asyncio.create_task(self._look_later(name))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
         await self._count(kind, accepted=1)
 
     def changed(self, uri: str, changes: Sequence[types.TextDocumentContentChangeEvent]) -> None:
@@ -82,17 +83,20 @@ class Following:
 
     async def close(self) -> None:
         """Look at all that was accepted now, since there will be no later."""
-        waiting = dict(self._accepted)
-        for task in waiting:
+        for name in list(self._accepted):
+            await self._look(name)
+        for task in self._waiting:
             task.cancel()
-        for place in waiting.values():
-            await self._look(place)
 
-    async def _look_later(self, place: _Accepted) -> None:
+    async def _look_later(self, name: str) -> None:
         await self.wait(_KEPT_SECONDS)
-        await self._look(place)
+        await self._look(name)
 
-    async def _look(self, place: _Accepted) -> None:
+    async def _look(self, name: str) -> None:
+        """See whether it was kept, once."""
+        place = self._accepted.pop(name, None)
+        if place is None:
+            return
         try:
             source = self.source(place.uri)
         except (OSError, UnicodeDecodeError):

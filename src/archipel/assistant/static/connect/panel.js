@@ -28,7 +28,9 @@ export async function show(root, { signal }) {
   async function choose() {
     const chosen = { fill: fill.select.value, chat: chat.select.value };
     try {
-      list(lists, await read("connect", chosen, signal));
+      const now = await read("connect", chosen, signal);
+      if (fill.select.value !== chosen.fill || chat.select.value !== chosen.chat) return;
+      list(lists, now);
       problems.replaceChildren();
     } catch (error) {
       if (!signal.aborted) problems.replaceChildren(problem(error, choose));
