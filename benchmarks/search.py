@@ -6,13 +6,14 @@ and txt, are read by `archipel search index`. Then the index is grown to 100,000
 searched, as to write and read a hundred thousand files takes most of an hour and shows nothing new.
 Their files are links to the first ones, as what is found must be there. Queries are asked one after
 another in a process of its own. `megabytes` is the most that the command and its readers had
-together.
+together; `processor_ms_a_document` is what they took of all cores, whatever else ran on these.
 """
 
 import json
 import os
 import random
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -113,14 +114,20 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _reading(home: Path, count: int) -> dict[str, float]:
     """`archipel search index` from its start to its end."""
-    began = time.perf_counter()
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.Popen(_command("index"), env=_environment(home), stdout=subprocess.DEVNULL)
     most = 0.0
     while process.poll() is None:
         most = max(most, _megabytes(process.pid))
         time.sleep(0.05)
     seconds = time.perf_counter() - began
-    return {"documents_per_second": round(count / seconds, 1), "megabytes": round(most, 1)}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "documents_per_second": round(count / seconds, 1),
+        "processor_ms_a_document": round(1000 * processor / count, 1),
+        "megabytes": round(most, 1),
+    }
 
 
 def _megabytes(pid: int) -> float:

@@ -69,6 +69,15 @@ def _clients_are_closed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def libreoffice() -> str:
+    """The path of LibreOffice's program."""
+    path = shutil.which("soffice")
+    if path is None:
+        missing("LibreOffice (soffice)")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the system's Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")

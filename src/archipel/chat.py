@@ -54,6 +54,7 @@ class ChatService:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self.has_key = bool(api_key)
         self._user: str | None = None
         self._client = httpx.AsyncClient(
             headers={b"Authorization": f"Bearer {api_key}".encode()} if api_key else {},
@@ -112,7 +113,7 @@ class ChatService:
             "messages": [asdict(message) for message in messages],
             "stream": True,
             "stream_options": {"include_usage": True},
-            **({"user": self._user} if self._user else {}),
+            **self._for_whom(),
             **options,
         }
         finished = False
@@ -171,7 +172,8 @@ class ChatService:
         Raises:
             ServiceError: the service can't be reached, refuses, or answers something else.
         """
-        answer = await self._post("completions", {"model": model, "prompt": prompt, **options})
+        body = {"model": model, "prompt": prompt, **self._for_whom(), **options}
+        answer = await self._post("completions", body)
         try:
             return dict(answer["choices"][0])
         except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -202,6 +204,9 @@ class ChatService:
             raise self._unreachable(error) from error
         except ValueError as error:
             raise ServiceError(f"{self.url} answered something else than JSON.") from error
+
+    def _for_whom(self) -> dict[str, str]:
+        return {"user": self._user} if self._user else {}
 
     def _unreachable(self, error: Exception) -> ServiceError:
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):

@@ -63,4 +63,4 @@ def test_an_unknown_benchmark_lists_the_known_ones() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "corpus, documents_search, finetune" in done.stderr
+    assert "corpus, documents, documents_search, finetune" in done.stderr

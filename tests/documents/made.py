@@ -136,6 +136,41 @@ def rezipped(data: bytes, added: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
+def make_epub(path: Path, chapters: dict[str, str], locked: str = "") -> Path:
+    """A book of chapters by their files' names, in this order; `locked`: how its texts are."""
+    items = "".join(
+        f'<item id="c{number}" href="{name}" media-type="application/xhtml+xml"/>'
+        for number, name in enumerate(chapters)
+    )
+    spine = "".join(f'<itemref idref="c{number}"/>' for number in range(len(chapters)))
+    doctype = "<!DOCTYPE html>"
+    entries = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:'
+        'container"><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+        "OEBPS/book.opf": (
+            '<package xmlns="http://www.idpf.org/2007/opf" '
+            'xmlns:dc="http://purl.org/dc/elements/1.1/">'
+            f"<metadata><dc:title>The Sea</dc:title></metadata><manifest>{items}</manifest>"
+            f"<spine>{spine}</spine></package>"
+        ),
+        **{
+            f"OEBPS/{name}": f'<?xml version="1.0" encoding="utf-8"?>\n{doctype}<html xmlns='
+            f'"http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>{text}</body></html>'
+            for name, text in chapters.items()
+        },
+    }
+    if locked:
+        entries["META-INF/encryption.xml"] = (
+            '<encryption><EncryptedData><EncryptionMethod Algorithm="' + locked + '"/>'
+            "</EncryptedData></encryption>"
+        )
+    with zipfile.ZipFile(path, "w") as package:
+        for name, content in entries.items():
+            package.writestr(name, content)
+    return path
+
+
 def make_odt(path: Path) -> Path:
     """A text as LibreOffice writes it: a heading, a paragraph with spaces, a table."""
     names = ("office", "text", "table")

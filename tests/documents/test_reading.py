@@ -4,11 +4,15 @@ import asyncio
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from archipel.documents.blocks import Anchor, Block, Document
 from archipel.documents.reading import read_document
+from archipel.errors import DocumentLocked
 from tests.documents.made import (
     make_docx,
     make_eml,
+    make_epub,
     make_odt,
     make_pdf,
     make_pptx,
@@ -126,6 +130,27 @@ def test_an_opendocument_text_has_headings_paragraphs_and_rows(tmp_path: Path) -
     assert block(document, "premier").text == "Le premier  paragraphe".replace("  ", " ")
     assert block(document, "premier").headings == ("Titre",)
     assert block(document, "Lyon").text == "Lyon | 12"
+
+
+def test_a_book_has_chapters_in_the_order_of_its_spine(tmp_path: Path) -> None:
+    chapters = {
+        "two.xhtml": "<h1>The boat</h1><p>It is blue.</p><p>It is small.</p>",
+        "one.xhtml": "<h1>The harbour</h1><p>It is old &amp; quiet.</p>",
+    }
+    document = read(make_epub(tmp_path / "sea.epub", chapters))
+    assert document.title == "The Sea"
+    told = [(block.text, block.anchor.part, block.headings) for block in document.blocks]
+    assert told == [
+        ("The boat", ("two.xhtml",), ()),
+        ("It is blue.", ("two.xhtml",), ("The boat",)),
+        ("It is small.", ("two.xhtml",), ("The boat",)),
+        ("The harbour", ("one.xhtml",), ()),
+        ("It is old & quiet.", ("one.xhtml",), ("The harbour",)),
+    ]
+    fonts = make_epub(tmp_path / "fonts.epub", chapters, "http://www.idpf.org/2008/embedding")
+    assert len(read(fonts).blocks) == 5
+    with pytest.raises(DocumentLocked, match="protected against copying"):
+        read(make_epub(tmp_path / "locked.epub", chapters, "http://www.w3.org/2001/04/xmlenc#aes"))
 
 
 def test_markdown_is_the_words_a_reader_sees_by_lines(tmp_path: Path) -> None:

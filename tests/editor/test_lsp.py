@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +71,15 @@ class Editor:
 
 @asynccontextmanager
 async def editor(url: str, folder: Path, *options: str, code: str = CODE) -> AsyncIterator[Editor]:
+    async with started(["-m", "archipel", "lsp", "--url", url, *options], folder, code) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def started(server: Sequence[str], folder: Path, code: str = CODE) -> AsyncIterator[Editor]:
+    """An editor over a server that is written in Python."""
     client = make_test_lsp_client()
-    await client.start_io(sys.executable, "-m", "archipel", "lsp", "--url", url, *options)
+    await client.start_io(sys.executable, *server)
     path = folder / "shop.py"
     path.write_text(code)
     opened = Editor(client, path.as_uri())

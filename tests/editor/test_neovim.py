@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from archipel.editor.counts import Counts
 from tests.conftest import missing
 from tests.serve.scripted import ScriptedService, scripted
 
@@ -30,6 +31,15 @@ local server = vim.lsp.start_client({{
 vim.lsp.buf_attach_client(0, server)
 vim.o.completeopt = "menuone,noinsert"
 vim.bo.omnifunc = "v:lua.vim.lsp.omnifunc"
+"""
+
+# What docs/editors.md gives to versions whose completion does not run an item's command itself.
+TELL = """
+vim.api.nvim_create_autocmd("CompleteDone", { callback = function()
+  local data = vim.v.completed_item.user_data
+  local item = type(data) == "table" and vim.tbl_get(data, "nvim", "lsp", "completion_item")
+  if item and item.command then vim.lsp.buf.execute_command(item.command) end
+end })
 """
 
 
@@ -75,7 +85,8 @@ def neovim(scripted: ScriptedService, tmp_path: Path) -> Iterator[Neovim]:
     socket = tmp_path / "socket"
     command = ["nvim", "--headless", "--clean", "--listen", str(socket), "shop.py"]
     command += ["-c", "luafile setup.lua"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    environment = {**os.environ, "ARCHIPEL_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment)
     assert process.stderr
     running = Neovim(socket, process.stderr)
     try:
@@ -96,6 +107,28 @@ def test_a_completion_is_shown_and_accepted(neovim: Neovim, scripted: ScriptedSe
     neovim.keys("<C-y><Esc>")
     told = neovim.wait(LINES, lambda told: "return sum" in told)
     assert json.loads(told) == COMPLETED.splitlines()
+
+
+def test_an_accepted_completion_is_counted_and_looked_at_in_the_end(
+    neovim: Neovim, scripted: ScriptedService, tmp_path: Path
+) -> None:
+    (tmp_path / "tell.lua").write_text(TELL)
+    neovim.keys(":luafile tell.lua<CR>2GA<C-x><C-o>")
+    scripted.asked()
+    scripted.send(b"return sum(prices)")
+    scripted.send(None)
+    neovim.wait("pumvisible()", lambda told: told.strip() == "1")
+    neovim.keys("<C-y><Esc>")
+    counts = Counts(tmp_path / "home" / "editor.db")
+    wait_for(lambda: [(one.shown, one.accepted) for one in counts.sums("language")] == [(1, 1)])
+    neovim.keys(":lua vim.lsp.stop_client(vim.lsp.get_active_clients())<CR>")
+    wait_for(lambda: [(one.name, one.kept) for one in counts.sums("language")] == [("python", 1)])
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < until
 
 
 def test_a_code_action_is_applied(neovim: Neovim, scripted: ScriptedService) -> None:

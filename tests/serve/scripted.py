@@ -46,6 +46,7 @@ class ScriptedService:
     requests: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     refusal: tuple[int, dict[str, Any]] | None = None
     fits: int = 0  # messages of a request that is not refused
+    listed: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "island"}, {"id": "reef"}])
     keys: set[str] = field(default_factory=set)
     provider: str = ""  # who answers, in X-Archipel-Provider
     hold: bool = False  # answer nothing at all, not even a header
@@ -87,7 +88,7 @@ class ScriptedService:
 
     async def models(self, request: Request) -> Response:
         self.keys.add(request.headers.get("authorization", ""))
-        return JSONResponse({"data": [{"id": "island"}, {"id": "reef"}]})
+        return JSONResponse({"data": self.listed})
 
     async def chat(self, request: Request) -> Response:
         self._loop = asyncio.get_running_loop()
@@ -111,6 +112,9 @@ class ScriptedService:
         """Not streamed: the text is all that is sent until the end."""
         self._loop = asyncio.get_running_loop()
         body = await request.json()
+        if self.refusal:
+            status, error = self.refusal
+            return JSONResponse(error, status)
         answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._answers[None] = self._answers[body["model"]] = answer
         self.requests.put(body)

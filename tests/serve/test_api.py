@@ -120,6 +120,23 @@ def test_pages_of_other_sites_may_not_use_the_service(service: Service) -> None:
     assert "access-control-allow-origin" not in httpx.get(url).headers
 
 
+def test_an_origin_that_the_settings_name_may_ask_and_no_other(
+    start_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    config = tmp_path / "service.toml"
+    config.write_text('[browsers]\norigins = ["onlyoffice://plugin"]\n')
+    url = f"{start_service('--config', config).url}/models"
+    ours, other = {"Origin": "onlyoffice://plugin"}, {"Origin": "http://attacker.example"}
+    may = "access-control-allow-origin"
+    assert httpx.get(url, headers=ours).headers[may] == "onlyoffice://plugin"
+    assert httpx.get(url, headers=other).status_code == 403
+    assert may not in httpx.get(url, headers=other).headers
+    asks = {"Access-Control-Request-Method": "POST"}
+    wants = asks | {"Access-Control-Request-Headers": "authorization, content-type"}
+    assert httpx.options(url, headers=ours | wants).status_code == 200
+    assert may not in httpx.options(url, headers=other | wants).headers
+
+
 def test_with_a_key_only_the_key_opens(
     start_service: Callable[..., Service], tmp_path: Path
 ) -> None:

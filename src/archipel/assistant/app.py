@@ -29,6 +29,7 @@ from archipel import config
 from archipel.assistant.answers import Answers
 from archipel.assistant.api.actions import Actions
 from archipel.assistant.api.asked import answered
+from archipel.assistant.api.connect import Connect
 from archipel.assistant.api.conversations import Conversations
 from archipel.assistant.api.documents import Documents
 from archipel.assistant.api.me import Me
@@ -36,6 +37,8 @@ from archipel.assistant.api.pictures import Pictures
 from archipel.assistant.api.preferences import PreferencesCalls
 from archipel.assistant.api.transfer import Transfer
 from archipel.assistant.api.turns import Turns
+from archipel.assistant.connect.snippets import api_address
+from archipel.assistant.connect.trial import Trial
 from archipel.assistant.desk import Desk
 from archipel.assistant.history import messages, pictures, preferences
 from archipel.assistant.library import documents
@@ -130,6 +133,9 @@ def create_app(
     answers = Answers(desk)
     shelf = Shelf(config.home() / "documents", Meaning(service, offers))
     makers = Makers(desk, service, offers, shelf, secrets.randbelow)
+    connect = Connect(
+        service, api_address(service.url, page_url), offers, who, Trial(service, time.monotonic)
+    )
     turns = Turns(desk, who, who_now, answers, makers, Taking(desk, shelf))
 
     @contextlib.asynccontextmanager
@@ -154,6 +160,7 @@ def create_app(
         *Pictures(desk, who).routes(),
         *Transfer(desk, who).routes(),
         *Documents(desk, who_now, shelf).routes(),
+        *connect.routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
     return Starlette(

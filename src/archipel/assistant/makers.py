@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 from archipel.assistant.actions.acting import Reader, act
-from archipel.assistant.actions.drawing import Order, draw
+from archipel.assistant.actions.drawing import Drawing, draw
 from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.actions.prompts import is_asked_plainly
 from archipel.assistant.asking import Question, asked
@@ -14,6 +14,7 @@ from archipel.assistant.library.consulting import Consulting, Looked
 from archipel.assistant.library.shelf import Shelf
 from archipel.assistant.memory.remembering import Remembering, Said
 from archipel.assistant.offers import Offers, told
+from archipel.assistant.paperwork.reworking import Order, Reworking
 from archipel.assistant.people import Person
 from archipel.assistant.pieces import Piece
 from archipel.assistant.turns import action_of
@@ -89,11 +90,15 @@ class Makers:
             return None
         if action.action.way == "picture":
             seed = self._chance(_SEEDS)
-            order = Order(put.person.owner, answer.id, model, action, text, seed)
-            return draw(service, self._desk, order)
+            drawing = Drawing(put.person.owner, answer.id, model, action, text, seed)
+            return draw(service, self._desk, drawing)
         offer = self._offers.known(model)
         plainly = is_asked_plainly(action, offer.tasks)
         reader = Reader(service, model, offer.context, plainly)
         if action.action.way == "workshop":
             return mend(reader, self._bench, action, text)
+        taken = put.question.facts.get("taken", {})
+        if taken.get("file"):
+            on = Order(put.person, taken["document"], taken["digest"], action)
+            return Reworking(self._desk, self._shelf).pieces(reader, on)
         return act(reader, action, text)

@@ -1,13 +1,22 @@
 """archipel lsp: suggestions and actions for code, in any editor that speaks the language server
-protocol."""
+protocol; and what became of the suggestions."""
+
+from typing import TYPE_CHECKING
 
 import typer
 
 from archipel import config
 from archipel.errors import ConfigError
 
+if TYPE_CHECKING:
+    from archipel.editor.counts import Counts
 
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
 def lsp(
+    context: typer.Context,
     url: str = typer.Option("http://127.0.0.1:8080/v1", help="An OpenAI-compatible service."),
     model: str | None = typer.Option(
         None, "--model", "-m", help="For suggestions (default: the first that fills gaps)."
@@ -24,13 +33,60 @@ def lsp(
 
     Example, in Neovim: vim.lsp.start({cmd = {"archipel", "lsp"}, name = "archipel"})
     """
+    if context.invoked_subcommand is not None:
+        return
     try:
         from archipel.editor.server import Wishes, make_server
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the language server needs pygls ({error}). `pip install 'archipel[editor]'` has it."
         ) from error
+    import asyncio
+    from datetime import date
+
     from archipel.chat import ChatService
 
+    def today() -> str:
+        return date.today().isoformat()
+
     wishes = Wishes(model, chat_model, tokens, seconds)
-    make_server(ChatService(url, config.api_key()), wishes).start_io()
+    service = ChatService(url, config.api_key())
+    make_server(service, wishes, _counts(), asyncio.sleep, today).start_io()
+
+
+@app.command()
+def stats(
+    by: str = typer.Option("day", help="day, language, model."),
+) -> None:
+    """Show how many suggestions were shown, accepted, and still there a minute later.
+
+    The numbers are in ARCHIPEL_HOME and nowhere else; nothing of the code is kept.
+
+    Example: archipel lsp stats --by model
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from archipel.editor.counts import GROUPS
+
+    if by not in GROUPS:
+        raise ConfigError(f"--by {by}: use one of {', '.join(GROUPS)}.")
+    table = Table(box=None)
+    table.add_column(by, overflow="fold")
+    for name in ("shown", "accepted", "of shown", "kept", "of accepted"):
+        table.add_column(name, justify="right")
+    for one in _counts().sums(by):
+        accepted = f"{one.accepted:,}", _share(one.accepted, one.shown)
+        kept = f"{one.kept:,}", _share(one.kept, one.accepted)
+        table.add_row(one.name or "?", f"{one.shown:,}", *accepted, *kept)
+    Console(highlight=False).print(table)
+
+
+def _counts() -> "Counts":
+    from archipel.editor.counts import Counts
+
+    return Counts(config.home() / "editor.db")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else ""

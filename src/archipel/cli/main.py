@@ -5,7 +5,7 @@ import sys
 import typer
 
 from archipel import __version__
-from archipel.cli import corpus, doc, exchanges, keys, people, route, rules, run, search, site
+from archipel.cli import corpus, doc, exchanges, keys, lsp, people, route, rules, run, search, site
 from archipel.cli.audit import audit
 from archipel.cli.bench import bench
 from archipel.cli.bundle import bundle
@@ -15,7 +15,6 @@ from archipel.cli.distill import distill
 from archipel.cli.evaluate import evaluate
 from archipel.cli.export import export
 from archipel.cli.finetune import finetune
-from archipel.cli.lsp import lsp
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.recipe import recipe
@@ -58,6 +57,7 @@ app.add_typer(run.app, name="run")
 app.add_typer(search.app, name="search")
 app.add_typer(site.app, name="site")
 app.add_typer(keys.app, name="keys")
+app.add_typer(lsp.app, name="lsp")
 app.add_typer(people.app, name="people")
 app.add_typer(route.app, name="route")
 app.add_typer(rules.app, name="rules")
@@ -76,7 +76,6 @@ app.command()(distill)
 app.command()(export)
 app.command()(bundle)
 app.command("eval")(evaluate)
-app.command()(lsp)
 app.command()(bench)
 
 

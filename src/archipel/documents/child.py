@@ -68,6 +68,7 @@ def _draw(order: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
             "width": image.width,
             "height": image.height,
             "boxes": image.boxes,
+            "pages": image.pages,
         }
     ]
 

@@ -44,4 +44,5 @@ async def draw_page(
         async for answer in answers:
             drawn = answer
     boxes = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in drawn["boxes"])
-    return PageImage(base64.b64decode(drawn["png"]), drawn["width"], drawn["height"], boxes)
+    size = (drawn["width"], drawn["height"])
+    return PageImage(base64.b64decode(drawn["png"]), *size, boxes, drawn["pages"])

@@ -35,13 +35,13 @@ _CODE = """
     .conf .xml .tex .rst .tf .proto .vue .svelte .ipynb .ml .hs .ex .erl .clj .f90
 """
 _CODE_SUFFIXES = frozenset(_CODE.split())
-_BINARY_KINDS = {".pdf": "pdf", ".docx": "docx", ".xlsx": "xlsx", ".pptx": "pptx", ".odt": "odt"}
-_READ = "Readable are pdf, docx, xlsx, pptx, odt, html, md, txt, csv, source code and eml."
+_BINARY_KINDS = frozenset((".pdf", ".docx", ".xlsx", ".pptx", ".odt", ".epub"))
+_READ = "Readable are pdf, docx, xlsx, pptx, odt, epub, html, md, txt, csv, source code and eml."
 
 
 def kind_of(name: str, data: bytes) -> str:
-    """The kind of the document: "pdf", "docx", "xlsx", "pptx", "odt", "html", "markdown", "csv",
-    "eml", "code" or "text". What binary formats begin with counts more than the name.
+    """The kind of the document: "pdf", "docx", "xlsx", "pptx", "odt", "epub", "html", "markdown",
+    "csv", "eml", "code" or "text". What binary formats begin with counts more than the name.
 
     Raises:
         DocumentCorrupt: the name says a binary format and the bytes are none.
@@ -111,4 +111,6 @@ def _package_kind(name: str, data: bytes) -> str:
             return kind
     if {"mimetype", "content.xml"} <= names:
         return "odt"
+    if "META-INF/container.xml" in names:
+        return "epub"
     raise DocumentUnsupported(f"{name!r} is an archive. Add the files that are in it. {_READ}")

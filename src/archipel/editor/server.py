@@ -17,11 +17,15 @@ from pygls.workspace import TextDocument
 from archipel import __version__
 from archipel.chat import ChatService, ServiceError
 from archipel.editor.actions import ACTS, Kind, code_in, name_of_tests, question
+from archipel.editor.counts import Counts
+from archipel.editor.following import Following, Suggestion, Wait
 from archipel.editor.project import nearby
 from archipel.editor.suggestion import shaped
+from archipel.errors import ArchipelError
 
 _BEFORE_CHARACTERS, _BEHIND_CHARACTERS = 6000, 2000
 _CODE_CHARACTERS = 20_000  # that one action takes
+_ACCEPTED = "archipel.accepted"
 
 Near = Callable[[Path, str], list[tuple[str, str]]]  # of a file and its text: names, signatures
 
@@ -44,10 +48,12 @@ class Helper:
     service: ChatService
     wishes: Wishes
     models: list[dict[str, Any]] = field(default_factory=list)
-    asking: dict[str, asyncio.Task[str]] = field(default_factory=dict)  # by document
+    asking: dict[str, asyncio.Task[Suggestion]] = field(default_factory=dict)  # by document
 
-    async def suggest(self, document: TextDocument, position: types.Position, near: Near) -> str:
-        """What belongs at a position; empty where nothing does, or a newer question came.
+    async def suggest(
+        self, document: TextDocument, position: types.Position, near: Near
+    ) -> Suggestion | None:
+        """What belongs at a position; None where nothing does, or a newer question came.
 
         Raises:
             ServiceError: the service can't be reached, or has no model for it.
@@ -58,32 +64,37 @@ class Helper:
         self.asking[document.uri] = task
         try:
             async with asyncio.timeout(self.wishes.seconds):
-                return await task
+                suggestion = await task
+            return suggestion if suggestion.text else None
         except TimeoutError:
-            return ""
+            return None
         except asyncio.CancelledError:
             asked = asyncio.current_task()
             if asked and asked.cancelling():
                 raise  # by the editor
-            return ""  # for a newer question
+            return None  # for a newer question
         finally:
             if self.asking.get(document.uri) is task:
                 del self.asking[document.uri]
 
-    async def _suggest(self, document: TextDocument, position: types.Position, near: Near) -> str:
+    async def _suggest(
+        self, document: TextDocument, position: types.Position, near: Near
+    ) -> Suggestion:
         source, at = document.source, document.offset_at_position(position)
         before = source[max(0, at - _BEFORE_CHARACTERS) : at]
         behind = source[at : at + _BEHIND_CHARACTERS]
         told = await asyncio.to_thread(near, Path(document.path), source)
         context = "".join(f"# {name}\n{text}\n\n" for name, text in told)
+        model = await self.model("fill", self.wishes.fill_model)
         answer = await self.service.complete(
-            await self.model("fill", self.wishes.fill_model),
+            model,
             context + before,
             suffix=behind,
             max_tokens=self.wishes.tokens,
             temperature=0,
         )
-        return shaped(str(answer.get("text") or ""), before, behind)
+        text = shaped(str(answer.get("text") or ""), before, behind)
+        return Suggestion(text, model, document.uri, document.language_id or "", position.line)
 
     async def answer(self, kind: Kind, code: str, language: str, name: str) -> str:
         """A model's answer about a piece of code.
@@ -113,38 +124,65 @@ class Helper:
         )
 
 
-def make_server(service: ChatService, wishes: Wishes) -> LanguageServer:
-    """The server, ready to be started over standard input and output."""
+def make_server(
+    service: ChatService, wishes: Wishes, counts: Counts, wait: Wait, today: Callable[[], str]
+) -> LanguageServer:
+    """The server, ready to be started over standard input and output. What becomes of suggestions
+    is in `counts`, by the day that `today` tells."""
     server, helper = LanguageServer("archipel", __version__), Helper(service, wishes)
     warned: set[str] = set()
 
-    def warn(error: ServiceError) -> None:
+    def warn(error: ArchipelError) -> None:
         """Once for each message: a request is sent at every key."""
         if str(error) not in warned:
             warned.add(str(error))
             _show(server, types.MessageType.Warning, str(error))
 
-    async def suggested(uri: str, position: types.Position) -> str:
+    def source(uri: str) -> str:
+        return server.workspace.get_text_document(uri).source
+
+    following = Following(counts, source, wait, today, warn)
+
+    _offer_suggestions(server, helper, following, warn)
+    _follow(server, following)
+    _offer_actions(server, helper)
+    return server
+
+
+def _offer_suggestions(
+    server: LanguageServer,
+    helper: Helper,
+    following: Following,
+    warn: Callable[[ArchipelError], None],
+) -> None:
+    async def suggested(uri: str, position: types.Position) -> tuple[str, types.Command] | None:
+        """A text, and the command by which the editor tells that it was accepted."""
         try:
             document = server.workspace.get_text_document(uri)
-            return await helper.suggest(document, position, _near(server))
+            suggestion = await helper.suggest(document, position, _near(server))
         except ServiceError as error:
             warn(error)
-            return ""
+            return None
+        if suggestion is None:
+            return None
+        name = await following.shown(suggestion)
+        return suggestion.text, types.Command("Accepted", _ACCEPTED, arguments=[name])
 
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION)
     async def inline(params: types.InlineCompletionParams) -> types.InlineCompletionList:
-        text = await suggested(params.text_document.uri, params.position)
+        found = await suggested(params.text_document.uri, params.position)
         here = types.Range(params.position, params.position)
-        items = [types.InlineCompletionItem(insert_text=text, range=here)] if text else []
+        items = [types.InlineCompletionItem(found[0], None, here, found[1])] if found else []
         return types.InlineCompletionList(items=items)
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION)
     async def complete(params: types.CompletionParams) -> types.CompletionList:
-        text = await suggested(params.text_document.uri, params.position)
-        items = [_item(text, params.position)] if text else []
+        found = await suggested(params.text_document.uri, params.position)
+        items = [_item(*found, params.position)] if found else []
         return types.CompletionList(is_incomplete=True, items=items)
 
+
+def _offer_actions(server: LanguageServer, helper: Helper) -> None:
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
         types.CodeActionOptions(
@@ -157,7 +195,22 @@ def make_server(service: ChatService, wishes: Wishes) -> LanguageServer:
 
     for kind in ACTS:
         server.command(f"archipel.{kind}")(_command(server, helper, kind))
-    return server
+
+
+def _follow(server: LanguageServer, following: Following) -> None:
+    """Hear what becomes of suggestions."""
+
+    @server.command(_ACCEPTED)
+    async def accepted(name: str) -> None:
+        await following.accepted(name)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def changed(params: types.DidChangeTextDocumentParams) -> None:
+        following.changed(params.text_document.uri, params.content_changes)
+
+    @server.feature(types.SHUTDOWN)
+    async def shut_down(_: None) -> None:
+        await following.close()
 
 
 def _command(server: LanguageServer, helper: Helper, kind: Kind) -> Any:
@@ -206,7 +259,7 @@ def _near(server: LanguageServer) -> Near:
     return lambda path, source: nearby(path, source, root, opened)
 
 
-def _item(text: str, position: types.Position) -> types.CompletionItem:
+def _item(text: str, accepted: types.Command, position: types.Position) -> types.CompletionItem:
     """A suggestion for an editor that knows lists of words only."""
     first = text.strip().partition("\n")[0]
     return types.CompletionItem(
@@ -217,6 +270,7 @@ def _item(text: str, position: types.Position) -> types.CompletionItem:
         filter_text=" ",
         text_edit=types.TextEdit(types.Range(position, position), text),
         insert_text_format=types.InsertTextFormat.PlainText,
+        command=accepted,
     )
 
 

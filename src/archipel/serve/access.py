@@ -1,7 +1,7 @@
 """Who may ask: anybody on this machine, or who has the one key. `accounts/` has keys for many."""
 
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -130,14 +130,17 @@ class _Anyone:
 
 @dataclass(frozen=True)
 class LocalAccess:
-    """Without keys: programs on this machine, and no page of another site in a browser here."""
+    """Without keys: programs on this machine, and no page of another site in a browser here but
+    those of `origins`."""
 
+    origins: Sequence[str] = ()
     is_local = True
 
     async def admit(self, request: Request) -> Caller:
         """As `Access.admit`."""
         origin = request.headers.get("origin")
-        if origin and origin.partition("://")[2] != request.headers["host"]:
+        ours = request.headers["host"]
+        if origin and origin not in self.origins and origin.partition("://")[2] != ours:
             raise ApiError(403, f"Pages of {origin} may not use this service.", "forbidden")
         return _Anyone()
 

@@ -29,6 +29,7 @@ from archipel.serve.admin.desk import Desk
 from archipel.serve.admin.health import Ward
 from archipel.serve.admin.recent import Recent
 from archipel.serve.annex import NO_ANNEX, Annex
+from archipel.serve.browsers import open_to
 from archipel.serve.cluster.pool import Pool
 from archipel.serve.cluster.ray_side import on_ray
 from archipel.serve.engine import Engine
@@ -146,7 +147,8 @@ async def service(
             annex = replace(annex, routes=[*annex.routes, *pages])
         telemetry = _telemetry(settings, metrics, stack)
         app = create_app(directory, access, observer, telemetry, annex=annex)
-        url = await stack.enter_async_context(hosted(app, sock, BoundedHeads))
+        open_app = open_to(app, settings.browsers.origins)
+        url = await stack.enter_async_context(hosted(open_app, sock, BoundedHeads))
         password = login.first_password if login else None
         taken = {one.name: replace(files[one.name], engine=one.engine) for one in engines.seen()}
         yield Service(f"{url}/v1", settings, taken, directory, replicated, password)
@@ -182,7 +184,11 @@ async def _access(
 ) -> tuple[Access, Observer, Login | None]:
     """Who may ask, who looks at answers, how people log in; it all runs until the stack ends."""
     if settings.accounts is None:
-        return OneKeyAccess(api_key) if api_key else LocalAccess(), Nobody(), None
+        return (
+            OneKeyAccess(api_key) if api_key else LocalAccess(settings.browsers.origins),
+            Nobody(),
+            None,
+        )
     database = open_accounts(settings.accounts.database)
     stack.callback(database.close)
     await stack.enter_async_context(following(database, directory))

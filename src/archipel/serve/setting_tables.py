@@ -249,6 +249,15 @@ class LogsTable(Table):
     requests: bool = Field(default=False, description="a line for each request, without its text")
 
 
+class BrowsersTable(Table):
+    """`[browsers]`: pages and plugins of other origins that may ask with a key of their own (CORS),
+    as ONLYOFFICE's does."""
+
+    origins: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://[^/*@\s]+$")], ...] = Field(
+        default=(), description="each as onlyoffice://plugin or https://office.example"
+    )
+
+
 class TracesTable(Table):
     """`[traces]`: spans go to an OpenTelemetry collector by OTLP over HTTP."""
 

@@ -15,6 +15,7 @@ from archipel.serve.routing import Policy, Price, Target
 from archipel.serve.setting_tables import (
     AccountsTable,
     BatchesTable,
+    BrowsersTable,
     EnginesTable,
     FilesTable,
     LogsTable,
@@ -46,6 +47,7 @@ class Settings(Table):
     files: FilesTable | None = None
     batches: BatchesTable = BatchesTable()
     logs: LogsTable = LogsTable()
+    browsers: BrowsersTable = BrowsersTable()
     traces: TracesTable | None = None
 
     @model_validator(mode="after")

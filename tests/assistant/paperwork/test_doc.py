@@ -213,3 +213,51 @@ def test_what_can_not_be_done_is_said_and_nothing_is_written(
     assert said in " ".join(done.stderr.split())
     after = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert after == before
+
+
+OUTLINE = """# Report
+
+## Traffic
+
+- more ships
+
+| Port | Ships |
+|---|---|
+| Brest | 120 |
+
+## Next year
+
+- a crane
+"""
+
+
+def test_an_outline_is_written_out_section_by_section_and_its_tables_stay(
+    doc: Run, ruled: Ruled, tmp_path: Path
+) -> None:
+    (tmp_path / "outline.md").write_text(OUTLINE)
+    said = {
+        "- more ships": "## Traffic\n\nMore ships came than before.\n\n## Invented\n\nNo.",
+        "- a crane": "a crane. " * 900,  # it does not end
+    }
+    ruled.rule = lambda prompt: said[text_in(prompt).rpartition("\n\n")[2]]
+    done = doc("draft", "outline.md", "-o", "report.docx")
+    assert done.returncode == 0, done.stderr
+    document = docx.Document(str(tmp_path / "report.docx"))
+    texts = [paragraph.text for paragraph in document.paragraphs if paragraph.text]
+    assert texts == ["Report", "Traffic", "More ships came than before.", "Next year", "a crane"]
+    assert document.tables[0].cell(1, 0).text == "Brest"
+    assert "Brest" not in "".join(ruled.prompts)
+    assert "# Report\n\n## Traffic\n\n- more ships" in ruled.prompts[0]
+
+
+def test_a_text_is_made_a_file_without_a_model(doc: Run, ruled: Ruled, tmp_path: Path) -> None:
+    (tmp_path / "text.md").write_text(OUTLINE)
+    template = letter(tmp_path, "Old.")
+    command = [*DOC, "make", "text.md", "-o", "out.docx", "--template", template.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert shown(tmp_path / "out.docx")[0] == "Report"
+    assert ruled.prompts == []
+    command = [*DOC, "make", "text.md", "-o", "out.pptx", "--template", template.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "is no template of a .pptx file" in done.stderr

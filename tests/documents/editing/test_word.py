@@ -128,7 +128,7 @@ def test_a_paragraph_that_awaits_a_word_on_others_changes_is_left_and_said(inner
     file = opened(with_paragraph(inner))
     assert texts(file) == []
     assert [one.anchor.paragraph for one in file.left] == [1]
-    assert "Accept or refuse" in file.left[0].reason
+    assert file.left[0].reason == "tracked"
 
 
 def _with_entry(data: bytes, change: Callable[[str, bytes], tuple[str, bytes]]) -> bytes:

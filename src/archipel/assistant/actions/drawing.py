@@ -16,7 +16,7 @@ _NO_OPTION = frozenset(
 
 
 @dataclass(frozen=True)
-class Order:
+class Drawing:
     """What is to be drawn: whose it will be, of which answer, by which model, of what words."""
 
     owner: str
@@ -27,7 +27,7 @@ class Order:
     seed: int
 
 
-async def draw(service: ChatService, desk: Desk, order: Order) -> AsyncGenerator[Piece]:
+async def draw(service: ChatService, desk: Desk, order: Drawing) -> AsyncGenerator[Piece]:
     """The picture, in the answer's facts (`pictures`).
 
     Raises:
@@ -45,7 +45,7 @@ async def draw(service: ChatService, desk: Desk, order: Order) -> AsyncGenerator
     yield Piece(facts={"pictures": [shown]})
 
 
-async def _made(service: ChatService, order: Order, tries: list[dict[str, object]]) -> bytes:
+async def _made(service: ChatService, order: Drawing, tries: list[dict[str, object]]) -> bytes:
     *others, last = tries
     for options in others:
         try:

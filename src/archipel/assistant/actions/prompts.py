@@ -22,6 +22,9 @@ _TASKS = {
         "correct": "Correct the mistakes of spelling and grammar in the text below. Change "
         "nothing else: keep the words, the style, the order and the form. Give back what has no "
         "mistake as it is.",
+        "draft": "Write the text of which the outline is below, in Markdown: its headings as they "
+        "are, and under each its points in whole sentences. Add no facts and no figures; keep "
+        "tables and charts as they are.{language}",
         "explain": "Explain the text or the code below {level}.{language}",
         "repair": "Repair the Python code below.",
         "optimise": "Make the Python code below faster. Its results must stay the same.",
@@ -38,6 +41,9 @@ _TASKS = {
         "correct": "Corrige les fautes d’orthographe et de grammaire du texte ci-dessous. Ne "
         "change rien d’autre : garde les mots, le style, l’ordre et la forme. Rends tel quel ce "
         "qui n’a pas de faute.",
+        "draft": "Écris en Markdown le texte dont voici le plan : ses titres tels quels et, sous "
+        "chacun, ses points en phrases complètes. N’ajoute ni faits ni chiffres ; garde les "
+        "tableaux et les graphiques tels quels.{language}",
         "explain": "Explique le texte ou le code ci-dessous {level}.{language}",
         "repair": "Répare le code Python ci-dessous.",
         "optimise": "Rends plus rapide le code Python ci-dessous. Ses résultats doivent rester "
@@ -188,7 +194,7 @@ def _phrases(chosen: Chosen, speech: str, wanted: str | None) -> dict[str, str]:
         for key, value in fields.items()
         if key in _PHRASED
     }
-    if name == "explain":
+    if name in ("draft", "explain"):
         found["language"] = _in_language(speech, wanted)
     if name == "code":
         found["language"] = _program(fields["language"], speech)

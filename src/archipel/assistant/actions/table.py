@@ -58,6 +58,11 @@ class Action:
     part_bytes: int = 0  # of UTF-8, that go to the model at once; 0: all do
 
     @property
+    def gives_files(self) -> bool:
+        """Whether a document's file itself can come back, changed."""
+        return self.way == "parts"
+
+    @property
     def takes_documents(self) -> bool:
         """Whether it can be done on a document."""
         return self.way != "picture"
@@ -105,6 +110,12 @@ ACTIONS = {
             shown="diff",
             characters=200_000,
             part_bytes=2_000,
+        ),
+        Action(
+            name="draft",
+            fields=(Field("language", (SAME, *_SPOKEN)),),
+            way="whole",
+            characters=40_000,
         ),
         Action(
             name="explain",

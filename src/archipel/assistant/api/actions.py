@@ -37,4 +37,5 @@ def _shown(action: Action) -> dict[str, object]:
         "shown": action.shown,
         "characters": action.characters,
         "documents": action.takes_documents,
+        "files": action.gives_files,
     }

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from archipel.assistant.api.asked import Asked, Refused, answered, read
+from archipel.assistant.api.asked import Asked, Refused, answered, number, read
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.named import NAME_CHARACTERS
 from archipel.assistant.library import collections, documents
@@ -75,6 +75,7 @@ class Documents:
             ("GET", f"{document}/file"): self.file,
             ("GET", f"{document}/place"): self.place,
             ("GET", f"{document}/page"): self.page,
+            ("GET", f"{document}/preview"): self.preview,
         }
         return [
             Route(path, answered(endpoint), methods=[method])
@@ -176,6 +177,21 @@ class Documents:
         except DocumentError as error:
             raise Refused(422, str(error), f"document_{kind_of(error)}") from error
         headers = {**_HEADERS, "X-Boxes": json.dumps(drawn.boxes)}
+        return Response(drawn.png, media_type="image/png", headers=headers)
+
+    async def preview(self, request: Request) -> Response:
+        """A `page` as it is printed, as PNG. `X-Pages`: how many there are."""
+        document = await self._found(request)
+        page = number(request, "page", 1, Limits().pages)
+        try:
+            drawn = await self._shelf.preview(document, page)
+        except DocumentError as error:
+            raise Refused(422, str(error), f"document_{kind_of(error)}") from error
+        headers = {
+            **_HEADERS,
+            "X-Pages": str(drawn.pages),
+            "Cache-Control": "private, max-age=3600",
+        }
         return Response(drawn.png, media_type="image/png", headers=headers)
 
     async def _found(self, request: Request) -> Document:

@@ -17,12 +17,13 @@ _COLLECTIONS = 20  # of documents that a question may be asked of
 
 
 class Action(Asked):
-    """What to do with the text, or with a `document` in its place; fields that are not given have
-    their first choice."""
+    """What to do with the text, or with a `document` in its place, whose `file` may be what is to
+    come back; fields that are not given have their first choice."""
 
     name: str
     fields: dict[str, str] = Field(default_factory=dict, max_length=8)
     document: int | None = None
+    file: bool = False
 
     def on(self, characters: int) -> Chosen:
         """The action on a text of so many characters.
@@ -51,6 +52,7 @@ class Question(Asked):
         Raises:
             ConfigError: the action is not one, or not for this text; the document has none.
             NotFound: the document is not there, or not for the person to read.
+            NotAllowed: its file is to come back, and is not theirs to put another beside.
             Refused: text, document and documents are not what goes together.
             DatabaseError: the document can't be read.
         """
@@ -68,7 +70,10 @@ class Question(Asked):
         its = self.action.on(0)
         if not its.action.takes_documents:
             raise Refused(400, f"{self.action.name} is not done on documents. Send a text.")
-        text, taken = await taking.take(person, document, its.action.characters)
+        if self.action.file and not its.action.gives_files:
+            raise Refused(400, f"{self.action.name} gives no file back. Ask without `file`.")
+        most, file = its.action.characters, self.action.file
+        text, taken = await taking.take(person, document, most, file=file)
         return Draft(role="user", text=text, facts={"action": its.facts, **taken.facts})
 
 

@@ -5,7 +5,6 @@ file goes only when no row has its digest.
 """
 
 import asyncio
-import contextlib
 import re
 from dataclasses import dataclass
 
@@ -103,8 +102,9 @@ class Keeping:
 
     def _drop_unused(self, connection: Connection, digest: str) -> None:
         if not documents.is_used(connection, digest):
-            with contextlib.suppress(FileNotFoundError):
-                self.shelf.file(digest).unlink()
+            file = self.shelf.file(digest)
+            for one in (file, file.with_name(f"{digest}.pdf")):
+                one.unlink(missing_ok=True)
 
 
 def kind_of(error: ArchipelError) -> str:

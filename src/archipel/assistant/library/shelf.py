@@ -19,8 +19,9 @@ from archipel.documents.citations import Span
 from archipel.documents.embedding import embed_chunks
 from archipel.documents.ingest import ingest
 from archipel.documents.library import Held, Library, Place, Scope
-from archipel.documents.pages import PageImage
+from archipel.documents.pages import PageImage, PlaceOnPage
 from archipel.documents.passages import Passage
+from archipel.documents.printing import print_pdf, prints
 from archipel.documents.reading import draw_page
 from archipel.documents.search import search
 from archipel.documents.support import Supported, asked_of, supporting_sentences
@@ -40,6 +41,7 @@ class Shelf:
         self.folder = folder
         self._meaning = meaning
         self._reading = asyncio.Semaphore(_READ_AT_ONCE)
+        self._printing = asyncio.Lock()
         self._embedding = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -127,6 +129,26 @@ class Shelf:
             raise NotFound(f"{document.name!r} has no page to show there. Read it as text.")
         async with self._reading:
             return await draw_page(self.file(document.digest), document.name, place, _PAGE_PIXELS)
+
+    async def preview(self, document: Document, page: int) -> PageImage:
+        """A page as it is printed; that of an office file takes some seconds the first time.
+
+        Raises:
+            NotFound: the document has no pages.
+            DocumentError: it can't be read or printed.
+            ConfigError: there is no such page, or nothing on this machine prints it.
+        """
+        name, path = document.name, self.file(document.digest)
+        if prints(name):
+            printed = path.with_name(f"{path.name}.pdf")
+            async with self._printing:
+                if not printed.exists():
+                    await print_pdf(path, name, printed)
+            name, path = f"{name}.pdf", printed
+        elif not name.lower().endswith(".pdf"):
+            raise NotFound(f"{name!r} has no pages. Read it as text.")
+        async with self._reading:
+            return await draw_page(path, name, PlaceOnPage(page), _PAGE_PIXELS)
 
     async def text(self, document: Document) -> tuple[str, int]:
         """All of a document's text, and how many parts of it gave none.

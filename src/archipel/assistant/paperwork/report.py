@@ -25,7 +25,17 @@ _SAYS = {
     "cut_short": f"the answer was cut short, the model's context being full; {_AS_IT_WAS}",
     "ran_on": f"the answer ran on and was ended; {_AS_IT_WAS}",
 }
-_PICTURE = "a picture of a page: there is no text in it"
+_LEFT = {
+    "tracked": "it has tracked changes. Accept or refuse them, and do it again",
+    "computed": "it is computed: update it in its program (F9 in Word)",
+    "named": "a table or a formula goes by this name",
+    "chart": "the words of a chart are left",
+    "diagram": "the words of a drawing (SmartArt) are left",
+    "comments": "comments are left",
+    "drawing": "the words of shapes are left",
+    "filled": "a control fills it with a choice of a list, or what the file's properties say",
+    "picture": "a picture of a page: there is no text in it",
+}
 
 
 def where(anchor: Anchor) -> str:
@@ -51,10 +61,7 @@ def to_look_at(done: Done) -> list[str]:
 
 def not_done(left: Sequence[Unread]) -> list[str]:
     """A line for each part that could not be changed."""
-    return [
-        f"{where(one.anchor)}: {_PICTURE if one.reason == 'picture' else one.reason}"
-        for one in left
-    ]
+    return [f"{where(one.anchor)}: {_LEFT.get(one.reason, one.reason)}" for one in left]
 
 
 def report(title: str, opened: Opened, done: Done) -> str:

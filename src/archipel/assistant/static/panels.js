@@ -18,6 +18,10 @@ export const panels = {
     icon: "M5 3h7l3 3v11H5zM12 3v3h3M7.500 10h5M7.500 13h5",
     load: () => import("./documents/panel.js"),
   },
+  connect: {
+    icon: "M7 2.500v4M13 2.500v4M4.500 6.500h11v3a5.500 5.500 0 01-11 0zM10 15v3",
+    load: () => import("./connect/panel.js"),
+  },
   source: { icon: null, load: () => import("./documents/source.js") },
   settings: { icon: "settings", load: () => import("./settings/panel.js") },
 };

@@ -1,12 +1,12 @@
-"""archipel doc: the same file back, translated, corrected or rewritten; or a summary of it."""
+"""archipel doc: the same file back, translated, corrected or rewritten; its summary; new files."""
 
 from pathlib import Path
 
 import typer
 
 app = typer.Typer(
-    help="Office files, PDFs and texts: translate, correct, rewrite, summarise. What comes back is "
-    "the same kind of file with its layout; in Word files every change can be refused.",
+    help="Office files, PDFs and texts: translate, correct, rewrite, summarise, draft. What comes "
+    "back is the same kind of file with its layout; in Word files every change can be refused.",
     no_args_is_help=True,
 )
 
@@ -118,3 +118,43 @@ def summarise(
 
     fields = {"length": length, "audience": audience, "language": language}
     summarise_file(file, output, fields, model, url, overwrite=overwrite)
+
+
+_TEMPLATE = typer.Option(
+    None, help="A file of the same kind: its styles, its design, its page; not its text."
+)
+
+
+@app.command()
+def make(
+    text: Path = typer.Argument(help="Markdown: headings, lists, tables, charts."),
+    output: Path = typer.Option(..., "--output", "-o", help="A docx, pptx or xlsx file."),
+    template: Path | None = _TEMPLATE,
+    overwrite: bool = _OVERWRITE,
+) -> None:
+    """Make an office file of a text, as it is.
+
+    Example: archipel doc make report.md -o report.docx --template house.docx
+    """
+    from archipel.cli.doc.new import make_of
+
+    make_of(text, output, template, overwrite=overwrite)
+
+
+@app.command()
+def draft(
+    outline: Path = typer.Argument(help="Markdown: headings, and points under them."),
+    output: Path = typer.Option(..., "--output", "-o", help="A docx, pptx, xlsx or md file."),
+    template: Path | None = _TEMPLATE,
+    language: str = typer.Option("same", help="The text's language, by its code."),
+    model: str | None = _MODEL,
+    url: str = _URL,
+    overwrite: bool = _OVERWRITE,
+) -> None:
+    """Have a model write out an outline, and make an office file of it.
+
+    Example: archipel doc draft outline.md -o report.docx
+    """
+    from archipel.cli.doc.new import draft_of
+
+    draft_of(outline, output, template, {"language": language}, model, url, overwrite=overwrite)

@@ -3,6 +3,8 @@
 Knows nothing about what the XML says.
 """
 
+import posixpath
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -12,6 +14,7 @@ from lxml import etree
 from archipel.documents.formats.package import entry_bytes, parse_xml
 
 _TYPES = "[Content_Types].xml"
+_NOT_HELD = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
@@ -31,6 +34,18 @@ def parts_of(data: bytes, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
                 yield name, kind
 
 
+def related(data: bytes, part: str) -> dict[str, str]:
+    """The parts that this one refers to, by the names that it has for them."""
+    folder, _, name = part.rpartition("/")
+    relations = parse_xml(entry_bytes(data, f"{folder}/_rels/{name}.rels") or b"<none/>")
+    return {
+        one.get("Id", ""): posixpath.normpath(
+            posixpath.join(f"/{folder}", one.get("Target", ""))
+        ).lstrip("/")
+        for one in relations.iterchildren("{*}Relationship")
+    }
+
+
 def repacked(data: bytes, parts: Mapping[str, etree._Element]) -> bytes:
     """The package with these parts' XML in place of what they had."""
     written = BytesIO()
@@ -44,9 +59,14 @@ def repacked(data: bytes, parts: Mapping[str, etree._Element]) -> bytes:
 
 def set_text(element: etree._Element, text: str) -> None:
     """Give a text element its text; its spaces count."""
-    element.text = text
+    element.text = text = held(text)
     if text != text.strip():
         element.set(_XML_SPACE, "preserve")
+
+
+def held(text: str) -> str:
+    """The text without what XML can't hold, which a model may write all the same."""
+    return _NOT_HELD.sub("", text)
 
 
 def _document(root: etree._Element) -> bytes:

@@ -11,7 +11,7 @@ from copy import deepcopy
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import parts_of, repacked, set_text
+from archipel.documents.editing.packed import parts_of, related, repacked, set_text
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
@@ -19,12 +19,16 @@ from archipel.documents.formats.package import entry_bytes, parse_xml
 from archipel.errors import DocumentUnsupported
 
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_DRAWN = ".//{http://schemas.openxmlformats.org/drawingml/2006/main}t"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_WORKBOOK = "xl/workbook.xml"
+_BEFORE_COMPUTING = tuple(
+    f"{_S}{name}" for name in ("sheets", "functionGroups", "externalReferences", "definedNames")
+)
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-_NAMED = "a table or a formula goes by this name"
-_NAMING = ("tableColumn", "filter", "f", "formula", "formula1", "formula2")
-_KINDS = ("sharedStrings", "worksheet", "table", "chart", "comments")
-_LEFT = {"chart": "the words of a chart are left", "comments": "comments are left"}
+_NAMING = ("tableColumn", "filter", "customFilter", "f", "formula", "formula1", "formula2")
+_KINDS = ("sharedStrings", "worksheet", "table", "chart", "comments", "drawing")
+_LEFT = ("chart", "comments", "drawing")
 
 
 class SheetsFile:
@@ -58,7 +62,11 @@ class SheetsFile:
         for part, title in _sheets(data):
             for cell in roots[part].iter(f"{_S}c") if part in roots else ():
                 self._read(cell, Anchor(sheet=title, cells=cell.get("r")), shared, seen, named)
-        self.left += [Unread(Anchor(), _LEFT[kind]) for kind in kinds.values() if kind in _LEFT]
+        self.left += [
+            Unread(Anchor(), kind)
+            for part, kind in kinds.items()
+            if kind in _LEFT and (kind != "drawing" or roots[part].find(_DRAWN) is not None)
+        ]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""
@@ -71,7 +79,12 @@ class SheetsFile:
                     set_text(line[0].first, change.text)
                 else:
                     rebuilt(line, steps(stretch, change), _made)
-        return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
+        forgotten = list(filter(_forget_texts, self._parts.values())) if touched else []
+        touched.update(forgotten)
+        parts = {part: root for part, root in self._parts.items() if root in touched}
+        if forgotten:
+            parts[_WORKBOOK] = _recomputed(self._data)
+        return repacked(self._data, parts)
 
     def _read(
         self,
@@ -96,10 +109,20 @@ class SheetsFile:
         if not has_words(stretch.text):
             return
         if stretch.text.casefold() in named:
-            self.left.append(Unread(anchor, _NAMED))
+            self.left.append(Unread(anchor, "named"))
             return
         self._lines.append(line)
         self.stretches.append(stretch)
+
+
+def _forget_texts(root: etree._Element) -> bool:
+    """Take out the texts that formulas resulted in, as they have the old words; whether there are
+    any. LibreOffice computes what lacks, Excel what it is told to."""
+    cells = [formula.getparent() for formula in root.iter(f"{_S}f")]
+    stale = [value for cell in cells if cell.get("t") == "str" for value in cell.iter(f"{_S}v")]
+    for value in stale:
+        value.getparent().remove(value)
+    return bool(stale)
 
 
 def _line(item: etree._Element) -> Line:
@@ -126,21 +149,29 @@ def _look(text: etree._Element) -> object:
 
 def _sheets(data: bytes) -> Iterator[tuple[str, str]]:
     """The sheets' parts in the workbook's order, each with what it is called."""
-    workbook = parse_xml(entry_bytes(data, "xl/workbook.xml") or b"")
-    relations = parse_xml(entry_bytes(data, "xl/_rels/workbook.xml.rels") or b"")
-    targets = {one.get("Id"): str(one.get("Target")) for one in relations}
-    for sheet in workbook.iter(f"{_S}sheet"):
-        target = targets.get(sheet.get(_R), "")
-        yield target.lstrip("/") if target.startswith("/") else f"xl/{target}", sheet.get("name")
+    parts = related(data, _WORKBOOK)
+    for sheet in parse_xml(entry_bytes(data, _WORKBOOK) or b"").iter(f"{_S}sheet"):
+        yield parts.get(sheet.get(_R), ""), sheet.get("name")
+
+
+def _recomputed(data: bytes) -> etree._Element:
+    """The workbook, told to compute its formulas when it is opened."""
+    workbook = parse_xml(entry_bytes(data, _WORKBOOK) or b"")
+    told = workbook.find(f"{_S}calcPr")
+    if told is None:
+        told = etree.Element(f"{_S}calcPr")
+        [child for child in workbook if child.tag in _BEFORE_COMPUTING][-1].addnext(told)
+    told.set("fullCalcOnLoad", "1")
+    return workbook
 
 
 def _names(roots: Iterable[etree._Element]) -> Iterator[str]:
     """What formulas, filters, lists of choices and tables know words by, in small letters."""
     for root in roots:
-        for element in root.iter(*(f"{_S}{name}" for name in _NAMING)):
+        for element in root.iter(*(f"{{*}}{name}" for name in _NAMING)):
             if element.tag == f"{_S}tableColumn":
                 yield element.get("name", "").casefold()
-            elif element.tag == f"{_S}filter":
+            elif element.tag in (f"{_S}filter", f"{_S}customFilter"):
                 yield element.get("val", "").casefold()
             else:
                 for quoted in _QUOTED.findall(element.text or ""):

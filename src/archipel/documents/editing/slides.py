@@ -1,11 +1,12 @@
 """PowerPoint files changed in place: shapes, tables and notes. The format tracks no changes."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import parts_of, repacked
+from archipel.documents.editing.packed import held, parts_of, related, repacked
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
@@ -14,14 +15,12 @@ from archipel.errors import DocumentUnsupported
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_MAIN = ("presentation.main", "slideshow.main", "template.main")
 _KINDS = ("slide", "notesSlide")
-_DRAWN = ("chart", "diagramData")
 _NOTHING = (f"{_A}pPr", f"{_A}endParaRPr")
 _UNSEEN = ("lang", "altLang", "dirty", "err", "noProof", "smtClean", "smtId")
-_IS_DRAWN = {
-    "chart": "the words of a chart are left: they are also in the workbook inside it",
-    "diagramData": "the words of a SmartArt drawing are left",
-}
+_LEFT = {"chart": "chart", "diagramData": "diagram"}
 
 
 class SlidesFile:
@@ -36,16 +35,16 @@ class SlidesFile:
         self._parts: dict[str, etree._Element] = {}
         self._lines: list[Line] = []
         self.stretches: list[Stretch] = []
-        for part, kind in sorted(parts_of(data, _KINDS), key=lambda one: _number(one[0])):
+        for number, part, kind in _slides(data):
             root = parse_xml(entry_bytes(data, part) or b"")
             if not root.tag.startswith(_P):
                 raise DocumentUnsupported(
                     f"{name!r} is in Office's strict format. Save it as PowerPoint file (pptx)."
                 )
             self._parts[part] = root
-            self._read(root, _number(part), "notes" if kind == "notesSlide" else None)
-        drawn = [kind for _, kind in parts_of(data, _DRAWN)]
-        self.left = [Unread(Anchor(), _IS_DRAWN[kind]) for kind in drawn]
+            self._read(root, number, "notes" if kind == "notesSlide" else None)
+        drawn = [kind for _, kind in parts_of(data, tuple(_LEFT))]
+        self.left = [Unread(Anchor(), _LEFT[kind]) for kind in drawn]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""
@@ -86,7 +85,7 @@ def _made(piece: Piece) -> etree._Element | None:
     if piece.kind == "delete":
         return None
     run = deepcopy(piece.run)
-    run.find(f"{_A}t").text = piece.text
+    run.find(f"{_A}t").text = held(piece.text)
     return run
 
 
@@ -107,6 +106,12 @@ def _shape(paragraph: etree._Element) -> str | None:
     return None
 
 
-def _number(part: str) -> int:
-    """Of `ppt/slides/slide12.xml`, 12."""
-    return int("0" + "".join(filter(str.isdecimal, part.rpartition("/")[2])))
+def _slides(data: bytes) -> Iterator[tuple[int, str, str]]:
+    """The slides as they are shown, each before its notes: its number, the part, and its kind."""
+    kinds = dict(parts_of(data, _KINDS))
+    for main, _ in parts_of(data, _MAIN):
+        parts = related(data, main)
+        order = parse_xml(entry_bytes(data, main) or b"").iter(f"{_P}sldId")
+        for number, slide in enumerate((parts.get(one.get(_R), "") for one in order), 1):
+            notes = (part for part in related(data, slide).values() if kinds.get(part) == _KINDS[1])
+            yield from ((number, part, kinds[part]) for part in (slide, *notes) if part in kinds)

@@ -90,7 +90,9 @@ class Editable(Protocol):
 
     @property
     def left(self) -> Sequence[Unread]:
-        """What is not among the stretches, and why."""
+        """What is not among the stretches, and why, in a word: `tracked` (somebody's changes await
+        a word), `computed` (a table of contents), `named` (formulas go by it), `filled` (by a
+        control), `chart`, `diagram`, `drawing`, `comments`, `picture` (a page without text)."""
         ...
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:

@@ -20,8 +20,9 @@ from archipel.errors import DocumentUnsupported
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _KINDS = ("document.main", "header", "footer", "footnotes", "endnotes")
-_TRACKED = ("ins", "del", "moveFrom", "moveTo")
-_HOLDERS = frozenset(f"{W}{name}" for name in ("hyperlink", "sdt", "sdtContent", "fldSimple"))
+_LEFT = {"chart": "chart", "diagramData": "diagram", "comments": "comments"}
+_TRACKED = ("ins", "del", "moveFrom", "moveTo", "rPrChange")
+_HOLDERS = frozenset(f"{W}{name}" for name in ("hyperlink", "sdt", "sdtContent", *_TRACKED[:4]))
 _WRAPPERS = frozenset(f"{W}{name}" for name in ("smartTag", "customXml", "dir", "bdo"))
 _NOTHING = frozenset(
     f"{W}{name}"
@@ -32,10 +33,8 @@ _NOTHING = frozenset(
     )
 )
 _BREAKS = frozenset(f"{W}{name}" for name in ("tab", "br", "cr", "ptab"))
-_UNSEEN = frozenset(f"{W}{name}" for name in ("lang", "noProof", "rPrChange", "proofErr"))
+_UNSEEN = frozenset(f"{W}{name}" for name in ("lang", "noProof"))
 _NSMAP = {"w": W[1:-1]}
-_IS_COMPUTED = "it is computed: update it in its program (F9 in Word)"
-_IS_TRACKED = "it has tracked changes. Accept or refuse them, and do it again"
 
 
 class WordFile:
@@ -59,6 +58,7 @@ class WordFile:
                 )
             self._parts[part] = root
             self._read(root, () if kind == _KINDS[0] else (kind,))
+        self.left += [Unread(Anchor(), _LEFT[kind]) for _, kind in parts_of(data, tuple(_LEFT))]
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`: tracked if there is an author."""
@@ -75,15 +75,16 @@ class WordFile:
         reader = _Reader()
         for number, paragraph in enumerate(root.iter(f"{W}p"), 1):
             anchor = Anchor(paragraph=number, part=part)
+            lines = reader.lines(paragraph)
+            self.left += [Unread(anchor, reason) for reason in reader.told()]
             if _has_tracked(paragraph):
-                self.left.append(Unread(anchor, _IS_TRACKED))
+                self.left.append(Unread(anchor, "tracked"))
                 continue
-            for line in reader.lines(paragraph):
+            for line in lines:
                 stretch = stretch_of(line, anchor, _look)
                 if has_words(stretch.text):
                     self._lines.append(line)
                     self.stretches.append(stretch)
-            self.left += [Unread(anchor, reason) for reason in reader.told()]
 
 
 @dataclass
@@ -92,7 +93,7 @@ class _Reader:
     later one."""
 
     depth: int = 0  # of fields in fields, where we are
-    begin: etree._Element | None = None  # the run where the outermost begins
+    begin: etree._Element | None = None  # where the outermost begins
     code: str = ""  # what it says it is
     shows: bool = False  # we are in what it shows, no more in its code
     shown: list[Atom] = field(default_factory=list)
@@ -102,7 +103,10 @@ class _Reader:
         """The paragraph's lines: between tabs and breaks; what a link shows is one of its own."""
         self.begin = None
         found: list[Line] = []
-        self._walk(paragraph, found)
+        if any(map(_is_filled, paragraph.iterancestors(f"{W}sdt"))):
+            self.reasons.append("filled")
+        else:
+            self._walk(paragraph, found)
         return found
 
     def told(self) -> list[str]:
@@ -114,47 +118,47 @@ class _Reader:
         line: list[Atom] = []
         for child in _flat(holder):
             if child.tag == f"{W}r":
-                self._run(child, line, found)
+                for part in child:
+                    self._part(part, line, found)
+                continue
+            if not self.depth and child.tag not in _NOTHING:
+                line.append(Atom(child, child))
+            if _is_filled(child):
+                self.reasons.append("filled")
             elif child.tag in _HOLDERS:
-                line.append(Atom(child, child))
-                if child.tag != f"{W}fldSimple":
-                    self._walk(child, found)
-            elif child.tag not in _NOTHING:
-                line.append(Atom(child, child))
-        if not self.depth:
-            found.append(line)
+                self._walk(child, found)
+        found.append(line)
 
-    def _run(self, run: etree._Element, line: list[Atom], found: list[Line]) -> None:
-        if self.depth or run.find(f"{W}fldChar") is not None:
-            self._field(run, line, found)
-            return
-        for child in run:
-            if child.tag == f"{W}t":
-                line += [Atom(child, child, child.text)] if child.text else []
-            elif child.tag in _BREAKS:
-                found.append(list(line))
-                line.clear()
-            elif child.tag not in _NOTHING:
-                line.append(Atom(child, child))
+    def _part(self, part: etree._Element, line: list[Atom], found: list[Line]) -> None:
+        """A part of a run."""
+        if self.depth or part.tag == f"{W}fldChar":
+            self._field(part, line, found)
+        elif part.tag == f"{W}t":
+            line += [Atom(part, part, part.text)] if part.text else []
+        elif part.tag in _BREAKS:
+            found.append(list(line))
+            line.clear()
+        elif part.tag not in _NOTHING:
+            line.append(Atom(part, part))
 
-    def _field(self, run: etree._Element, line: list[Atom], found: list[Line]) -> None:
-        for child in run:
-            kind = child.get(f"{W}fldCharType") if child.tag == f"{W}fldChar" else None
-            if kind == "begin":
-                self.depth += 1
-                if self.depth == 1:
-                    self.begin, self.code, self.shows, self.shown = run, "", False, []
-            elif kind == "separate":
-                self.shows |= self.depth == 1
-            elif kind == "end":
-                self.depth = max(self.depth - 1, 0)
-                if not self.depth:
-                    line.append(Atom(run if self.begin is None else self.begin, run))
-                    self._show(found)
-            elif child.tag == f"{W}instrText" and self.depth == 1:
-                self.code += child.text or ""
-            elif child.tag == f"{W}t" and child.text and self.depth == 1 and self.shows:
-                self.shown.append(Atom(child, child, child.text))
+    def _field(self, part: etree._Element, line: list[Atom], found: list[Line]) -> None:
+        """A part of a run that is of a field."""
+        kind = part.get(f"{W}fldCharType") if part.tag == f"{W}fldChar" else None
+        if kind == "begin":
+            self.depth += 1
+            if self.depth == 1:
+                self.begin, self.code, self.shows, self.shown = part, "", False, []
+        elif kind == "separate":
+            self.shows |= self.depth == 1
+        elif kind == "end":
+            self.depth = max(self.depth - 1, 0)
+            if not self.depth:
+                line.append(Atom(part if self.begin is None else self.begin, part))
+                self._show(found)
+        elif part.tag == f"{W}instrText" and self.depth == 1:
+            self.code += part.text or ""
+        elif part.tag == f"{W}t" and part.text and self.depth == 1 and self.shows:
+            self.shown.append(Atom(part, part, part.text))
 
     def _show(self, found: list[Line]) -> None:
         """A link's words are a line; what Word computes is not."""
@@ -162,7 +166,7 @@ class _Reader:
         if kind == ["HYPERLINK"]:
             found.append(self.shown)
         elif kind in (["TOC"], ["INDEX"]):
-            self.reasons.append(_IS_COMPUTED)
+            self.reasons.append("computed")
 
 
 @dataclass(frozen=True)
@@ -185,33 +189,35 @@ class _Maker:
 
 
 def _run_of(piece: Piece, kind: str) -> etree._Element:
-    run = etree.Element(f"{W}r", nsmap=_NSMAP)
-    run.extend(_look_of(piece.run))
+    run = _run_like(piece.run)
     set_text(etree.SubElement(run, f"{W}{kind}"), piece.text)
     return run
 
 
+def _run_like(run: etree._Element) -> etree._Element:
+    """A run with the same format, and nothing else in it."""
+    other = etree.Element(f"{W}r", dict(run.attrib), nsmap=_NSMAP)
+    other.extend([deepcopy(format) for format in run.iterchildren(f"{W}rPr")])
+    return other
+
+
 def _alone(atom: Atom) -> Atom:
-    """What is in a run with more around it, in a run of its own; other atoms as they are."""
-    run = atom.first.getparent()
-    if run.tag != f"{W}r":
+    """What is in runs with more before and behind it, in runs of its own; other atoms as they
+    are."""
+    first, last = atom.first.getparent(), atom.last.getparent()
+    if first.tag != f"{W}r":
         return atom
-    at = run.index(atom.first)
-    before = [child for child in run[:at] if child.tag != f"{W}rPr"]
-    for others, put in ((before, run.addprevious), (run[at + 1 :], run.addnext)):
+    at, behind = first.index(atom.first), last.index(atom.last) + 1
+    before = [child for child in first[:at] if child.tag != f"{W}rPr"]
+    for others, run, put in (
+        (before, first, first.addprevious),
+        (last[behind:], last, last.addnext),
+    ):
         if others:
-            other = etree.Element(f"{W}r", dict(run.attrib), nsmap=_NSMAP)
-            other.extend([*_look_of(run), *others])
+            other = _run_like(run)
+            other.extend(others)
             put(other)
-    return Atom(run, run, atom.text)
-
-
-def _look_of(run: etree._Element) -> list[etree._Element]:
-    """A copy of the run's format, at most one element."""
-    copies = [deepcopy(format) for format in run.iterchildren(f"{W}rPr")]
-    for copy in copies:
-        etree.strip_elements(copy, f"{W}rPrChange", with_tail=False)
-    return copies
+    return Atom(first, last, atom.text)
 
 
 def _look(text: etree._Element) -> object:
@@ -230,8 +236,18 @@ def _flat(holder: etree._Element) -> Iterator[etree._Element]:
             yield child
 
 
+def _is_filled(element: etree._Element) -> bool:
+    """Whether it is a content control that takes what it shows from elsewhere."""
+    if element.tag != f"{W}sdt":
+        return False
+    told = element.find(f"{W}sdtPr")
+    kinds = (f"{W}dataBinding", f"{W}dropDownList")
+    return told is not None and any(child.tag in kinds for child in told)
+
+
 def _has_tracked(paragraph: etree._Element) -> bool:
-    """Whether anything in it was put in, taken out or moved and awaits a word; or its row was."""
+    """Whether anything in it was put in, taken out, moved or formatted otherwise and awaits a word;
+    or its row was put in or taken out."""
     own = paragraph.iter(*(f"{W}{name}" for name in _TRACKED))
     if any(next(found.iterancestors(f"{W}p")) is paragraph for found in own):
         return True

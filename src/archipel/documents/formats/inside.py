@@ -20,6 +20,7 @@ _READERS = {
     "xlsx": ("sheet", "read_xlsx"),
     "pptx": ("slides", "read_pptx"),
     "odt": ("open_text", "read_odt"),
+    "epub": ("book", "read_epub"),
     "html": ("html", "read_html"),
     "markdown": ("markdown", "read_markdown"),
     "csv": ("table", "read_csv"),

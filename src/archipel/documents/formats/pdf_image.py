@@ -30,12 +30,12 @@ def page_image(name: str, data: bytes, place: PlaceOnPage, width: int) -> PageIm
             )
         page = document[place.page - 1]
         try:
-            return _drawn(page, place, width)
+            return _drawn(page, place, width, len(document))
         finally:
             page.close()
 
 
-def _drawn(page: pypdfium2.PdfPage, place: PlaceOnPage, width: int) -> PageImage:
+def _drawn(page: pypdfium2.PdfPage, place: PlaceOnPage, width: int, pages: int) -> PageImage:
     wide, high = page.get_size()  # in points, turned as the page is
     scale = min(width / wide, (_MAX_PIXELS / (wide * high)) ** 0.5)
     bitmap = page.render(scale=scale)
@@ -46,7 +46,7 @@ def _drawn(page: pypdfium2.PdfPage, place: PlaceOnPage, width: int) -> PageImage
     finally:
         bitmap.close()
     found = tuple(_on_picture(page, box, size) for box in _marked(page, place))
-    return PageImage(file.getvalue(), *size, found)
+    return PageImage(file.getvalue(), *size, found, pages)
 
 
 def _marked(page: pypdfium2.PdfPage, place: PlaceOnPage) -> list[Box]:

@@ -12,6 +12,7 @@ import { chip, notesOf, progressOf, stepsOf } from "./notes.js";
 import { begin as beginOnText } from "./on_text.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
+import { madeOf } from "./made.js";
 import { notTaken, takenText } from "./taken.js";
 
 document.head.append(el("link", { rel: "stylesheet", href: new URL("actions.css", import.meta.url).href }));
@@ -75,6 +76,7 @@ function growing(progress) {
 /** The notes or the evidence, and for what is shown as changes these in the text's place. */
 function answer(message, question, action) {
   const { notes, evidence } = message.facts.action ?? {};
+  if (message.facts.made) return made(message, question);
   const minded = notTaken(question.facts.taken);
   const changes = action.shown === "diff" && message.status === "done" && message.text;
   if (!answers.has(message)) {
@@ -83,6 +85,12 @@ function answer(message, question, action) {
     if (evidence) fill(shown, () => provenBy(evidence));
     answers.set(message, el("div", {}, shown, notesOf(minded, notes)));
   }
+  return answers.get(message);
+}
+
+/** Drawn once: pages that were opened stay open. */
+function made(message, question) {
+  if (!answers.has(message)) answers.set(message, madeOf(message.facts.made, question.facts.taken));
   return answers.get(message);
 }
 

@@ -54,10 +54,11 @@ function kindOf({ code }) {
   return code === "typography" ? "told" : "minded";
 }
 
-function sentence({ code, count, values = [] }) {
+/** A note of the checks in words. */
+export function sentence({ code, count = 0, values = [] }) {
   if (code === "language") {
     return say("note_language", { language: choiceWord("target", values[0]) });
   }
-  const told = counted.has(code) ? sayCount(`note_${code}`, count) : say(`note_${code}`);
+  const told = counted.has(code) ? sayCount(`note_${code}`, count || values.length || 1) : say(`note_${code}`);
   return values.length ? say("note_with", { note: told, values: values.join(", ") }) : told;
 }

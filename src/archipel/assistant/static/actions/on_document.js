@@ -23,7 +23,7 @@ export function openActions(opener, document) {
 
 /** Let the person choose a document, and ask with the action on it, `model` if one is chosen. Gives
  * whether that was done. */
-export async function askOnDocument({ name, characters }, fields, model) {
+export async function askOnDocument({ name, characters, files }, fields, model) {
   const collections = await load();
   const where = el("select", { dir: "auto", onchange: showWhich }, collections.map((one) => new Option(called(one), one.id)));
   const which = el("select", { dir: "auto" });
@@ -32,10 +32,12 @@ export async function askOnDocument({ name, characters }, fields, model) {
   const bar = el("progress", { max: "1", hidden: true });
   const listed = collections.length > 0 && [field("on_document_collection", where), field("on_document_which", which)];
   const limit = el("p", {}, say("on_document_limit", { count: number(characters) }));
+  const back = el("input", { type: "checkbox", onchange: () => (limit.hidden = back.checked) });
+  const choice = el("label", { class: "switch", hidden: !files }, back, el("span", {}, say("on_document_back")));
   if (collections.length) await showWhich();
   require();
   const title = say("on_document", { action: say(`action_${name}`) });
-  return ask(title, el("div", { class: "stack" }, listed, given, bar, limit), `action_${name}`, act);
+  return ask(title, el("div", { class: "stack" }, listed, given, bar, choice, limit), `action_${name}`, act);
 
   async function showWhich() {
     const { documents } = await read(`collections/${where.value}/documents`);
@@ -43,6 +45,8 @@ export async function askOnDocument({ name, characters }, fields, model) {
     which.replaceChildren(...ready.map((one) => new Option(one.name, one.id)));
     given.hidden = collections.find(({ id }) => String(id) === where.value).may === "read";
     if (given.hidden) file.value = "";
+    choice.hidden = !files || given.hidden;
+    if (choice.hidden) back.checked = limit.hidden = false;
     require();
   }
 
@@ -54,7 +58,7 @@ export async function askOnDocument({ name, characters }, fields, model) {
   async function act() {
     const [added] = file.files;
     const document = added ? await add(added) : Number(which.value);
-    await askQuestion("", undefined, asked({ name, fields, document }, model));
+    await askQuestion("", undefined, asked({ name, fields, document, file: back.checked }, model));
   }
 
   async function add(added) {

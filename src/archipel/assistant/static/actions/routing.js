@@ -2,7 +2,7 @@
 
 const coding = ["repair", "optimise"]; // what a coder does too, where nobody is made for that
 const places = ["machine", "house", "supplier"];
-const spokenIn = { translate: ["target", "source"], summarise: ["language"], explain: ["language"] };
+const spokenIn = { translate: ["target", "source"], summarise: ["language"], explain: ["language"], draft: ["language"] };
 
 /** The name of the model that is best at an action, or null. One that is made for less comes first,
  * then `current`, which is the chosen one, then the service's order. A model that tells its languages

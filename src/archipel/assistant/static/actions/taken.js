@@ -5,7 +5,7 @@ import { number, say, sayCount } from "../i18n.js";
 
 /** How much of the document was taken, and what was, for who opens it. */
 export function takenText({ text, facts: { taken } }) {
-  const said = taken.characters < taken.all ? partOf(taken) : say("taken_whole", counted(taken));
+  const said = taken.characters < taken.all && !taken.file ? partOf(taken) : say("taken_whole", counted(taken));
   const body = el("p", { dir: "auto" });
   const once = { once: true }; // what nobody opens is not laid out
   const details = el("details", { class: "taken-text" }, el("summary", { dir: "auto" }, said), body);
