@@ -61,5 +61,7 @@ def _forms() -> dict[str, dict[str, str]]:
 @functools.lru_cache(maxsize=100_000)
 def stem(language: str, word: str) -> str:
     """The marked stem of a folded word in "fr" or "en"."""
+    if word[-1:].isdigit():  # it has no ending to lose, and numbers are many
+        return f"{_MARKS[language][0]}{word}"
     word = _forms()[language].get(word, word)
     return f"{_MARKS[language][0]}{_stemmers()[language].stemWord(word)}"
