@@ -1,6 +1,8 @@
 """A person's folder with documents in it, and `archipel search` over it."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +72,12 @@ def searching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Searching:
 
 @pytest.fixture
 def filled(searching: Searching) -> Searching:
-    """One of each kind in it, read."""
+    """One of each kind in it, read, by a process: a browser may have this one's event loop."""
     folder = searching.folder
     (folder / "boat.md").write_text(f"# Supplies\n\nBread is baked on site.\n\n{BOAT}\n")
     make_docx(folder / "leave.docx", [("Heading 1", "Leave"), ("Normal", LEAVE)])
     make_pdf(folder / "lampe.pdf", [[("Le phare", 18)], [("La lampe", 18), ("", 12), (LAMP, 12)]])
     make_xlsx(folder / "costs.xlsx", {"Stores": [["item", "price"], ["paraffin", 12]]})
     make_pptx(folder / "talk.pptx", [("Fog signals", "The horn sounds twice a minute", "")])
-    searching("index")
+    subprocess.run([sys.executable, "-m", "archipel", "search", "index"], check=True)
     return searching

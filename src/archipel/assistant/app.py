@@ -32,6 +32,7 @@ from archipel.assistant.api.asked import answered
 from archipel.assistant.api.connect import Connect
 from archipel.assistant.api.conversations import Conversations
 from archipel.assistant.api.documents import Documents
+from archipel.assistant.api.files import Files
 from archipel.assistant.api.me import Me
 from archipel.assistant.api.pictures import Pictures
 from archipel.assistant.api.preferences import PreferencesCalls
@@ -122,10 +123,12 @@ def create_app(
     desk: Desk,
     who: WhoAsks = alone,
     page_url: str | None = None,
+    folders: Files | None = None,
 ) -> Starlette:
     """The assistant over an OpenAI-compatible service. While it runs, the service, the desk and a
     `ServiceLogin` by which it knows who asks are its own: it closes them. `page_url` is where
-    browsers reach it through a proxy; None: on this machine only."""
+    browsers reach it through a proxy; None: on this machine only. With `folders` whoever reaches
+    it searches those of the person who runs it."""
     login = who if isinstance(who, ServiceLogin) else None
     is_here = page_url is None and is_loopback(urlsplit(service.url).hostname or "")
     offers = Offers(service, time.monotonic, is_here=is_here)
@@ -159,7 +162,8 @@ def create_app(
         *Actions(who).routes(),
         *Pictures(desk, who).routes(),
         *Transfer(desk, who).routes(),
-        *Documents(desk, who_now, shelf).routes(),
+        *Documents(desk, who_now, shelf, has_folders=folders is not None).routes(),
+        *(folders.routes() if folders else []),
         *connect.routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Page:
     """Where the assistant's page listens, and for whom: `people` is whether they log in, `url`
-    where their browsers reach it through a proxy with TLS."""
+    where their browsers reach it through a proxy with TLS. `folders`: whoever uses this machine may
+    search those of the person who runs it."""
 
     host: str = "127.0.0.1"
     port: int = 0
     people: bool = False
     url: str | None = None
+    folders: bool = False
 
 
 def up(
@@ -44,6 +46,11 @@ def up(
     ),
     service_url: str | None = typer.Option(
         None, help="Use this OpenAI-compatible service (…/v1) instead of starting one."
+    ),
+    folders: bool = typer.Option(
+        False,
+        "--folders",
+        help="The page searches what `archipel search` has indexed, for whoever uses this machine.",
     ),
     context: int = typer.Option(4096, min=64, help="Tokens that one conversation may use."),
     threads: int | None = typer.Option(None, min=1, help="Threads per model.  [default: cores]"),
@@ -70,7 +77,7 @@ def up(
 
     if models and service_url:
         raise ConfigError("give the models to serve, or --service-url of a running one: not both.")
-    page = Page(page_host, page_port, people, page_url and page_url.rstrip("/"))
+    page = Page(page_host, page_port, people, page_url and page_url.rstrip("/"), folders)
     check_page(page, service_url)
     if not models and not service_url:
         models = choose_models(yes=yes)
@@ -109,12 +116,17 @@ def check_page(page: Page, service_url: str | None) -> None:
 
     Raises:
         ConfigError: it is for one person and not on this machine only; people would come without
-            TLS; or the login would be on another host than the page.
+            TLS, or to one person's folders; or the login would be on another host than the page.
     """
     from urllib.parse import urlsplit
 
     from archipel.serve.login.settings import is_safe
 
+    if page.people and page.folders:
+        raise ConfigError(
+            "--folders with --people: the folders are yours, people would search them. Take out "
+            "one of the two; people add documents to collections of theirs."
+        )
     if page.url is not None:
         parts = urlsplit(page.url)
         if not is_safe(page.url) or parts.path or parts.query or "@" in parts.netloc:
@@ -159,6 +171,7 @@ async def assistant_page(service_url: str, key: str | None, page: Page) -> Async
     URL."""
     import time
 
+    from archipel.assistant.api.files import Files
     from archipel.assistant.app import create_app
     from archipel.assistant.desk import Desk
     from archipel.assistant.history.opened import open_history
@@ -172,7 +185,8 @@ async def assistant_page(service_url: str, key: str | None, page: Page) -> Async
     if page.people:
         who = ServiceLogin(service_url, key or "", page.url, time.monotonic)
     desk = Desk(open_history(), time.time)
-    app = create_app(ChatService(service_url, key), desk, who, page.url)
+    folders = Files() if page.folders else None
+    app = create_app(ChatService(service_url, key), desk, who, page.url, folders)
     async with hosted(app, sock) as url:
         yield page.url or url
 

@@ -143,7 +143,11 @@ def test_what_is_asked_is_strict_and_ones_own(
     over_rule.owner[0] = "eve"
     assert status(documents=[collection]) == 404
     http, where = asking.http, f"/api/collections/{collection}"
-    assert http.get("/api/collections").json() == {"collections": [], "projects": []}
+    assert http.get("/api/collections").json() == {
+        "collections": [],
+        "projects": [],
+        "folders": False,
+    }
     assert http.get(f"{where}/documents").status_code == 404
     assert asking.send(collection, "x.md", b"# x").status_code == 404
     assert http.patch(where, json={"name": "Mine"}).status_code == 404

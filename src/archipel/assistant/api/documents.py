@@ -49,12 +49,15 @@ class _Shared(Asked):
 
 class Documents:
     """Endpoints over the documents that whoever asks may read. `who` tells of projects what is so
-    now."""
+    now. `has_folders`: the page can search folders of this machine, too."""
 
-    def __init__(self, desk: Desk, who: WhoAsks, shelf: Shelf) -> None:
+    def __init__(
+        self, desk: Desk, who: WhoAsks, shelf: Shelf, *, has_folders: bool = False
+    ) -> None:
         self._desk = desk
         self._who = who
         self._shelf = shelf
+        self._has_folders = has_folders
         self._keeping = Keeping(desk, shelf)
         # Each person one file at a time, and of a collection's names each one at a time.
         self._adding: set[str | tuple[int, str]] = set()
@@ -83,11 +86,13 @@ class Documents:
         ]
 
     async def listed(self, request: Request) -> Response:
-        """All collections, by name, and the projects that one's own can be shared with."""
+        """All collections, by name, the projects that one's own can be shared with, and whether
+        there are folders to search."""
         person = await self._who(request)
         found = await self._desk.reading(lambda c: collections.listed(c, person))
         told = [_told(one) for one in found]
-        return JSONResponse({"collections": told, "projects": sorted(person.projects)})
+        beside = {"projects": sorted(person.projects), "folders": self._has_folders}
+        return JSONResponse({"collections": told, **beside})
 
     async def make(self, request: Request) -> Response:
         """A new collection."""

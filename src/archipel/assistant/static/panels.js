@@ -23,6 +23,7 @@ export const panels = {
     load: () => import("./connect/panel.js"),
   },
   source: { icon: null, load: () => import("./documents/source.js") },
+  files: { icon: null, load: () => import("./documents/files.js") },
   settings: { icon: "settings", load: () => import("./settings/panel.js") },
 };
 

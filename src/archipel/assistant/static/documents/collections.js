@@ -5,12 +5,13 @@ import { say } from "../i18n.js";
 
 let collections = [];
 let projects = []; // that one's own can be shared with
+let folders = false; // of this machine that can be searched
 let wanted = null; // to be asked in the next conversation
 
 /** Read them again; gives them, {id, name, project, owner, may}: `owner` shares it (null: it is
  * one's own), `may` is "read", "edit" or "own". */
 export async function load() {
-  ({ collections, projects } = await read("collections"));
+  ({ collections, projects, folders } = await read("collections"));
   return collections;
 }
 
@@ -19,6 +20,9 @@ export const known = () => collections;
 
 /** One's projects, as they were read last. */
 export const knownProjects = () => projects;
+
+/** Whether folders of this machine can be searched. */
+export const hasFolders = () => folders;
 
 /** A collection's name, with who shares it. */
 export function called({ name, owner }) {

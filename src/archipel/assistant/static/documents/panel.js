@@ -6,7 +6,7 @@ import { ask } from "../dialogs.js";
 import { attempt, button, el, field, iconButton } from "../dom.js";
 import { knows, moment, number, say } from "../i18n.js";
 import { add, dropZone, underWay } from "./adding.js";
-import { askOf, called, known, load } from "./collections.js";
+import { askOf, called, hasFolders, known, load } from "./collections.js";
 import { sharing } from "./sharing.js";
 
 const doIcon = "M4 5h9M4 9h6M4 13h5M14 9l1 3 3 1-3 1-1 3-1-3-3-1 3-1z";
@@ -29,6 +29,7 @@ function showAll(view, collections) {
     el("p", {}, say("documents_explained")),
     collections.length ? el("ul", {}, collections.map(item)) : dropZone(begin),
     el("div", {}, button("collection_new", make)),
+    hasFolders() && el("p", {}, el("a", { href: "#/files" }, say("files_search"))),
   );
 
   async function begin(files) {
