@@ -1,5 +1,6 @@
 """Conversations taken out, as files, and brought in from other programs' exports."""
 
+import asyncio
 import errno
 import json
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, unquote
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -17,11 +19,13 @@ from starlette.types import Receive, Scope, Send
 from archipel import config
 from archipel.assistant.api.asked import Refused, answered
 from archipel.assistant.desk import Desk
+from archipel.assistant.history import conversations, messages
 from archipel.assistant.people import WhoAsks
 from archipel.assistant.transfer.archive import FILE_BYTES
 from archipel.assistant.transfer.exporting import export, history
 from archipel.assistant.transfer.importing import Event, bring
 from archipel.assistant.transfer.values import line
+from archipel.documents.making.made import KINDS, make_file
 
 _NAME_CHARACTERS = 200
 _AS_IT_COMES = {"Content-Encoding": "identity"}  # not gathered to be packed
@@ -41,6 +45,7 @@ class Transfer:
         one = "/api/conversations/{id:int}/export"
         return [
             Route(one, answered(self.export), methods=["GET"]),
+            Route("/api/messages/{id:int}/file", answered(self.message), methods=["GET"]),
             Route("/api/export", answered(self.export_all), methods=["GET"]),
             Route("/api/import", answered(self.bring), methods=["POST"]),
         ]
@@ -55,6 +60,22 @@ class Transfer:
         text = found.markdown if form == "md" else found.json
         headers = _download(f"{found.name}.{form}")
         return Response(text, media_type=_FORMS[form], headers=headers)
+
+    async def message(self, request: Request) -> Response:
+        """A message's text as an office file: `kind` docx, pptx, or xlsx of its tables."""
+        owner, id_ = (await self._who(request)).owner, request.path_params["id"]
+        kind = f".{request.query_params.get('kind', '')}"
+        if kind not in KINDS:
+            raise Refused(400, f"kind is docx, pptx or xlsx, not {kind[1:41]!r}.")
+
+        def look(connection: Connection) -> tuple[str, str]:
+            conversation, found = messages.find(connection, owner, id_)
+            return conversations.find(connection, owner, conversation).title, found.text
+
+        title, text = await self._desk.reading(look)
+        name = f"{line(title, _NAME_CHARACTERS) or 'archipel'}{kind}"
+        data = await asyncio.to_thread(make_file, name, text)
+        return Response(data, media_type="application/octet-stream", headers=_download(name))
 
     async def export_all(self, request: Request) -> Response:
         """All conversations as a zip, as it is written."""

@@ -10,6 +10,7 @@ import { emit, on, store } from "../store.js";
 import { asked, begin as beginChosen, choose, chosenAction, reason } from "./chosen.js";
 import { chip, notesOf, progressOf, stepsOf } from "./notes.js";
 import { begin as beginOnText } from "./on_text.js";
+import { begin as beginSaveAs } from "./save_as.js";
 import { begin as beginSlash } from "./slash.js";
 import { actionOf, actions, load } from "./table.js";
 import { madeOf } from "./made.js";
@@ -22,6 +23,7 @@ addFirstTool(tool);
 beginChosen();
 beginSlash(open, choose);
 beginOnText();
+beginSaveAs();
 const answers = new WeakMap(); // messages' elements: what one refused stays refused
 let sent = false;
 addToQuestion(
