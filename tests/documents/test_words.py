@@ -49,3 +49,8 @@ def test_related_terms_have_their_language() -> None:
     related = related_terms(stem("fr", "loyer"))
     assert related[stem("en", "rent")] == "en"
     assert related[stem("fr", "bail")] == "fr"
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_ends_in_a_digit_is_its_own_stem(language: str) -> None:
+    assert stem(language, "dossier41468")[1:] == "dossier41468"
