@@ -62,9 +62,10 @@ class Transfer:
         return Response(text, media_type=_FORMS[form], headers=headers)
 
     async def message(self, request: Request) -> Response:
-        """A message's text as an office file: `kind` docx, pptx, or xlsx of its tables."""
+        """A message's text as an office file: `kind` docx (if none is given), pptx, or xlsx of its
+        tables."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        kind = f".{request.query_params.get('kind', '')}"
+        kind = f".{request.query_params.get('kind', 'docx')}"
         if kind not in KINDS:
             raise Refused(400, f"kind is docx, pptx or xlsx, not {kind[1:41]!r}.")
 
