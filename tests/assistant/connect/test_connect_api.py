@@ -105,7 +105,7 @@ def test_a_service_that_is_not_there_is_named(assistant_over: Callable[..., Assi
 def test_a_service_that_does_not_answer_is_given_up(
     assistant: Assistant, scripted: ScriptedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "SECONDS", 0.2)
+    monkeypatch.setattr(trial, "SECONDS", 2)
     answer = asked(assistant, what="fill", model="coder")
     assert answer.json()["error"]["code"] == "no_answer"
     assert scripted.client_left.wait(20)
