@@ -2,7 +2,7 @@
 
 import pytest
 
-from archipel.editor.suggestion import shaped
+from archipel.editor.suggestion import around, shaped
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,12 @@ def test_a_suggestion_is_a_line_or_the_rest_of_the_block(
     text: str, before: str, behind: str, shown: str
 ) -> None:
     assert shaped(text, before, behind) == shown
+
+
+def test_what_a_model_reads_begins_at_the_same_place_while_one_types() -> None:
+    lines = "".join(f"line {number}\n" for number in range(2000))
+    at = len(lines) // 2
+    texts = [around(lines[:at] + "x" * typed, at + typed)[0] for typed in range(300)]
+    assert len({text[:40] for text in texts}) <= 2
+    assert all(6000 <= len(text) < 7500 for text in texts)
+    assert around("short", 3) == ("sho", "rt")

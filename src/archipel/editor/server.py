@@ -20,10 +20,9 @@ from archipel.editor.actions import ACTS, Kind, code_in, name_of_tests, question
 from archipel.editor.counts import Counts
 from archipel.editor.following import Following, Suggestion, Wait
 from archipel.editor.project import nearby
-from archipel.editor.suggestion import shaped
+from archipel.editor.suggestion import around, shaped
 from archipel.errors import ArchipelError
 
-_BEFORE_CHARACTERS, _BEHIND_CHARACTERS = 6000, 2000
 _CODE_CHARACTERS = 20_000  # that one action takes
 _ACCEPTED = "archipel.accepted"
 
@@ -81,8 +80,7 @@ class Helper:
         self, document: TextDocument, position: types.Position, near: Near
     ) -> Suggestion:
         source, at = document.source, document.offset_at_position(position)
-        before = source[max(0, at - _BEFORE_CHARACTERS) : at]
-        behind = source[at : at + _BEHIND_CHARACTERS]
+        before, behind = around(source, at)
         told = await asyncio.to_thread(near, Path(document.path), source)
         context = "".join(f"# {name}\n{text}\n\n" for name, text in told)
         model = await self.model("fill", self.wishes.fill_model)

@@ -1,6 +1,15 @@
-"""A suggestion as an editor shows it: what belongs where the cursor is of a model's text. Pure."""
+"""What a model is asked about a place in a file, and what of its text an editor shows. Pure."""
 
 _MOST_LINES = 12
+_BEFORE, _BEHIND = 6000, 2000  # characters
+_STEP = 1500  # characters, in which the beginning moves on
+
+
+def around(source: str, at: int) -> tuple[str, str]:
+    """What stands before and behind a place of a file, as much of it as a model is given. It begins
+    at the same place while some lines are typed, so that what the model has read of it is kept."""
+    begin = max(0, at - _BEFORE)
+    return source[begin - begin % _STEP : at], source[at : at + _BEHIND]
 
 
 def shaped(text: str, before: str, behind: str) -> str:

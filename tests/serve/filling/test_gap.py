@@ -33,6 +33,13 @@ def test_what_can_be_no_repetition_is_given_on_at_once() -> None:
     assert untangled.take(" * 2") == ") * 2"
 
 
+def test_a_text_that_is_cut_begins_at_the_same_place_while_some_more_is_typed() -> None:
+    text = "".join(f"{number} " for number in range(1000))
+    cut = [fitted(text + "x" * typed, "behind", 400)[0] for typed in range(50)]
+    assert len({one[:20] for one in cut}) <= 2
+    assert all(250 <= len(one) <= 394 for one in cut)
+
+
 def test_the_text_nearest_to_the_gap_stays() -> None:
     assert fitted("abcdefgh", "12345678", 8) == ("cdefgh", "12")
     assert fitted("ab", "12345678", 8) == ("ab", "123456")

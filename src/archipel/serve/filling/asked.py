@@ -11,6 +11,7 @@ _MOST_TOKENS = 1 << 14
 _USUAL_TOKENS = 128  # of a suggestion, where the client does not say
 _CHARACTERS_A_TOKEN = 2  # of code, at least about
 _BEFORE_SHARE = 0.75  # of the room for the text around a gap
+_STEPS = 4  # in which the beginning of a text that is too long moves on
 _SNIPPETS = (
     "declarations",
     "relevant_snippets_from_changed_files",
@@ -176,11 +177,14 @@ def of_generate(asked: Fields, context: int | None) -> Question:
 
 
 def fitted(before: str, behind: str, most: int | None) -> tuple[str, str]:
-    """The text around a gap, cut to so many characters: what is nearest to the gap stays."""
+    """The text around a gap, cut to so many characters: what is nearest to the gap stays. It begins
+    at the same place while some more is typed, so that what the model has read of it is kept."""
     if most is None or len(before) + len(behind) <= most:
         return before, behind
     for_before = max(int(most * _BEFORE_SHARE), most - len(behind))
-    before = before[max(0, len(before) - for_before) :]
+    step = max(for_before // _STEPS, 1)
+    over = max(0, len(before) - for_before)
+    before = before[-(-over // step) * step :]
     return before, behind[: most - len(before)]
 
 
