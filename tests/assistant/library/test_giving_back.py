@@ -8,6 +8,7 @@ from typing import Any
 import docx
 import pytest
 
+from archipel import config
 from tests.assistant.actions.conftest import Ruled, text_in
 from tests.assistant.library.conftest import Asking
 from tests.assistant.library.project import Project
@@ -80,6 +81,16 @@ def test_an_answer_that_was_stopped_goes_on_where_it_was(
     ruled.context = 1_000_000
     assert back(asking, document)["status"] == "done"
     assert len(ruled.prompts) == 2
+
+
+def test_of_a_document_that_is_deleted_nothing_stays(asking: Asking, letter: Path) -> None:
+    added = asking.add(asking.collection(), letter)
+    folder = config.home() / "documents"
+    (folder / f".progress-{added['digest']}").write_text("{}\n")  # of an answer that was stopped
+    asking.http.get(f"/api/documents/{added['id']}/preview")
+    assert len([path for path in folder.iterdir() if added["digest"] in path.name]) >= 2
+    asking.http.delete(f"/api/documents/{added['id']}")
+    assert [path for path in folder.iterdir() if added["digest"] in path.name] == []
 
 
 def test_only_what_can_be_given_back_is_and_only_where_one_may_add(

@@ -102,9 +102,8 @@ class Keeping:
 
     def _drop_unused(self, connection: Connection, digest: str) -> None:
         if not documents.is_used(connection, digest):
-            file = self.shelf.file(digest)
-            for one in (file, file.with_name(f"{digest}.pdf")):
-                one.unlink(missing_ok=True)
+            for file in self.shelf.files(digest):
+                file.unlink(missing_ok=True)
 
 
 def kind_of(error: ArchipelError) -> str:

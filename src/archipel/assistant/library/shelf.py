@@ -54,6 +54,18 @@ class Shelf:
         """Where the bytes with this digest are, or go."""
         return self.folder / digest
 
+    def printed(self, digest: str) -> Path:
+        """Where its pages as PDF are, or go."""
+        return self.folder / f"{digest}.pdf"
+
+    def unfinished(self, digest: str) -> Path:
+        """Where what a model has answered about it is kept, until the answer is whole."""
+        return self.folder / f".progress-{digest}"
+
+    def files(self, digest: str) -> tuple[Path, ...]:
+        """All that may be there of the bytes with this digest."""
+        return (self.file(digest), self.printed(digest), self.unfinished(digest))
+
     async def read(self, document: Document, now: float) -> None:
         """Read a document whose file is there into the library.
 
@@ -140,7 +152,7 @@ class Shelf:
         """
         name, path = document.name, self.file(document.digest)
         if prints(name):
-            printed = path.with_name(f"{path.name}.pdf")
+            printed = self.printed(document.digest)
             async with self._printing:
                 if not printed.exists():
                     await print_pdf(path, name, printed)

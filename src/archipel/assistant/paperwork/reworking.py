@@ -63,7 +63,7 @@ class Reworking:
         if found.digest != order.digest:
             raise DocumentChanged(f"{found.name!r} is another file now. Ask again.")
         opened = await open_file(self.shelf.file(found.digest), found.name)
-        journal = Journal(self.shelf.folder / f".progress-{found.digest}")
+        journal = Journal(self.shelf.unfinished(found.digest))
         work, done = Work(reader, order.chosen, journal), Done()
         try:
             async with contextlib.aclosing(_progress(work, opened, done)) as progress:
