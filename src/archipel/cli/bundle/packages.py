@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 import archipel
 from archipel.errors import ConfigError
 
-# What archipel[serve,assistant] asks for, but for LEFT_OUT: that is for fetching, training, export
-# and bundles, and for people's tests, which run where the bundle's packages are not seen.
+# What archipel[serve,assistant] asks for, but for LEFT_OUT: that is for fetching, training, export,
+# bundles and following folders, and for people's tests, which run where the bundle's packages are
+# not seen.
 ROOTS = (
     "aiohttp",
     "alembic",
@@ -54,6 +55,7 @@ LEFT_OUT = (
     "safetensors",
     "tokenizers",
     "uvloop",
+    "watchfiles",
 )
 _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_")
 _GLIBC_OF_OLD_TAGS = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
