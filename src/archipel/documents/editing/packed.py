@@ -12,6 +12,7 @@ from io import BytesIO
 from lxml import etree
 
 from archipel.documents.formats.package import entry_bytes, parse_xml
+from archipel.errors import DocumentUnsupported
 
 _TYPES = "[Content_Types].xml"
 _NOT_HELD = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -44,6 +45,19 @@ def related(data: bytes, part: str) -> dict[str, str]:
         ).lstrip("/")
         for one in relations.iterchildren("{*}Relationship")
     }
+
+
+def root_of(data: bytes, part: str, namespace: str, name: str, kind: str) -> etree._Element:
+    """A part's XML, of the file that the person knows as `name`.
+
+    Raises:
+        DocumentUnsupported: it is in the strict variant of the format, with other names for all; it
+            has to be saved as `kind`.
+    """
+    root = parse_xml(entry_bytes(data, part) or b"")
+    if not root.tag.startswith(namespace):
+        raise DocumentUnsupported(f"{name!r} is in Office's strict format. Save it as {kind}.")
+    return root
 
 
 def repacked(data: bytes, parts: Mapping[str, etree._Element]) -> bytes:

@@ -11,12 +11,11 @@ from copy import deepcopy
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import parts_of, related, repacked, set_text
+from archipel.documents.editing.packed import parts_of, related, repacked, root_of, set_text
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
 from archipel.documents.formats.package import entry_bytes, parse_xml
-from archipel.errors import DocumentUnsupported
 
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _DRAWN = ".//{http://schemas.openxmlformats.org/drawingml/2006/main}t"
@@ -45,11 +44,8 @@ class SheetsFile:
         self.stretches: list[Stretch] = []
         self.left: list[Unread] = []
         kinds = dict(parts_of(data, _KINDS))
+        root_of(data, _WORKBOOK, _S, name, "Excel workbook (xlsx)")
         roots = {part: parse_xml(entry_bytes(data, part) or b"") for part in kinds}
-        if any(not roots[part].tag.startswith(_S) for part in kinds if kinds[part] == "worksheet"):
-            raise DocumentUnsupported(
-                f"{name!r} is in Office's strict format. Save it as Excel workbook (xlsx)."
-            )
         self._parts = {part: roots[part] for part in kinds if kinds[part] in _KINDS[:2]}
         named = frozenset(_names(roots.values()))
         shared = [

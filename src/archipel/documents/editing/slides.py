@@ -6,12 +6,11 @@ from copy import deepcopy
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import held, parts_of, related, repacked
+from archipel.documents.editing.packed import held, parts_of, related, repacked, root_of
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
 from archipel.documents.formats.package import entry_bytes, parse_xml
-from archipel.errors import DocumentUnsupported
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -36,11 +35,7 @@ class SlidesFile:
         self._lines: list[Line] = []
         self.stretches: list[Stretch] = []
         for number, part, kind in _slides(data):
-            root = parse_xml(entry_bytes(data, part) or b"")
-            if not root.tag.startswith(_P):
-                raise DocumentUnsupported(
-                    f"{name!r} is in Office's strict format. Save it as PowerPoint file (pptx)."
-                )
+            root = root_of(data, part, _P, name, "PowerPoint file (pptx)")
             self._parts[part] = root
             self._read(root, number, "notes" if kind == "notesSlide" else None)
         drawn = [kind for _, kind in parts_of(data, tuple(_LEFT))]

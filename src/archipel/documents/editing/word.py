@@ -11,12 +11,10 @@ from itertools import count
 from lxml import etree
 
 from archipel.documents.blocks import Anchor, Unread
-from archipel.documents.editing.packed import parts_of, repacked, set_text
+from archipel.documents.editing.packed import parts_of, repacked, root_of, set_text
 from archipel.documents.editing.rewording import steps
 from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
 from archipel.documents.editing.stretches import Author, Changes, Stretch
-from archipel.documents.formats.package import entry_bytes, parse_xml
-from archipel.errors import DocumentUnsupported
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _KINDS = ("document.main", "header", "footer", "footnotes", "endnotes")
@@ -51,11 +49,7 @@ class WordFile:
         self.stretches: list[Stretch] = []
         self.left: list[Unread] = []
         for part, kind in parts_of(data, _KINDS):
-            root = parse_xml(entry_bytes(data, part) or b"")
-            if not root.tag.startswith(W):
-                raise DocumentUnsupported(
-                    f"{name!r} is in Office's strict format. Save it as Word document (docx)."
-                )
+            root = root_of(data, part, W, name, "Word document (docx)")
             self._parts[part] = root
             self._read(root, () if kind == _KINDS[0] else (kind,))
         self.left += [Unread(Anchor(), _LEFT[kind]) for _, kind in parts_of(data, tuple(_LEFT))]
