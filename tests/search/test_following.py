@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from tests.search.conftest import BOAT, Searching
@@ -74,8 +75,8 @@ def test_only_one_at_a_time(filled: Searching) -> None:
     assert filled("index") == "nothing changed\n"
 
 
-def many(searching: Searching, count: int) -> None:
-    for number in range(count):
+def many(searching: Searching, letters: int) -> None:
+    for number in range(letters):
         path = searching.folder / f"{number}.txt"
         path.write_text(f"Letter {number} of the keeper. {BOAT}\n\n" + "The sea was calm. " * 8_000)
 
@@ -101,10 +102,12 @@ def test_ctrl_c_and_kill_lose_nothing(searching: Searching) -> None:
 def test_files_that_change_and_vanish_during_the_work(searching: Searching) -> None:
     many(searching, 60)
     with running("index") as indexing:
+        turns = count()
         while indexing.poll() is None:
+            turn = next(turns)
             for number in (57, 58):
-                with (searching.folder / f"{number}.txt").open("a") as file:
-                    file.write("And more. ")
+                text = f"Letter {number} of the keeper, written for the {turn}th time."
+                (searching.folder / f"{number}.txt").write_text(text)
             (searching.folder / "59.txt").unlink(missing_ok=True)
         assert indexing.returncode == 0
     searching("index")

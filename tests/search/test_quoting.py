@@ -5,7 +5,7 @@ from archipel.documents.concepts import Concept, Rated
 from archipel.documents.library import Place
 from archipel.documents.passages import Part, Passage
 from archipel.search.finding import queries
-from archipel.search.quoting import best_quote, place_in_words
+from archipel.search.quoting import best_quote
 
 LAMP = [Rated(Concept({"elamp": 1.0}, {}, 1.0), 2.0)]
 
@@ -35,13 +35,6 @@ def test_what_is_long_is_cut_about_the_word() -> None:
 
 def test_what_has_no_blanks_is_cut_too() -> None:
     assert len(best_quote(passage("x" * 5_000), LAMP).citation.quote) <= 400
-
-
-def test_places() -> None:
-    assert place_in_words(Anchor(page=3, paragraph=2)) == "page 3"
-    assert place_in_words(Anchor(sheet="Costs", cells="A2:D2")) == "sheet Costs, A2:D2"
-    assert place_in_words(Anchor(lines=(10, 14), part=("a.eml",))) == "a.eml, lines 10–14"
-    assert place_in_words(Anchor()) == ""
 
 
 def test_queries_leave_out_the_common_words_first() -> None:

@@ -167,20 +167,17 @@ def create_app(
         *connect.routes(),
         Mount("/", StaticFiles(directory=str(files(__package__) / "static"), html=True)),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(_SafeHeaders),
-            # A page of another site can point its name at 127.0.0.1, not change the Host header.
-            Middleware(
-                TrustedHostMiddleware,
-                allowed_hosts=[*LOCAL_HOSTS, *_host(page_url)],
-                www_redirect=False,
-            ),
-            Middleware(GZipMiddleware, minimum_size=400, compresslevel=5),  # but no events
-        ],
-        lifespan=lifespan,
-    )
+    return Starlette(routes=routes, middleware=_middleware(page_url), lifespan=lifespan)
+
+
+def _middleware(page_url: str | None) -> list[Middleware]:
+    # A page of another site can point its name at 127.0.0.1, not change the Host header.
+    hosts = [*LOCAL_HOSTS, *_host(page_url)]
+    return [
+        Middleware(_SafeHeaders),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        Middleware(GZipMiddleware, minimum_size=400, compresslevel=5),  # but no events
+    ]
 
 
 def _host(page_url: str | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What of a passage is shown: the sentence that fits best, its found words, and its place in words.
+"""What of a passage is shown: the sentence that fits best, and its found words.
 
 Pure: cut from the passage, never made.
 """
@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archipel.documents.blocks import Anchor
 from archipel.documents.citations import Citation, cite
 from archipel.documents.concepts import Rated
 from archipel.documents.language import LANGUAGES
@@ -49,25 +48,6 @@ def best_quote(passage: Passage, asked: Sequence[Rated]) -> Quote:
         start, end = _cut(text, start, end, rarities)
     citation = cite(passage, start, end)
     return Quote(citation, tuple(_marks(citation.quote, rarities)))
-
-
-def place_in_words(anchor: Anchor) -> str:
-    """Where in its file something stands: "page 3", "sheet Costs, A2:D2", "lines 10–14"."""
-    words = [*anchor.part]
-    if anchor.page:
-        words.append(f"page {anchor.page}")
-    elif anchor.paragraph:
-        words.append(f"paragraph {anchor.paragraph}")
-    if anchor.sheet:
-        words.append(f"sheet {anchor.sheet}")
-    if anchor.cells:
-        words.append(anchor.cells)
-    if anchor.slide:
-        words.append(f"slide {anchor.slide}")
-    if anchor.lines:
-        first, last = anchor.lines
-        words.append(f"line {first}" if first == last else f"lines {first}–{last}")
-    return ", ".join(words)
 
 
 def _rarities(asked: Sequence[Rated]) -> dict[str, tuple[int, float]]:

@@ -5,13 +5,14 @@ on where it was.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from archipel.files import sha256_bytes
 
 
 class Journal:
-    """The answers by what was asked; each is on the disk when `add` returns."""
+    """The answers by what was asked; each is on the disk when `add` returns. Use it with `with`:
+    where the block ends without an error, they are of no more use and go."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -41,11 +42,13 @@ class Journal:
         self._file.write(json.dumps({key: answer}, ensure_ascii=False) + "\n")
         self._file.flush()
 
-    def close(self, *, done: bool) -> None:
-        """Nothing more comes; when the file that it was for is there, it is of no more use."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._file is not None:
             self._file.close()
-        if done:
+        if kind is None:
             self._path.unlink(missing_ok=True)
 
 

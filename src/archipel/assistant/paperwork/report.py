@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from archipel.assistant.paperwork.working import Done
 from archipel.documents.blocks import Anchor, Unread
 from archipel.documents.editing.apart import Opened
+from archipel.documents.places import place_in_words
 
 _AS_IT_WAS = "the text is as it was"
 _SAYS = {
@@ -38,30 +39,19 @@ _LEFT = {
 }
 
 
-def where(anchor: Anchor) -> str:
-    """The place in words, such as "paragraph 12", "Sheet1!B4", "slide 3, Title 1"."""
-    if anchor.sheet is not None:
-        return f"{anchor.sheet}!{anchor.cells}"
-    if anchor.slide is not None:
-        return f"slide {anchor.slide}" + (f", {anchor.shape}" if anchor.shape else "")
-    said = [f"page {anchor.page}"] if anchor.page is not None else list(anchor.part)
-    said += [f"paragraph {anchor.paragraph}"] if anchor.paragraph is not None else []
-    return ", ".join(said) or "the file"
-
-
 def to_look_at(done: Done) -> list[str]:
     """A line for each thing that somebody should look at, in the file's order."""
     lines = []
     for said in sorted(done.said, key=lambda one: one.number):
         if words := _SAYS.get(said.code):
             values = f": {', '.join(said.values)}" if said.values else ""
-            lines.append(f"{where(said.anchor)}: {words}{values}")
+            lines.append(f"{_where(said.anchor)}: {words}{values}")
     return lines
 
 
 def not_done(left: Sequence[Unread]) -> list[str]:
     """A line for each part that could not be changed."""
-    return [f"{where(one.anchor)}: {_LEFT.get(one.reason, one.reason)}" for one in left]
+    return [f"{_where(one.anchor)}: {_LEFT.get(one.reason, one.reason)}" for one in left]
 
 
 def report(title: str, opened: Opened, done: Done) -> str:
@@ -81,6 +71,10 @@ def _lines(title: str, opened: Opened, done: Done) -> Iterator[str]:
     for number, change in sorted(done.changes.items()):
         stretch = opened.stretches[number]
         if change.text != stretch.text:
-            yield from ("", f"**{where(stretch.anchor)}**", "")
+            yield from ("", f"**{_where(stretch.anchor)}**", "")
             yield from (f"> {line}" for line in stretch.text.splitlines())
             yield from ("", *change.text.splitlines())
+
+
+def _where(anchor: Anchor) -> str:
+    return place_in_words(anchor) or "the file"

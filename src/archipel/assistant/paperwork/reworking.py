@@ -63,17 +63,13 @@ class Reworking:
         if found.digest != order.digest:
             raise DocumentChanged(f"{found.name!r} is another file now. Ask again.")
         opened = await open_file(self.shelf.file(found.digest), found.name)
-        journal = Journal(self.shelf.unfinished(found.digest))
-        work, done = Work(reader, order.chosen, journal), Done()
-        try:
+        done = Done()
+        with Journal(self.shelf.unfinished(found.digest)) as journal:
+            work = Work(reader, order.chosen, journal)
             async with contextlib.aclosing(_progress(work, opened, done)) as progress:
                 async for piece in progress:
                     yield piece
             made = await self._put(order, found, opened, done)
-            journal.close(done=True)
-        except BaseException:
-            journal.close(done=False)
-            raise
         texts = [done.changes[number].text for number in sorted(done.changes)]
         yield Piece("\n\n".join(texts), facts={"made": _told(made, opened, done)})
 

@@ -61,10 +61,10 @@ class Work:
 
         async def one(number: int, stretch: Stretch) -> None:
             nonlocal count
-            async with places, locks.setdefault(stretch.text, asyncio.Lock()):
-                change, said = await self._change(stretch)
+            async with locks.setdefault(stretch.text, asyncio.Lock()), places:
+                change, notes = await self._change(stretch)
             done.changes[number] = change
-            done.said += [Said(number, stretch.anchor, *one) for one in said]
+            done.said += [Said(number, stretch.anchor, *note) for note in notes]
             count += 1
             progress(count, len(stretches))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from archipel.assistant.actions.acting import Reader
     from archipel.assistant.actions.table import Chosen
+    from archipel.assistant.paperwork.journal import Journal
     from archipel.assistant.paperwork.working import Done, Work
     from archipel.documents.editing.apart import Opened
 
@@ -75,7 +77,6 @@ def check_target(file: Path, target: Path, *, overwrite: bool) -> None:
 
 
 async def _carry_out(order: Order, action: "Chosen", report: Path | None) -> None:
-    from archipel.assistant.paperwork.journal import Journal
     from archipel.assistant.paperwork.report import report as in_words
     from archipel.assistant.paperwork.working import Work
     from archipel.documents.editing.apart import change_file, open_file
@@ -83,9 +84,7 @@ async def _carry_out(order: Order, action: "Chosen", report: Path | None) -> Non
     from archipel.files import write_atomic
 
     opened = await open_file(order.file, order.file.name)
-    journal = Journal(order.target.with_name(f"{order.target.name}.progress"))
-    done = None
-    try:
+    with _journal(order.target) as journal:
         async with contextlib.AsyncExitStack() as stack:
             reader = await reader_for(stack, order.model, order.url, action)
             done = await _shown(Work(reader, action, journal), opened)
@@ -95,13 +94,23 @@ async def _carry_out(order: Order, action: "Chosen", report: Path | None) -> Non
         if report is not None:
             title = f"{order.file.name} → {order.target.name}"
             write_atomic(report, in_words(title, opened, done).encode())
-        journal.close(done=True)
-    except BaseException:
-        journal.close(done=False)
-        if len(journal):
-            typer.echo(f"{len(journal)} answers are kept: the same command goes on.", err=True)
-        raise
     _say(order, opened, done, report)
+
+
+@contextlib.contextmanager
+def _journal(target: Path) -> Iterator["Journal"]:
+    """What a model has answered for a file that is made; that it is kept is said where the work is
+    ended before it is done."""
+    from archipel.assistant.paperwork.journal import Journal
+
+    is_done = False
+    with Journal(target.with_name(f"{target.name}.progress")) as journal:
+        try:
+            yield journal
+            is_done = True
+        finally:
+            if not is_done and len(journal):
+                typer.echo(f"{len(journal)} answers are kept: the same command goes on.", err=True)
 
 
 async def reader_for(

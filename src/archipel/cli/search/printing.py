@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from archipel.search.quoting import place_in_words
+from archipel.documents.places import place_in_words
 
 if TYPE_CHECKING:
     from archipel.documents.citations import Checked, Citation

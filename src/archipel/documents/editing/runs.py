@@ -13,7 +13,7 @@ from lxml import etree
 
 from archipel.documents.blocks import Anchor
 from archipel.documents.editing.rewording import Step
-from archipel.documents.editing.stretches import OBJECT, Mark, Stretch
+from archipel.documents.editing.stretches import OBJECT, Change, Changes, Mark, Stretch
 
 Look = Callable[[etree._Element], object]  # what of a run is its look, to be compared
 
@@ -40,6 +40,7 @@ class Piece(NamedTuple):
 
 
 Make = Callable[[Piece], etree._Element | None]  # None where nothing takes its place
+Put = Callable[[Line, Stretch, Change], None]  # makes one change
 
 
 def stretch_of(line: Line, anchor: Anchor, look: Look) -> Stretch:
@@ -64,6 +65,18 @@ def stretch_of(line: Line, anchor: Anchor, look: Look) -> Stretch:
 def has_words(text: str) -> bool:
     """Whether there is anything to say otherwise: a letter."""
     return any(map(str.isalpha, text))
+
+
+def changed_roots(
+    lines: Sequence[Line], stretches: Sequence[Stretch], changes: Changes, put: Put
+) -> set[etree._Element]:
+    """Have `put` make the changes that are some; the roots of the parts that they are in."""
+    roots = set()
+    for number, change in changes.items():
+        if change.text != stretches[number].text:
+            roots.add(lines[number][0].first.getroottree().getroot())
+            put(lines[number], stretches[number], change)
+    return roots
 
 
 def rebuilt(line: Line, steps: Iterable[Step], make: Make) -> None:

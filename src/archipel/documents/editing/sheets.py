@@ -13,8 +13,16 @@ from lxml import etree
 from archipel.documents.blocks import Anchor, Unread
 from archipel.documents.editing.packed import parts_of, related, repacked, root_of, set_text
 from archipel.documents.editing.rewording import steps
-from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
-from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.editing.runs import (
+    Atom,
+    Line,
+    Piece,
+    changed_roots,
+    has_words,
+    rebuilt,
+    stretch_of,
+)
+from archipel.documents.editing.stretches import Author, Change, Changes, Stretch
 from archipel.documents.formats.package import entry_bytes, parse_xml
 
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -66,15 +74,7 @@ class SheetsFile:
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""
-        touched = set()
-        for number, change in changes.items():
-            line, stretch = self._lines[number], self.stretches[number]
-            if change.text != stretch.text:
-                touched.add(line[0].first.getroottree().getroot())
-                if line[0].first.tag == f"{_S}t":
-                    set_text(line[0].first, change.text)
-                else:
-                    rebuilt(line, steps(stretch, change), _made)
+        touched = changed_roots(self._lines, self.stretches, changes, _put)
         forgotten = list(filter(_forget_texts, self._parts.values())) if touched else []
         touched.update(forgotten)
         parts = {part: root for part, root in self._parts.items() if root in touched}
@@ -119,6 +119,13 @@ def _forget_texts(root: etree._Element) -> bool:
     for value in stale:
         value.getparent().remove(value)
     return bool(stale)
+
+
+def _put(line: Line, stretch: Stretch, change: Change) -> None:
+    if line[0].first.tag == f"{_S}t":
+        set_text(line[0].first, change.text)
+    else:
+        rebuilt(line, steps(stretch, change), _made)
 
 
 def _line(item: etree._Element) -> Line:

@@ -8,8 +8,16 @@ from lxml import etree
 from archipel.documents.blocks import Anchor, Unread
 from archipel.documents.editing.packed import held, parts_of, related, repacked, root_of
 from archipel.documents.editing.rewording import steps
-from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
-from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.editing.runs import (
+    Atom,
+    Line,
+    Piece,
+    changed_roots,
+    has_words,
+    rebuilt,
+    stretch_of,
+)
+from archipel.documents.editing.stretches import Author, Change, Changes, Stretch
 from archipel.documents.formats.package import entry_bytes, parse_xml
 
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -43,12 +51,7 @@ class SlidesFile:
 
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`; never tracked."""
-        touched = set()
-        for number, change in changes.items():
-            line, stretch = self._lines[number], self.stretches[number]
-            if change.text != stretch.text:
-                touched.add(line[0].first.getroottree().getroot())
-                rebuilt(line, steps(stretch, change), _made)
+        touched = changed_roots(self._lines, self.stretches, changes, _put)
         return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
 
     def _read(self, root: etree._Element, slide: int, shape: str | None) -> None:
@@ -59,6 +62,10 @@ class SlidesFile:
                 if has_words(stretch.text):
                     self._lines.append(line)
                     self.stretches.append(stretch)
+
+
+def _put(line: Line, stretch: Stretch, change: Change) -> None:
+    rebuilt(line, steps(stretch, change), _made)
 
 
 def _lines(paragraph: etree._Element) -> list[Line]:

@@ -13,8 +13,16 @@ from lxml import etree
 from archipel.documents.blocks import Anchor, Unread
 from archipel.documents.editing.packed import parts_of, repacked, root_of, set_text
 from archipel.documents.editing.rewording import steps
-from archipel.documents.editing.runs import Atom, Line, Piece, has_words, rebuilt, stretch_of
-from archipel.documents.editing.stretches import Author, Changes, Stretch
+from archipel.documents.editing.runs import (
+    Atom,
+    Line,
+    Piece,
+    changed_roots,
+    has_words,
+    rebuilt,
+    stretch_of,
+)
+from archipel.documents.editing.stretches import Author, Change, Changes, Stretch
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _KINDS = ("document.main", "header", "footer", "footnotes", "endnotes")
@@ -57,12 +65,11 @@ class WordFile:
     def changed(self, changes: Changes, author: Author | None) -> bytes:
         """See `Editable`: tracked if there is an author."""
         make = _Maker(author, count(max(map(_highest, self._parts.values()), default=0) + 1))
-        touched = set()
-        for number, change in changes.items():
-            line, stretch = self._lines[number], self.stretches[number]
-            if change.text != stretch.text:
-                touched.add(line[0].first.getroottree().getroot())
-                rebuilt([_alone(atom) for atom in line], steps(stretch, change), make)
+
+        def put(line: Line, stretch: Stretch, change: Change) -> None:
+            rebuilt([_alone(atom) for atom in line], steps(stretch, change), make)
+
+        touched = changed_roots(self._lines, self.stretches, changes, put)
         return repacked(self._data, {p: root for p, root in self._parts.items() if root in touched})
 
     def _read(self, root: etree._Element, part: tuple[str, ...]) -> None:
