@@ -38,8 +38,13 @@ def url(filled: Searching, ruled: Ruled, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_files_are_found_filtered_and_opened(url: str, filled: Searching) -> None:
-    http = httpx.Client(base_url=url)
+@pytest.fixture
+def http(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url) as client:
+        yield client
+
+
+def test_files_are_found_filtered_and_opened(http: httpx.Client, filled: Searching) -> None:
     [folder] = http.get("/api/files").json()["folders"]
     assert (folder["path"], folder["read"], folder["refused"]) == (str(filled.folder), 5, 0)
     [hit] = http.get("/api/files/find", params={"q": "supply boat Tuesday"}).json()["hits"][:1]
@@ -56,9 +61,8 @@ def test_files_are_found_filtered_and_opened(url: str, filled: Searching) -> Non
 
 
 def test_what_is_not_in_the_index_is_not_opened(
-    url: str, filled: Searching, tmp_path: Path
+    http: httpx.Client, filled: Searching, tmp_path: Path
 ) -> None:
-    http = httpx.Client(base_url=url)
     secret = tmp_path / "secret.txt"
     secret.write_text("mine")
     other = filled.folder / "new.txt"
