@@ -187,13 +187,15 @@ class ChatService:
                 picture or with too much.
         """
         fields = {"model": model, "prompt": prompt, "stream": True, **options}
-        url, sent = f"{self.url}/images/generations", {"json": fields}
+        url = f"{self.url}/images/generations"
+        sent: dict[str, Any] = {"json": fields}
         if image is not None:
             texts = {name: _form_text(value) for name, value in fields.items()}
-            url, sent = f"{self.url}/images/edits", {"data": texts, "files": {"image": image}}
+            url = f"{self.url}/images/edits"
+            sent = {"data": texts, "files": {"image": image}}
         has_file = False
         try:
-            async with self._client.stream("POST", url, **sent) as response:  # type: ignore[arg-type]
+            async with self._client.stream("POST", url, **sent) as response:
                 if response.is_error:
                     await response.aread()
                     raise _refusal(response)
