@@ -49,6 +49,17 @@ class Delta:
     ended: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Painting:
+    """News of a picture on its way: so many steps of so many are done, or its file, which may have
+    any content, and its seed where the service tells it."""
+
+    step: int = 0
+    steps: int | None = None
+    file: bytes | None = None
+    seed: int | None = None
+
+
 class ChatService:
     """An OpenAI-compatible service at `url`, which ends in /v1. Use it with `async with`."""
 
@@ -166,6 +177,40 @@ class ChatService:
                 f"{model} answered without a picture in base64. Choose a model that makes pictures."
             ) from error
 
+    async def stream_pictures(
+        self, model: str, prompt: str, image: bytes | None = None, **options: object
+    ) -> AsyncGenerator[Painting]:
+        """Pictures from words, or from `image`, a file, and words; `options` go into the request.
+
+        Raises:
+            ServiceError: the service can't be reached, refuses, breaks off, or answers without a
+                picture or with too much.
+        """
+        fields = {"model": model, "prompt": prompt, "stream": True, **options}
+        url = f"{self.url}/images/generations"
+        sent: dict[str, Any] = {"json": fields}
+        if image is not None:
+            texts = {name: _form_text(value) for name, value in fields.items()}
+            url = f"{self.url}/images/edits"
+            sent = {"data": texts, "files": {"image": image}}
+        has_file = False
+        try:
+            async with self._client.stream("POST", url, **sent) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(response)
+                async for news in _paintings(response):
+                    has_file = has_file or news.file is not None
+                    yield news
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ServiceError(f"{model} sent something that is no picture: {error}.") from error
+        if not has_file:
+            raise ServiceError(
+                f"{model} answered without a picture. Choose a model that makes pictures."
+            )
+
     async def complete(self, model: str, prompt: str, **options: object) -> dict[str, Any]:
         """The first choice of a completion of plain text; `options` go into the request.
 
@@ -217,6 +262,45 @@ class ChatService:
             "or give the URL of another.",
             "unreachable",
         )
+
+
+async def _paintings(response: httpx.Response) -> AsyncGenerator[Painting]:
+    """What a stream brings, or a whole answer by a service that knows no streams of pictures."""
+    pieces = _bounded(response.aiter_bytes())
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        whole = b"".join([piece async for piece in pieces])
+        for one in json.loads(whole)["data"]:
+            yield _painting(one)
+        return
+    async for data in _server_sent_data(pieces):
+        if data == "[DONE]":
+            return
+        event = json.loads(data)
+        if error := event.get("error"):
+            raise ServiceError(str(error.get("message") or error), _code(error))
+        if event["type"].endswith(".completed"):
+            yield _painting(event)
+        elif event["type"].endswith(".progress"):
+            yield Painting(step=event["step"], steps=event.get("steps"))
+
+
+def _painting(one: dict[str, Any]) -> Painting:
+    file = base64.b64decode(one["b64_json"], validate=True)
+    seed = one.get("seed")
+    return Painting(file=file, seed=seed if isinstance(seed, int) else None)
+
+
+async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > _PICTURE_BYTES:
+            raise ServiceError(f"the service sent over {_PICTURE_BYTES >> 20} MiB for a picture.")
+        yield piece
+
+
+def _form_text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:

@@ -9,13 +9,19 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from archipel.chat import ChatService
+    from archipel.serve.weights import Kind
 
 
 async def answering(
-    stack: "AsyncExitStack", model: str | None, url: str, *, parallel: int = 1
+    stack: "AsyncExitStack",
+    model: str | None,
+    url: str,
+    *,
+    parallel: int = 1,
+    kind: "Kind | None" = None,
 ) -> tuple["ChatService", list[str]]:
     """The service at `url` if it answers and has the model, else an engine for the model here, that
-    takes so many questions at once; and its models, at least one.
+    takes so many questions at once and is of that `kind`; and its models, at least one.
 
     Raises:
         ArchipelError: there is neither.
@@ -34,4 +40,4 @@ async def answering(
         raise ConfigError(f"the service at {url} has no model. Name one of this machine with -m.")
     if model is None or model in names:
         return service, names
-    return await own_engine(stack, model, parallel=parallel)
+    return await own_engine(stack, model, parallel=parallel, kind=kind)

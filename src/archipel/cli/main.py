@@ -15,6 +15,7 @@ from archipel.cli.distill import distill
 from archipel.cli.evaluate import evaluate
 from archipel.cli.export import export
 from archipel.cli.finetune import finetune
+from archipel.cli.image import image
 from archipel.cli.plan import plan
 from archipel.cli.pull import pull
 from archipel.cli.recipe import recipe
@@ -65,6 +66,7 @@ app.add_typer(exchanges.app, name="exchanges")
 app.command()(demo)
 app.command()(serve)
 app.command()(chat)
+app.command()(image)
 app.command()(up)
 app.command()(pull)
 app.command()(finetune)

@@ -9,22 +9,24 @@ if TYPE_CHECKING:
 
     from archipel.chat import ChatService
     from archipel.serve.engine import Engine
+    from archipel.serve.weights import Kind
 
 
 async def own_engine(
-    stack: "AsyncExitStack", model: str, *, parallel: int = 1
+    stack: "AsyncExitStack", model: str, *, parallel: int = 1, kind: "Kind | None" = None
 ) -> tuple["ChatService", list[str]]:
     """An engine without a service around it, until `stack` ends; and the name of its one model.
 
     Raises:
-        ModelError: there is no such model, or it can't be loaded.
+        ModelError: there is no such model, it can't be loaded, or another engine than one of that
+            `kind` runs it.
     """
-    service, engine = await running_engine(stack, model, parallel=parallel)
+    service, engine = await running_engine(stack, model, parallel=parallel, kind=kind)
     return service, [engine.name]
 
 
 async def running_engine(
-    stack: "AsyncExitStack", model: str, *, parallel: int
+    stack: "AsyncExitStack", model: str, *, parallel: int, kind: "Kind | None" = None
 ) -> tuple["ChatService", "Engine"]:
     """As `own_engine`, with the engine itself."""
     from archipel.chat import ChatService
@@ -35,7 +37,8 @@ async def running_engine(
 
     [(name, path)] = name_models([model], config.home()).items()
     table = ModelTable(path=str(path), parallel=parallel)
-    how = launch(name, table, find_weights(path, config.home()), config.usable_cores())
+    weights = find_weights(path, config.home(), kind)
+    how = launch(name, table, weights, config.usable_cores())
     engine = await stack.enter_async_context(Engine(name, how))
     address = await engine.address()
     service = ChatService(f"{address.url}/v1", address.api_key)

@@ -98,6 +98,8 @@ def _put_here(path: Path) -> PulledModel | None:
         file = files[0].name
     elif (path / "config.json").is_file() and has_weights(path):
         files, file = sorted(path.glob("*.safetensors")), "."
+    elif (path / "model_index.json").is_file():  # of pictures
+        files, file = sorted(path.glob("**/*.safetensors")), "."
     else:
         return None
     return PulledModel(

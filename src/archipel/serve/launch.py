@@ -14,6 +14,7 @@ _PROCESS_BYTES = 32 << 20  # without a model
 _FILE_SHARE = 1.2  # of a file's size in memory, with the context
 _OPENVINO_BYTES = 256 << 20  # its libraries and what it compiles; and the weights, unpacked in part
 _OPENVINO_SHARE = 4.0
+_PICTURES_BYTES = 768 << 20  # torch, diffusers, and a picture under way
 _SERVER_STOP_SECONDS = 10.0  # it has 5 to end by itself
 
 
@@ -38,6 +39,10 @@ def launch(
 ) -> Launch:
     """How the model runs. Another `host` opens llama.cpp, with its key, to that network."""
     said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
+    if weights.engine == "pictures":
+        request = {"name": name, "path": weights.path, "threads": table.threads or cores}
+        size = said or _PICTURES_BYTES + weights.bytes
+        return Launch("pictures", "image_process", request, size, is_measured=said is None)
     if weights.engine in ("llama.cpp", "torch"):
         request = {
             "name": name,

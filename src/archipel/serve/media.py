@@ -189,7 +189,23 @@ async def _form(request: Request, seconds: float) -> Question:
     """A form as a question.
 
     Raises:
-        ApiError: it is none, is too long, or has no model or no file.
+        ApiError: as `read_form`, or it has no model or no file.
+    """
+    texts, files = await read_form(request, seconds)
+    try:
+        FormTexts.model_validate(texts)
+    except ValidationError as error:
+        raise wrong(error) from None
+    if not files:
+        raise ApiError(400, "file: the form has no file. Send one.", "invalid_value", "file")
+    return Upload(_endpoint(request), texts, None, tuple(files))
+
+
+async def read_form(request: Request, seconds: float) -> tuple[dict[str, Any], list[File]]:
+    """The texts of a form, several of one name as a list, and its files; it may take `seconds`.
+
+    Raises:
+        ApiError: it is none, or is too long.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, "body: send it as multipart/form-data.", "invalid_value")
@@ -217,13 +233,7 @@ async def _form(request: Request, seconds: float) -> Question:
             kind = kind if _CONTENT_TYPE.fullmatch(kind) else "application/octet-stream"
             files.append(File(name, value.filename or "file", kind, await value.read()))
             await value.close()
-    try:
-        FormTexts.model_validate(texts)
-    except ValidationError as error:
-        raise wrong(error) from None
-    if not files:
-        raise ApiError(400, "file: the form has no file. Send one.", "invalid_value", "file")
-    return Upload(_endpoint(request), texts, None, tuple(files))
+    return texts, files
 
 
 def _listed(value: Any) -> list[Any]:

@@ -66,7 +66,8 @@ def _owner(settings: Settings, name: str) -> str:
 def _context(settings: Settings, target: TargetTable) -> int | None:
     if target.provider is not None:
         return target.context
-    return settings.models[_owner(settings, target.model)].context
+    table = settings.models[_owner(settings, target.model)]
+    return None if table.engine == "pictures" else table.context
 
 
 def _place(settings: Settings, target: TargetTable, here: Place) -> Place:
@@ -106,6 +107,8 @@ def _abilities(
     if first.provider is not None:
         return None
     owner = _owner(settings, first.model)
+    if settings.models[owner].engine == "pictures":
+        return ["pictures"]
     if settings.models[owner].pooling is not None:
         return ["embeddings"]
     return ["chat", "fill"] if owner in fillers else ["chat"]

@@ -22,6 +22,7 @@ from archipel.serve.routing import Policy, Target
 from archipel.serve.setting_tables import ProviderTable
 from archipel.serve.shadow import Shadow
 from archipel.serve.translation import Unmappable
+from archipel.serve.weights import Kind
 
 AZURE_VERSION = "2024-10-21"
 ANTHROPIC_VERSION = "2023-06-01"
@@ -156,8 +157,7 @@ def engine_call(lease: Lease, question: Question, model: str) -> Call:
             out.
     """
     try:
-        if question.is_media:
-            raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
+        _check_kind(lease.kind, question)
         _check_links(question.fields)
         if lease.kind == "llama.cpp" and question.fields.get("echo"):
             # It answers as if that were not there, and tells nothing of a prompt's tokens.
@@ -171,6 +171,16 @@ def engine_call(lease: Lease, question: Question, model: str) -> Call:
     headers = {**_bearer(lease.address.api_key), "Connection": "close"}
     adapted = _adapted(question, model, lease.adapters)
     return Call(url, headers, adapted.to(model), done=lease.end)
+
+
+def _check_kind(kind: Kind, question: Question) -> None:
+    """Refuse pictures asked of a model of texts, and the other way round."""
+    asks_pictures = question.endpoint.startswith("/images/")
+    if kind == "pictures" and not asks_pictures:
+        instead = "Ask it through /v1/images/generations, or ask another model"
+        raise Unmappable("model", f"it makes pictures only. {instead}")
+    if kind != "pictures" and question.is_media:
+        raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
 
 
 def _adapted(question: Question, model: str, adapters: Sequence[str]) -> Question:

@@ -242,7 +242,7 @@ def _annex(settings: Settings, access: Access) -> Annex:
 
 def _marks(table: ModelTable, weights: Weights) -> Marks | None:
     """By which a model that runs here fills gaps, if it does."""
-    if table.gaps == "none" or table.pooling:
+    if table.gaps == "none" or table.pooling or weights.engine == "pictures":
         return None
     return FAMILIES[table.gaps] if table.gaps else find_marks(Path(weights.path))
 

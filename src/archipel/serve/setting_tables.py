@@ -57,7 +57,8 @@ class ModelTable(Table):
 
     path: str = Field(default="", description="folder, .gguf file or pulled name")
     engine: Kind | None = Field(
-        default=None, description="llama.cpp, or torch for a checkpoint that llama.cpp can't take"
+        default=None,
+        description="llama.cpp, torch for a checkpoint that llama.cpp can't take, or pictures",
     )
     adapters: dict[Name, str] = Field(
         default_factory=dict, description="LoRA: a .gguf file or PEFT folder by public name"
@@ -189,8 +190,11 @@ class TargetTable(Table):
         return Price(_nanos_a_token(self.prompt_price), _nanos_a_token(self.completion_price))
 
     def piece_price(self) -> PiecePrice:
-        """What a picture and a sound cost, where the file says it."""
-        return PiecePrice(_nanos(self.picture_price), _nanos(self.sound_price))
+        """What a picture and a sound cost, where the file says it. A picture that is made here
+        costs nothing if it does not."""
+        usual = 0 if self.provider is None else None
+        picture = usual if self.picture_price is None else _nanos(self.picture_price)
+        return PiecePrice(picture, _nanos(self.sound_price))
 
 
 class AccountsTable(Table):

@@ -11,7 +11,7 @@ from archipel.errors import ConfigError
 from archipel.models.here import find_purpose
 from archipel.models.purpose import Purpose, unlearnt_gaps
 from archipel.serve.login.settings import LoginTable, OidcTable
-from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.routing import PiecePrice, Policy, Price, Target
 from archipel.serve.setting_tables import (
     AccountsTable,
     BatchesTable,
@@ -127,7 +127,9 @@ class Settings(Table):
 
 
 def _own_policy(name: str, owner: str) -> Policy:
-    return Policy(name, (Target(owner, name, is_here=True, price=Price(0, 0)),))
+    pieces = PiecePrice(picture=0)
+    target = Target(owner, name, is_here=True, price=Price(0, 0), pieces=pieces)
+    return Policy(name, (target,))
 
 
 def read_settings(file: Path) -> Settings:
@@ -167,6 +169,9 @@ def with_models(
     paths = {name: _path(name, one, home) for name, one in tables.items()}
     told = {name: _with_purpose(one, paths[name], home) for name, one in tables.items()}
     weights = {name: _weights(one, paths[name], home) for name, one in tables.items()}
+    for name, found in weights.items():
+        if found.engine == "pictures":
+            told[name] = told[name].model_copy(update={"engine": "pictures"})
     return whole.model_copy(update={"models": told}), weights
 
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.files import read_json, sha256_bytes, sha256_file
+from archipel.images.pipeline import OWN_CLASS, is_pipeline, read_index
 from archipel.models.sizes import EXPORTED, has_weights
 
-Kind = Literal["llama.cpp", "openvino", "torch", "vllm", "sglang", "command"]
+Kind = Literal["llama.cpp", "openvino", "torch", "pictures", "vllm", "sglang", "command"]
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +35,8 @@ class Weights:
         """Of the weights in files here; 0 if there are none."""
         path = Path(self.path)
         if path.is_dir():
-            return sum(file.stat().st_size for file in path.glob("*.safetensors"))
+            files = "**/*.safetensors" if self.engine == "pictures" else "*.safetensors"
+            return sum(file.stat().st_size for file in path.glob(files))
         return path.stat().st_size if path.is_file() else 0
 
 
@@ -67,13 +69,17 @@ def name_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
 def find_weights(
     path: Path, home: Path, engine: Kind | None = None, adapters: Mapping[str, str] | None = None
 ) -> Weights:
-    """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch.
+    """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch;
+    the engine of pictures for a pipeline's folder.
 
     Raises:
         ConfigError: a directory leaves a choice; an adapter is not there; OpenVINO is not
             installed.
-        ModelError: there is no model, it or an adapter can't be converted, or torch is lacking.
+        ModelError: there is no model, it or an adapter can't be converted, or torch or diffusers is
+            lacking.
     """
+    if engine == "pictures" or (engine is None and is_pipeline(path)):
+        return _pictures(path)
     if engine == "openvino":
         return _openvino(path, home)
     if engine != "torch":
@@ -98,6 +104,17 @@ def find_weights(
             "archipel[torch]"
         )
     return Weights("torch", str(path))
+
+
+def _pictures(path: Path) -> Weights:
+    is_own = read_index(path)["_class_name"] == OWN_CLASS
+    needed = ("torch", "PIL") if is_own else ("torch", "PIL", "transformers", "diffusers")
+    if lacking := [name for name in needed if not _is_installed(name)]:
+        raise ModelError(
+            f"{path} makes pictures, and {' and '.join(lacking)} is not installed. `pip install "
+            "'archipel[diffusers]'` has it"
+        )
+    return Weights("pictures", str(path))
 
 
 def _openvino(path: Path, home: Path) -> Weights:

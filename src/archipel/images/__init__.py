@@ -1,0 +1,1 @@
+"""Models that make pictures from words, behind one interface. torch, diffusers; no HTTP."""

@@ -1,0 +1,158 @@
+"""What is asked of a model of pictures here, in OpenAI's words, as an order for it. No HTTP.
+
+What the engine has no way to do it refuses by name.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PIL.Image import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archipel.errors import DocumentError
+from archipel.images.given import read_given
+from archipel.images.painter import Ability, Order, Painter
+from archipel.serve.api_error import ApiError
+from archipel.serve.body import wrong
+from archipel.serve.media import File
+
+_PROMPT_CHARACTERS = 1000
+_MOST_SEED = (1 << 32) - 1
+_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
+_USUAL_STRENGTH: Mapping[Ability, float] = {"edit": 0.8, "inpaint": 1.0, "vary": 0.5}
+# Fields of OpenAI's that may say only what this engine does anyway.
+_ONLY: Mapping[str, Sequence[Any]] = {
+    "response_format": ("b64_json",),
+    "output_format": ("png",),
+    "output_compression": (100, "100"),
+    "quality": ("auto", "standard"),
+    "background": ("auto", "opaque"),
+    "moderation": ("auto",),
+}
+
+
+class ImageAsked(BaseModel):
+    """The fields of all three endpoints, in JSON or as a form's texts."""
+
+    model_config = ConfigDict(extra="allow")
+    model: str | None = None
+    prompt: str = ""
+    n: int | None = Field(default=None, ge=1, le=10)
+    size: str | None = None
+    seed: int | None = Field(default=None, ge=0, le=_MOST_SEED)
+    steps: int | None = Field(default=None, ge=1, le=500)
+    guidance: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    strength: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    stream: bool | None = None
+    partial_images: int | None = Field(default=None, ge=0, le=3)  # fewer may be sent: none are
+    user: str | None = None
+
+
+def read_asked(fields: Mapping[str, Any]) -> ImageAsked:
+    """The fields, checked.
+
+    Raises:
+        ApiError: one is wrong, or asks for what the engine can't do.
+    """
+    try:
+        asked = ImageAsked.model_validate(fields)
+    except ValidationError as error:
+        raise wrong(error) from None
+    for name, value in (asked.model_extra or {}).items():
+        if value is None or value in _ONLY.get(name, ()):
+            continue
+        instead = f"Leave it out, or say {_ONLY[name][0]!r}" if name in _ONLY else "Leave it out"
+        message = f"{name}: the engine of this model can't do this. {instead}."
+        raise ApiError(400, message, "unsupported_by_provider", name)
+    if len(asked.prompt) > _PROMPT_CHARACTERS:
+        message = (
+            f"prompt: it has {len(asked.prompt)} characters, and {_PROMPT_CHARACTERS} are taken. "
+            "Shorten it."
+        )
+        raise ApiError(400, message, "invalid_value", "prompt")
+    return asked
+
+
+def order_of(
+    asked: ImageAsked, painter: Painter, wanted: Ability, files: Sequence[File] = ()
+) -> Order:
+    """What the model is to make; `wanted` is "edit" also where a mask may be among the files.
+
+    Raises:
+        ApiError: the model can't make it, words or a picture are lacking, or a picture is no good.
+    """
+    image, mask = _given(wanted, files)
+    wanted = "inpaint" if mask is not None else wanted
+    if wanted not in painter.abilities:
+        can = ", ".join(sorted(painter.abilities))
+        message = f"model: it can't {wanted}. It can {can}. Ask another model."
+        raise ApiError(400, message, "unsupported_by_provider", "model")
+    if wanted != "vary" and not asked.prompt.strip():
+        message = "prompt: it is empty. Say what the picture is to show."
+        raise ApiError(400, message, "invalid_value", "prompt")
+    width, height = _size(asked, painter)
+    seed = secrets.randbelow(_MOST_SEED + 1) if asked.seed is None else asked.seed
+    strength = asked.strength or _USUAL_STRENGTH.get(wanted, 1.0)
+    return Order(
+        prompt="" if wanted == "vary" else asked.prompt,
+        count=asked.n or 1,
+        width=width,
+        height=height,
+        seed=seed,
+        steps=asked.steps,
+        guidance=asked.guidance,
+        image=image,
+        mask=mask,
+        strength=strength,
+    )
+
+
+def _size(asked: ImageAsked, painter: Painter) -> tuple[int | None, int | None]:
+    if asked.size in (None, "auto"):
+        return None, None
+    found = _SIZE.fullmatch(asked.size or "")
+    width, height = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not painter.sizes.allows(width, height):
+        message = (
+            f"size: {(asked.size or '')[:20]!r} can't be made. This model makes "
+            f'{painter.sizes.described()}; "auto" is its own.'
+        )
+        raise ApiError(400, message, "invalid_value", "size")
+    return width, height
+
+
+def _given(wanted: Ability, files: Sequence[File]) -> tuple[Image | None, Image | None]:
+    """The picture and the mask of a form."""
+    if wanted == "generate":
+        return None, None
+    images = [file for file in files if file.part in ("image", "image[]")]
+    masks = [file for file in files if file.part == "mask" and wanted == "edit"]
+    others = len(files) - len(images) - len(masks)
+    if len(images) != 1 or len(masks) > 1 or others:
+        has_mask = " and at most one as mask" if wanted == "edit" else ""
+        message = f"image: this model takes one picture, as image{has_mask}. Send no other file."
+        raise ApiError(400, message, "invalid_value", "image")
+    image = _read("image", images[0])
+    if not masks:
+        return image, None
+    mask = _read("mask", masks[0])
+    if mask.size != image.size:
+        message = f"mask: it is {_shown(mask)} and the image {_shown(image)}. Make them equal."
+        raise ApiError(400, message, "invalid_value", "mask")
+    if not mask.has_transparency_data:
+        message = "mask: nothing in it is transparent. Send a PNG that is, where it is to change."
+        raise ApiError(400, message, "invalid_value", "mask")
+    return image, mask
+
+
+def _read(part: str, file: File) -> Image:
+    try:
+        return read_given(file.data)
+    except DocumentError as error:
+        raise ApiError(400, f"{part}: {error}.", "invalid_image", part) from None
+
+
+def _shown(image: Image) -> str:
+    return f"{image.width}x{image.height}"

@@ -1,0 +1,267 @@
+"""OpenAI's API, as far as pictures need it, before a model of pictures in this process.
+
+One order is painted at a time; others wait, up to a limit. Only who knows the key is answered.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from archipel.images.painter import Ability, Order, Painter
+from archipel.images.provenance import as_png
+from archipel.serve.api_error import ApiError, retry_after
+from archipel.serve.body import read_body, read_fields
+from archipel.serve.hosting import hosted, listen
+from archipel.serve.image_fields import ImageAsked, order_of, read_asked
+from archipel.serve.media import File, read_form
+
+_BODY_SECONDS = 60.0
+_MOST_ORDERS = 16  # painted or waiting
+_ALIVE_SECONDS = 15.0  # without a step, after which a stream says that it lives
+_BUSY_SECONDS = 30.0
+
+Say = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """So many steps are done."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """A picture, whole."""
+
+    png: bytes
+    seed: int
+    size: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As OpenAI words it; the seed is ours."""
+        return {"b64_json": base64.b64encode(self.png).decode(), "seed": self.seed}
+
+
+@dataclass(eq=False)
+class Work:
+    """One order on its way from the painter's thread; `leave` ends it within a step."""
+
+    order: Order
+    told: asyncio.Queue[Step | list[Made] | Exception | None] = field(default_factory=asyncio.Queue)
+    left: threading.Event = field(default_factory=threading.Event)
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        self.left.set()
+        self.told.put_nowait(None)  # for who still does
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """OpenAI's endpoints over one model."""
+
+    name: str
+    painter: Painter
+    key: str
+    thread: ThreadPoolExecutor  # of one worker
+    orders: set[Work] = field(default_factory=set)
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def generations(self, request: Request) -> Response:
+        self._check_key(request)
+        fields = read_fields(await read_body(request, _BODY_SECONDS), ImageAsked)
+        return await self._answer(request, "generate", fields, [])
+
+    async def edits(self, request: Request) -> Response:
+        self._check_key(request)
+        return await self._answer(request, "edit", *await read_form(request, _BODY_SECONDS))
+
+    async def variations(self, request: Request) -> Response:
+        self._check_key(request)
+        return await self._answer(request, "vary", *await read_form(request, _BODY_SECONDS))
+
+    async def others(self, request: Request) -> Response:
+        self._check_key(request)
+        message = "model: it makes pictures only. Ask it through /v1/images/generations."
+        raise ApiError(400, message, "unsupported_by_provider", "model")
+
+    def _check_key(self, request: Request) -> None:
+        given = request.headers.get("authorization", "")
+        if not secrets.compare_digest(given.encode(), f"Bearer {self.key}".encode()):
+            raise ApiError(401, "The key is wrong.", "invalid_api_key")
+
+    async def _answer(
+        self, request: Request, wanted: Ability, fields: Mapping[str, Any], files: Sequence[File]
+    ) -> Response:
+        asked = read_asked(fields)
+        order = await asyncio.to_thread(order_of, asked, self.painter, wanted, files)
+        if len(self.orders) >= _MOST_ORDERS:
+            message = f"{_MOST_ORDERS} orders wait for this model already. Ask again later."
+            raise ApiError(429, message, "engine_busy", headers=retry_after(_BUSY_SECONDS))
+        if asked.stream:
+            work = self._begin(order)
+            kind = "image_edit" if wanted == "edit" else "image_generation"
+            return _Stream(_events(work, kind, len(self.orders) - 1), lambda: self._end(work))
+        return JSONResponse(await self._whole(request, order))
+
+    def _begin(self, order: Order) -> Work:
+        work, loop = Work(order), asyncio.get_running_loop()
+        self.orders.add(work)
+
+        def put(told: Step | list[Made] | Exception) -> None:
+            loop.call_soon_threadsafe(work.told.put_nowait, told)
+
+        def tell(done: int, total: int) -> bool:
+            put(Step(done, total))
+            return work.left.is_set()
+
+        def run() -> None:
+            if work.left.is_set():
+                return
+            try:
+                pictures = self.painter.paint(order, tell)
+                put([self._made(order, *each) for each in enumerate(pictures)])
+            except Exception as error:  # noqa: BLE001 (the thread's end: who waits is told)
+                put(error)
+
+        self.thread.submit(run)
+        return work
+
+    def _made(self, order: Order, number: int, picture: Any) -> Made:
+        seed = order.seed + number
+        png = as_png(picture, model=self.name, seed=seed, prompt=order.prompt)
+        return Made(png, seed, f"{picture.width}x{picture.height}")
+
+    def _end(self, work: Work) -> None:
+        work.leave()
+        self.orders.discard(work)
+
+    async def _whole(self, request: Request, order: Order) -> dict[str, Any]:
+        """All pictures in one answer; the work ends early when the client goes."""
+        work = self._begin(order)
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            work.leave()
+
+        watching = asyncio.create_task(watch())
+        try:
+            async for told in _told(work):
+                if isinstance(told, list):
+                    about = {"created": int(time.time()), **_about(told)}
+                    return {**about, "data": [made.fields for made in told]}
+        finally:
+            self._end(work)
+            watching.cancel()
+        raise ApiError(408, "The client has left.")
+
+
+class _Stream(StreamingResponse):
+    """A stream that ends its work when nobody reads it any more."""
+
+    def __init__(self, events: AsyncIterator[bytes], end: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._end()
+
+
+async def _events(work: Work, kind: str, before: int) -> AsyncIterator[bytes]:
+    """Progress, step by step, then each picture. After an error the connection breaks off, so that
+    nobody pays for a stream that only seems whole."""
+    yield _event({"type": f"{kind}.progress", "step": 0, "steps": None, "before": before})
+    try:
+        async for told in _told(work):
+            if told is None:
+                yield b": still there\n\n"
+            elif isinstance(told, Step):
+                step = {"step": told.done, "steps": told.total}
+                yield _event({"type": f"{kind}.progress", **step})
+            else:
+                about = {"created_at": int(time.time()), **_about(told)}
+                for made in told:
+                    yield _event({"type": f"{kind}.completed", **about, **made.fields})
+    except Exception:
+        problem = ApiError(500, "The engine could not make the picture.", "engine_failed")
+        yield _event({"type": "error", **problem.body})
+        raise
+
+
+async def _told(work: Work) -> AsyncIterator[Step | list[Made] | None]:
+    """What comes, up to the pictures or until the client has left; None after a while without."""
+    while True:
+        told = None
+        with contextlib.suppress(TimeoutError):
+            told = await asyncio.wait_for(work.told.get(), _ALIVE_SECONDS)
+        if isinstance(told, Exception):
+            raise told
+        if work.left.is_set():
+            return
+        yield told
+        if isinstance(told, list):
+            return
+
+
+def _about(pictures: Sequence[Made]) -> dict[str, Any]:
+    """What is the same of all."""
+    size = pictures[0].size if pictures else None
+    return {"size": size, "output_format": "png", "background": "opaque", "quality": "auto"}
+
+
+def _event(body: Mapping[str, Any]) -> bytes:
+    return f"event: {body['type']}\ndata: {json.dumps(body)}\n\n".encode()
+
+
+async def _show_api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return JSONResponse(error.body, error.status, error.headers)
+
+
+def create_app(endpoints: Endpoints) -> Starlette:
+    """The endpoints at their places."""
+    return Starlette(
+        routes=[
+            Route("/health", endpoints.health),
+            Route("/v1/images/generations", endpoints.generations, methods=["POST"]),
+            Route("/v1/images/edits", endpoints.edits, methods=["POST"]),
+            Route("/v1/images/variations", endpoints.variations, methods=["POST"]),
+            Route("/v1/{path:path}", endpoints.others, methods=["POST"]),
+        ],
+        exception_handlers={ApiError: _show_api_error},
+    )
+
+
+async def serve(settings: Mapping[str, Any], painter: Painter, say: Say) -> None:
+    """Answer until standard input ends; `say` tells the parent where."""
+    with ThreadPoolExecutor(1) as thread:
+        endpoints = Endpoints(settings["name"], painter, settings["api_key"], thread)
+        async with hosted(create_app(endpoints), listen("127.0.0.1", 0)) as url:
+            say({"url": url})
+            await asyncio.to_thread(sys.stdin.read)
+            os._exit(0)  # pictures under way are wanted by nobody any more
