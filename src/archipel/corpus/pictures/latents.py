@@ -30,6 +30,9 @@ _LEAST_DEVIATION = 1e-4
 _LEAST_SQUARE = 1e-6  # of what is the rounding of pictures that are all the same
 _RANGE = 8.0  # deviations, to either side of the mean
 _STEPS = 32_767
+# A value as `Latents.encode` gives it, minus ZERO, times DEVIATION, is so many deviations.
+ZERO = _STEPS + 1
+DEVIATION = _RANGE / _STEPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +61,13 @@ class Latents:
         for part in _blocks(pixels):
             z = (_floats(pixels[part]) - self.mean) @ rows.T
             steps = np.clip(z / self.scale, -_RANGE, _RANGE) / _RANGE * _STEPS
-            found[part] = np.round(steps) + (_STEPS + 1)
+            found[part] = np.round(steps) + ZERO
         return found
 
     def decode(self, values: npt.NDArray[np.integer]) -> Floats:
         """The pictures [N, P], float32 in -1..1, of values [N, values] as `encode` gives them."""
-        steps = values.astype(np.float32) - (_STEPS + 1)
-        z = steps * np.float32(_RANGE / _STEPS) * self.scale
+        steps = values.astype(np.float32) - ZERO
+        z = steps * np.float32(DEVIATION) * self.scale
         pixels: Floats = z @ self.components.astype(np.float32) + self.mean
         return np.clip(pixels, -1, 1, out=pixels)
 
