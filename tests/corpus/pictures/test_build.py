@@ -195,6 +195,16 @@ def test_the_share_of_the_variance_grows_with_the_values(shapes: Path, tmp_path:
     assert 0.1 < shares[0] < shares[1] < 0.99 < shares[2] < 1.001
 
 
+def test_progress_is_told(folder_of: Make, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    options = PictureOptions(size=8, values=3, held_out=0)
+    build_picture_corpus(
+        [folder_of(3)], tmp_path / "out", options, LeftOut(), lambda *one: told.append(one)
+    )
+    assert told[:3] == [("reading pictures", number, 3) for number in range(3)]
+    assert told[-1] == ("writing rows", 0, 3)
+
+
 def test_shards_hold_whole_rows(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,4 +284,4 @@ def test_a_folder_that_holds_something_is_left_alone(shapes: Path, tmp_path: Pat
 )
 def test_options_that_make_no_sense(options: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        PictureOptions(**options)  # type: ignore[arg-type]
+        PictureOptions(**options)

@@ -68,7 +68,7 @@ def test_no_pictures_is_one_message_and_no_folder(tmp_path: Path) -> None:
 def test_ctrl_c_leaves_nothing(folder_of: Make, tmp_path: Path) -> None:
     folder = folder_of(300)
     (folder / "0.png").write_bytes(b"no picture")
-    command = [sys.executable, "-c", MAIN, "corpus", "build", "--images", folder, "-o", "out"]
+    command = [sys.executable, "-c", MAIN, "corpus", "build", "--images", str(folder), "-o", "out"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         assert "left out" in child.stderr.readline()  # the others are not read yet

@@ -20,7 +20,7 @@ def pixels() -> npt.NDArray[np.float32]:
     strengths = 1 / np.arange(1, 61)
     waves = np.linalg.qr(dice.standard_normal((SIZE * SIZE * 3, 60))).Q.T
     found = (dice.standard_normal((200, 60)) * strengths) @ waves
-    return (found / abs(found).max() * 0.9).astype(np.float32)
+    return np.asarray(found / abs(found).max() * 0.9, np.float32)
 
 
 def test_the_code_keeps_as_much_as_exact_components(pixels: npt.NDArray[np.float32]) -> None:
