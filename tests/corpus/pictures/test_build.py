@@ -247,6 +247,16 @@ def test_a_manifest_whose_rows_do_not_add_up_is_refused(built: Path) -> None:
         Manifest.from_json(data, "a store")
 
 
+def test_a_corpus_of_text_says_nothing_of_pictures(corpus: Path) -> None:
+    data = read_manifest(corpus).to_json()
+    assert data == (corpus / "manifest.json").read_bytes()
+    assert b"pictures" not in data
+    assert list(read_manifest(corpus).files) == [
+        "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
+    ]
+
+
 def test_nothing_to_learn_from(folder_of: Make, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no picture with a caption in .*Name folders or zip"):
