@@ -72,6 +72,7 @@ def pictures(
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar with what is being done; nothing where there is no terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
@@ -80,6 +81,6 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
         task = bar.add_task("reading", total=None)
 
         def show(what: str, done: int, count: int) -> None:
-            bar.update(task, description=what, completed=done, total=count or None)
+            bar.update(task, description=escape(what), completed=done, total=count or None)
 
         yield show

@@ -25,7 +25,7 @@ _BROKEN = (
 )
 
 
-class NotAPicture(Exception):
+class UnusablePicture(Exception):
     """It can't be learnt from; the message is the reason, the same for all of its kind."""
 
 
@@ -33,9 +33,9 @@ def decoded(data: bytes, most_pixels: int) -> Image.Image:
     """A picture in RGB, upright, on white where it is transparent.
 
     Raises:
-        NotAPicture: it is none, is damaged, animated, or has more pixels than that by its header.
+        UnusablePicture: it is none, damaged or animated, or by its header has more pixels.
     """
-    too_large = NotAPicture(f"over {most_pixels / 1e6:g} megapixels")
+    too_large = UnusablePicture(f"over {most_pixels / 1e6:g} megapixels")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of what it makes the best of
         try:
@@ -44,12 +44,12 @@ def decoded(data: bytes, most_pixels: int) -> Image.Image:
                     raise too_large
                 # A camera's JPEG may have a preview behind it, which is no animation.
                 if picture.format != "MPO" and getattr(picture, "is_animated", False):
-                    raise NotAPicture("animated")
+                    raise UnusablePicture("animated")
                 return _on_white(ImageOps.exif_transpose(picture))
         except Image.DecompressionBombError:
             raise too_large from None
         except _BROKEN as error:
-            raise NotAPicture("damaged, or no picture") from error
+            raise UnusablePicture("damaged, or no picture") from error
 
 
 def squared(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:

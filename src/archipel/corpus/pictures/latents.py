@@ -27,7 +27,6 @@ _OVERSAMPLED = 32
 _POWER_ITERATIONS = 2
 # Below this share of the strongest component's deviation, float32 tells nothing from noise.
 _LEAST_DEVIATION = 1e-4
-_LEAST_SQUARE = 1e-6  # of what is the rounding of pictures that are all the same
 _RANGE = 8.0  # deviations, to either side of the mean
 _STEPS = 32_767
 # A value as `Latents.encode` gives it, minus ZERO, times DEVIATION, is so many deviations.
@@ -127,6 +126,11 @@ def fit(pixels: Pixels, values: int, seed: int = 0) -> Latents:
         ConfigError: the pictures are all the same.
     """
     count, width = pixels.shape
+    if (pixels == pixels[0]).all():
+        raise ConfigError(
+            f"the {count:,} pictures to train on are all the same, so that there is nothing to "
+            "learn. Give others."
+        )
     mean = np.zeros(width, np.float64)
     for part in _blocks(pixels):
         mean += _floats(pixels[part]).sum(axis=0, dtype=np.float64) / count
@@ -139,11 +143,6 @@ def fit(pixels: Pixels, values: int, seed: int = 0) -> Latents:
     left, _ = _orthonormal(_times(pixels, centre, right))
     found, _ = _orthonormal(_transposed_times(pixels, centre, left))
     kept = min(values, found.shape[1])
-    if not kept:
-        raise ConfigError(
-            f"the {count:,} pictures to train on are all the same, so that there is nothing to "
-            "learn. Give others."
-        )
     components = np.ascontiguousarray(found[:, :kept].T, np.float16)
     z = _times(pixels, centre, components.T.astype(np.float32))
     scale: Floats = np.sqrt(np.square(z).mean(axis=0))
@@ -162,7 +161,7 @@ def _orthonormal(columns: Floats) -> tuple[Floats, npt.NDArray[np.float64]]:
         some = columns[part].astype(np.float64)
         gram += some.T @ some
     squares, vectors = np.linalg.eigh(gram)
-    kept = np.flatnonzero(squares > max(_LEAST_DEVIATION**2 * squares[-1], _LEAST_SQUARE))[::-1]
+    kept = np.flatnonzero(squares > _LEAST_DEVIATION**2 * squares[-1])[::-1]
     found = np.sqrt(squares[kept])
     return columns @ (vectors[:, kept] / found).astype(np.float32), found
 

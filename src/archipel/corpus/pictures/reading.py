@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archipel.corpus.left_out import LeftOut
-from archipel.corpus.pictures.decoding import NotAPicture, decoded, squared
+from archipel.corpus.pictures.decoding import UnusablePicture, decoded, squared
 from archipel.errors import ConfigError
 
 KINDS = (".png", ".jpg", ".jpeg", ".webp")
@@ -104,7 +104,7 @@ def read_pictures(
                 show(f"reading {path.name or path}", number, len(names))
                 try:
                     yield _picture(name, files, said, size, limits)
-                except NotAPicture as reason:
+                except UnusablePicture as reason:
                     _leave_out(left_out, str(reason), files[name].place)
 
 
@@ -141,7 +141,7 @@ def _in_folder(folder: Path) -> dict[str, _File]:
             path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 place = path.relative_to(folder).as_posix()
-                found[place] = _File(str(path), path.stat().st_size, path.read_bytes)
+                found[place] = _File(_shown(str(path)), path.stat().st_size, path.read_bytes)
     return dict(sorted(found.items()))
 
 
@@ -151,7 +151,7 @@ def _in_zip(
     found = {}
     room = limits.zip_bytes
     for info in archive.infolist():
-        place = f"{path}: {info.filename}"
+        place = _shown(f"{path}: {info.filename}")
         name = posixpath.normpath(info.filename)
         if info.is_dir() or any(part.startswith(".") and part != ".." for part in name.split("/")):
             continue
@@ -179,23 +179,23 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _picture(
     name: str, files: Mapping[str, _File], said: Mapping[str, _Said], size: int, limits: Limits
 ) -> Picture:
-    """Raises NotAPicture for one that can't be learnt from."""
+    """Raises UnusablePicture for one that can't be learnt from."""
     file = files[name]
     if _suffix(name) in _OTHER_KINDS:
-        raise NotAPicture("of a kind that is not read")
+        raise UnusablePicture("of a kind that is not read")
     told = said.get(name, _Said((), None))
     captions = told.captions or _beside(name, files, limits)
     if not captions:
-        raise NotAPicture("without a caption")
+        raise UnusablePicture("without a caption")
     kept = tuple(dict.fromkeys(text.strip() for text in captions if text.strip()))
     if not kept:
-        raise NotAPicture("with an empty caption")
+        raise UnusablePicture("with an empty caption")
     if file.size_bytes > limits.file_bytes:
-        raise NotAPicture(f"over {limits.file_bytes >> 20} MiB")
+        raise UnusablePicture(f"over {limits.file_bytes >> 20} MiB")
     try:
         data = file.read()
     except _UNREADABLE as error:
-        raise NotAPicture("damaged, or no picture") from error
+        raise UnusablePicture("that can't be read") from error
     whole = decoded(data, limits.pixels)
     hash_ = hashlib.sha256(f"{whole.width} {whole.height} ".encode() + whole.tobytes()).digest()
     return Picture(file.place, squared(whole, size), hash_, kept, told.held_out)
@@ -207,13 +207,13 @@ def _beside(name: str, files: Mapping[str, _File], limits: Limits) -> tuple[str,
     if file is None:
         return ()
     if file.size_bytes > limits.captions_bytes:
-        raise NotAPicture(f"whose captions have over {limits.captions_bytes >> 20} MiB")
+        raise UnusablePicture(f"whose captions have over {limits.captions_bytes >> 20} MiB")
     try:
         text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise NotAPicture("whose caption is not UTF-8") from None
+        raise UnusablePicture("whose caption is not UTF-8") from None
     except _UNREADABLE as error:
-        raise NotAPicture("whose caption can't be read") from error
+        raise UnusablePicture("whose caption can't be read") from error
     return tuple(text.split("\n"))
 
 
@@ -274,6 +274,11 @@ def _said_of(place: str, record: object) -> tuple[str, _Said]:
     # JSON can hold half of a surrogate pair, which is no text.
     captions = tuple(one.encode(errors="replace").decode() for one in texts)
     return record["file_name"], _Said(captions, _SPLITS[split])
+
+
+def _shown(name: str) -> str:
+    """A name from anywhere, fit for a terminal."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
 
 
 def _suffix(name: str) -> str:
