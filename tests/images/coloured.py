@@ -14,23 +14,24 @@ SHAPES = {"disc": "disque", "bar": "barre"}
 RGB = {"red": (220, 20, 20), "green": (20, 160, 40), "blue": (30, 40, 220), "black": (10, 10, 10)}
 
 
-def write_pictures(folder: Path) -> None:
-    """Three of each, a little apart, and what is said of them."""
+def write_pictures(folder: Path, places: int = 3) -> None:
+    """Each at some places and in as many greys of the ground, the last held out, and what is said
+    of them."""
     folder.mkdir()
     lines = []
     for colour, couleur in COLOURS.items():
         for shape, forme in SHAPES.items():
-            for number in range(3):
+            for number in range(places):
                 name = f"{colour}-{shape}-{number}.png"
-                picture = Image.new("RGB", (SIDE, SIDE), "white")
+                picture = Image.new("RGB", (SIDE, SIDE), (255, 255, 255 - number // 3))
                 draw = ImageDraw.Draw(picture)
                 if shape == "disc":
-                    draw.ellipse((2 + number, 2, 12 + number, 12), RGB[colour])
+                    draw.ellipse((2 + number % 3, 2, 12 + number % 3, 12), RGB[colour])
                 else:
-                    draw.rectangle((1, 5 + number, 14, 8 + number), RGB[colour])
+                    draw.rectangle((1, 5 + number % 3, 14, 8 + number % 3), RGB[colour])
                 picture.save(folder / name)
                 text = [f"{colour} {shape}", f"{forme} {couleur}"]
-                split = "held_out" if number == 2 else "train"
+                split = "held_out" if number == places - 1 else "train"
                 lines.append(json.dumps({"file_name": name, "text": text, "split": split}))
     (folder / "metadata.jsonl").write_text("\n".join(lines), encoding="utf-8")
 

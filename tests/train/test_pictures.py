@@ -22,7 +22,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coloured")
-    write_pictures(folder / "pictures")
+    write_pictures(folder / "pictures", places=40)
     build(folder / "pictures", folder / "corpus")
     return folder / "corpus"
 
@@ -76,6 +76,7 @@ def test_there_is_no_gguf_of_pictures(corpus: Path, tmp_path: Path) -> None:
     [
         (RunOptions(model="huge"), "huge"),
         (RunOptions(sequence_tokens=64), "rows of 18 tokens"),
+        (RunOptions(batch_sequences=512), "build a larger corpus"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(
