@@ -1,0 +1,129 @@
+"""What a model of emoji learns from: pictures of the same things in several styles, with captions.
+
+Some pictures of things are held out, a thing in one of its styles: what is asked for then was never
+seen together.
+"""
+
+import json
+import random
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from archipel.corpus.pictures.reading import METADATA
+from archipel.errors import ConfigError
+
+PROMPTS = "prompts.jsonl"
+_CAPTIONS = "captions.jsonl"
+_LANGUAGES = ("en", "fr")
+_KEYWORDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmojiOptions:
+    """`held_out` is the share of the things that lose one style, of those that have all."""
+
+    held_out: float = 0.13
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked for, in English and French: a thing, by its code, in a style that it was never
+    seen in. `file` is the picture that it was not shown."""
+
+    code: str
+    style: str
+    en: str
+    fr: str
+    file: str
+
+
+def write_emoji(source: Path, folder: Path, options: EmojiOptions) -> list[Prompt]:
+    """Fill the empty `folder` with the pictures of the zip archive `source`, their captions
+    (metadata.jsonl) and what is to be asked for (prompts.jsonl).
+
+    Raises:
+        ConfigError: the archive can't be read, or is another.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            things = list(_things(archive.read(_CAPTIONS)))
+            held_out = _held_out(things, options)
+            _write_lines(folder / METADATA, _metadata(things, held_out))
+            for thing in things:
+                for style in thing["sets"]:
+                    place = folder / _file(thing, style)
+                    place.parent.mkdir(exist_ok=True)
+                    place.write_bytes(archive.read(_file(thing, style)))
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ConfigError(
+            f"{source} can't be used: {error}. It must be a zip archive with {_CAPTIONS} and a "
+            "folder of pictures for each style"
+        ) from error
+    prompts = [
+        Prompt(one["code"], style, *_asked(one, style), _file(one, style))
+        for one in things
+        if (style := held_out.get(one["code"]))
+    ]
+    _write_lines(folder / PROMPTS, map(asdict, prompts))
+    return prompts
+
+
+def read_prompts(folder: Path) -> list[Prompt]:
+    """What `write_emoji` wrote."""
+    lines = (folder / PROMPTS).read_text(encoding="utf-8").splitlines()
+    return [Prompt(**json.loads(line)) for line in lines]
+
+
+def _things(data: bytes) -> Iterator[dict[str, Any]]:
+    for line in data.decode().splitlines():
+        thing = json.loads(line)
+        if not str(thing["code"]).replace("-", "").isalnum():
+            raise ValueError(f"the code {thing['code']!r} is no name of a file")
+        yield thing
+
+
+def _held_out(things: list[dict[str, Any]], options: EmojiOptions) -> dict[str, str]:
+    """Code → the style that is held out."""
+    dice = random.Random(options.seed)
+    most = max(len(thing["sets"]) for thing in things)
+    whole = [thing for thing in things if len(thing["sets"]) == most]
+    chosen = dice.sample(whole, round(options.held_out * len(whole)))
+    return {thing["code"]: dice.choice(thing["sets"]) for thing in chosen}
+
+
+def _metadata(
+    things: list[dict[str, Any]], held_out: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    for thing in things:
+        for style in thing["sets"]:
+            split = "held_out" if held_out.get(thing["code"]) == style else "train"
+            captions = list(_captions(thing, style))
+            yield {"file_name": _file(thing, style), "text": captions, "split": split}
+
+
+def _captions(thing: dict[str, Any], style: str) -> Iterator[str]:
+    """Its name and its keywords, with the style; and its name alone, for whoever asks for none."""
+    for language in _LANGUAGES:
+        told = thing[language]
+        yield f"{told['name']}, {style}"
+        yield told["name"]
+        if words := told["keywords"][:_KEYWORDS]:
+            yield f"{', '.join(words)}, {style}"
+
+
+def _asked(thing: dict[str, Any], style: str) -> tuple[str, str]:
+    english, french = (f"{thing[language]['name']}, {style}" for language in _LANGUAGES)
+    return english, french
+
+
+def _file(thing: dict[str, Any], style: str) -> str:
+    return f"{style}/{thing['code']}.png"
+
+
+def _write_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text(lines, encoding="utf-8")
