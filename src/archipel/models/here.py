@@ -20,8 +20,8 @@ _KEPT = ("name", "source", "licence", "file", "sha256", "bytes")
 
 @dataclass(frozen=True)
 class PulledModel:
-    """A model on this machine. `file` is a GGUF's name, or "." where the folder is a checkpoint or a
-    model of pictures.
+    """A model on this machine. `file` is a GGUF's name, or "." where the folder is a checkpoint or
+    a model of pictures.
 
     `sha256` is that of the file; of a folder, that of its files' digests and names, line by line;
     None where the model was put here without `archipel pull`.
