@@ -14,7 +14,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
-from archipel.errors import ModelError
+from archipel.errors import ConfigError, ModelError
 from archipel.serve.engine import Engine
 from archipel.serve.launch import launch
 from archipel.serve.setting_tables import ModelTable
@@ -163,6 +163,8 @@ def test_a_folder_that_is_no_pipeline_is_refused(pipeline: Path, tmp_path: Path)
     assert weights.bytes > 1e6
     with pytest.raises(ModelError, match=r"no model_index\.json"):
         find_weights(tmp_path, tmp_path, "pictures")
+    with pytest.raises(ConfigError, match="adapters are for texts"):
+        find_weights(pipeline, tmp_path, adapters={"legal": "legal.gguf"})
     (tmp_path / "model_index.json").write_text('{"_class_name": "NoPipeline"}')
     table = ModelTable(path=str(tmp_path))
     how = launch("no", table, find_weights(tmp_path, tmp_path), 1)
