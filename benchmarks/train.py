@@ -26,7 +26,7 @@ from archipel.models.checkpoint import new_model
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.group import pick_device
-from archipel.train.join import run_config
+from archipel.train.kinds import run_config
 from archipel.train.sharding import InsideOptions
 from archipel.train.site import SiteOptions, run_site
 

@@ -21,8 +21,9 @@ from archipel.corpus import TokenReader, read_manifest
 from archipel.errors import RunError
 from archipel.evaluate.loss import held_out_loss
 from archipel.ledger import Ledger
-from archipel.train.export import HELD_OUT_TOKENS, measure
+from archipel.train.export import measure
 from archipel.train.join import read_snapshot, run_fragments
+from archipel.train.language import HELD_OUT_TOKENS
 from benchmarks.network import Link, Network, Site
 from benchmarks.network.points import tokens_between
 from benchmarks.network.stage import Setting, Stage, beats, points, wait_until

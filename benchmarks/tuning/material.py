@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archipel.cli.provenance import ROOT
+from archipel.corpus.left_out import LeftOut
 from archipel.corpus.tokenizer import train_tokenizer
 from archipel.errors import ConfigError
 from archipel.models.checkpoint import new_model, save_checkpoint
@@ -13,7 +14,7 @@ from archipel.models.sizes import model_config
 from archipel.tune.batches import split_items
 from archipel.tune.conversations import conversation
 from archipel.tune.encoding import Item, encode
-from archipel.tune.lessons import LeftOut, Lesson, Material, read_material
+from archipel.tune.lessons import Lesson, Material, read_material
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 
 _DATA = ROOT.parent / "shared" / "data" / "instructions"

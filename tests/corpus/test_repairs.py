@@ -12,10 +12,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from archipel.cli.main import app
+from archipel.corpus.left_out import LeftOut
 from archipel.corpus.repairs.functions import Module, functions_of
 from archipel.corpus.repairs.pairs import pairs_of
 from archipel.errors import ConfigError
-from archipel.tune.lessons import LeftOut, Material, read_material
+from archipel.tune.lessons import Material, read_material
 from archipel.tune.pairs import PairReader
 
 SHAPES = '''"""Areas."""

@@ -9,10 +9,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from archipel.cli.main import app
+from archipel.corpus.left_out import LeftOut
 from archipel.corpus.stories import Story, StoryOptions, conversations, make_stories
 from archipel.errors import ConfigError
 from archipel.tune.conversations import conversation
-from archipel.tune.lessons import LeftOut, Material, read_material
+from archipel.tune.lessons import Material, read_material
 
 CREDITS = "##\n* License: [CC-BY]\n* Text: Ann\n* Language: en\n"
 GOAT = f"""# Goat and __Dog__

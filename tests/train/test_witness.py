@@ -9,7 +9,8 @@ import torch
 from archipel.corpus import TokenReader, read_manifest
 from archipel.ledger import Range
 from archipel.models.checkpoint import new_model
-from archipel.train.join import run_config, run_fragments
+from archipel.train.join import run_fragments
+from archipel.train.kinds import run_config
 from archipel.train.state import GlobalState
 from archipel.train.witness import Witness
 from archipel.train.work import Work

@@ -10,10 +10,11 @@ import pytest
 from transformers import PreTrainedTokenizerBase
 
 from archipel.corpus.answers import NO_TARGET
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError, ModelError
 from archipel.tune.batches import batch_of, cut, pad, split_items, steps_in
 from archipel.tune.encoding import Example, Item, encode
-from archipel.tune.lessons import Conversation, LeftOut, Lesson
+from archipel.tune.lessons import Conversation, Lesson
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 from tests.tune.conftest import chat
 

@@ -12,6 +12,7 @@ import pytest
 
 from archipel.corpus import TokenReader, read_manifest
 from archipel.corpus.answers import NO_TARGET, Answers
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
 from archipel.ledger import Claim
 from archipel.models.gguf_export import export_gguf
@@ -22,7 +23,7 @@ from archipel.train.join import load_state
 from archipel.train.work import Work
 from archipel.tune.conversations import conversation
 from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
-from archipel.tune.lessons import LeftOut, Material
+from archipel.tune.lessons import Material
 from archipel.tune.pairs import PairReader
 from archipel.tune.start import open_start
 from archipel.tune.templates import open_tokenizer

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
 from archipel.tune.conversations import conversation, preference
-from archipel.tune.lessons import LeftOut, Lesson, Material, Read, read_material
+from archipel.tune.lessons import Lesson, Material, Read, read_material
 from archipel.tune.pairs import LANGUAGES, TASKS, PairReader
 from tests.tune.conftest import Write, chat
 

@@ -17,8 +17,9 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from archipel.corpus.left_out import LeftOut
 from archipel.tune.encoding import Example, Item, encode
-from archipel.tune.lessons import LeftOut, Lesson
+from archipel.tune.lessons import Lesson
 from archipel.tune.losses import AnswerLoss, Likelihood, PreferenceLoss
 from tests.tune.conftest import FACTS, chat
 

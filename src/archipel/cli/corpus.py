@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from archipel.cli.material import Task, material_of, pair_reader
+from archipel.cli.pictures import ByInput, pictures
 from archipel.cli.repairs import repairs
 from archipel.cli.stories import stories
 
 if TYPE_CHECKING:
     from archipel.corpus import Manifest, Progress
 
-app = typer.Typer(no_args_is_help=True, help="Text → tokenizer → token shards.")
+app = typer.Typer(cls=ByInput, no_args_is_help=True, help="Text → tokenizer → token shards.")
 
+app.command()(pictures)
 app.command()(repairs)
 app.command()(stories)
 
@@ -37,7 +39,8 @@ def build(
         0.0, help="Share of the text that is rearranged for filling in the middle."
     ),
 ) -> None:
-    """Build a corpus. Stopped or killed, the same command goes on where it was.
+    """Build a corpus of text. Stopped or killed, the same command goes on where it was. With
+    --images it is one of pictures, with other options: see archipel corpus pictures --help.
 
     Example: archipel corpus build notes/ wiki.jsonl.xz -o corpus --vocab-size 16384
     """
@@ -79,9 +82,9 @@ def lessons(
     Example: archipel corpus lessons en-fr.tsv --task translate --fields en,fr -o corpus
     """
     from archipel import config
+    from archipel.corpus.left_out import LeftOut
     from archipel.models.here import resolve_model
     from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
-    from archipel.tune.lessons import LeftOut
 
     start = resolve_model(tokenizer, config.home()) if tokenizer else None
     pair = pair_reader(task, fields, asked_in, one_way=one_way)

@@ -1,13 +1,14 @@
 """Text → tokenizer → token shards → tokens by their place. Knows nothing about models."""
 
 from archipel.corpus.build import BuildOptions, Progress, build_corpus
-from archipel.corpus.manifest import Manifest, Shard, Split, read_manifest
+from archipel.corpus.manifest import Manifest, Pictures, Shard, Split, read_manifest
 from archipel.corpus.read import TokenReader
 from archipel.corpus.remote import fetch_from, open_remote, upload_corpus
 
 __all__ = [
     "BuildOptions",
     "Manifest",
+    "Pictures",
     "Progress",
     "Shard",
     "Split",

@@ -16,9 +16,11 @@ from archipel.files import sha256_bytes
 FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"
+LATENTS = "latents.safetensors"
 
 Split = Literal["train", "held_out"]
 Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ShardName = Annotated[str, Field(pattern=r"^(train|held_out)-\d{5,}\.tokens$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
@@ -36,9 +38,20 @@ class Shard:
 
 
 @dataclass(frozen=True, config=_CONFIG)
+class Pictures:
+    """Rows are pictures of `size` × `size` pixels: first the `caption_tokens` of a caption, then
+    the `values` of its picture by the linear code in the file `latents`."""
+
+    size: Positive
+    caption_tokens: Positive
+    values: Positive
+    latents: Digest
+
+
+@dataclass(frozen=True, config=_CONFIG)
 class Manifest:
     """What a corpus holds. `skipped` counts what is not UTF-8 or has no text. A corpus of lessons
-    has rows of `row_tokens`, of which the `answers` are learnt."""
+    has rows of `row_tokens`, of which the `answers` are learnt; one of `pictures` has rows, too."""
 
     version: Literal[1]
     tokenizer: dict[FileName, Digest]
@@ -52,7 +65,8 @@ class Manifest:
     text_bytes: Count
     splits: dict[Split, tuple[Shard, ...]]
     answers: Answers | None = None
-    row_tokens: Annotated[int, Field(gt=0)] | None = None
+    row_tokens: Positive | None = None
+    pictures: Pictures | None = None
 
     @property
     def digest(self) -> str:
@@ -63,6 +77,12 @@ class Manifest:
     def tokenizer_digest(self) -> str:
         """SHA-256 of tokenizer.json."""
         return self.tokenizer["tokenizer.json"]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What is needed before any shard is read: names in the folder, and SHA-256."""
+        named = {f"{TOKENIZER}/{name}": digest for name, digest in self.tokenizer.items()}
+        return named | ({LATENTS: self.pictures.latents} if self.pictures else {})
 
     def tokens(self, split: Split) -> int:
         """Tokens of a split, its end-of-text tokens included."""
@@ -90,6 +110,12 @@ class Manifest:
             ) from error
         if "tokenizer.json" not in manifest.tokenizer:
             raise IntegrityError(f"{source} names no tokenizer.json: build the corpus again.")
+        drawn = manifest.pictures
+        if drawn and manifest.row_tokens != drawn.caption_tokens + drawn.values:
+            raise IntegrityError(
+                f"{source}: rows of {manifest.row_tokens} are not {drawn.caption_tokens} tokens "
+                f"and {drawn.values} values: build the corpus again."
+            )
         return manifest
 
 

@@ -5,7 +5,7 @@ What comes from the store is checked by digest before it gets its name on this d
 
 from pathlib import Path
 
-from archipel.corpus.manifest import MANIFEST, TOKENIZER, Manifest, Shard, read_manifest
+from archipel.corpus.manifest import MANIFEST, Manifest, Shard, read_manifest
 from archipel.corpus.read import Fetch
 from archipel.errors import ConfigError, IntegrityError
 from archipel.files import sha256_bytes, write_atomic
@@ -25,9 +25,8 @@ def upload_corpus(store: Objects, folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     if store.get(f"{_PREFIX}/{MANIFEST}") == manifest.to_json():
         return manifest
-    files = {f"{TOKENIZER}/{name}": digest for name, digest in manifest.tokenizer.items()}
-    files |= {shard.name: shard.sha256 for split in manifest.splits.values() for shard in split}
-    for name, digest in files.items():
+    shards = {shard.name: shard.sha256 for split in manifest.splits.values() for shard in split}
+    for name, digest in (manifest.files | shards).items():
         try:
             data = (folder / name).read_bytes()
         except OSError as error:
@@ -40,7 +39,8 @@ def upload_corpus(store: Objects, folder: Path) -> Manifest:
 
 
 def open_remote(store: Objects, cache: Path, digest: str) -> tuple[Manifest, Path]:
-    """The manifest of the store's corpus and its folder below `cache`, with the tokenizer in it.
+    """The manifest of the store's corpus and its folder below `cache`, with the tokenizer in it
+    and, where there is one, the code of pictures.
 
     The shards come later, one by one: give `fetch_from(store)` to a `TokenReader`.
 
@@ -55,9 +55,9 @@ def open_remote(store: Objects, cache: Path, digest: str) -> tuple[Manifest, Pat
             return manifest, folder
     data = _get(store, MANIFEST)
     manifest = Manifest.from_json(_checked(data, digest, f"{store.url}: {MANIFEST}"), store.url)
-    for name, file_digest in manifest.tokenizer.items():
-        key = f"{TOKENIZER}/{name}"
-        write_atomic(folder / key, _checked(_get(store, key), file_digest, f"{store.url}: {key}"))
+    for name, file_digest in manifest.files.items():
+        found = _checked(_get(store, name), file_digest, f"{store.url}: {name}")
+        write_atomic(folder / name, found)
     write_atomic(folder / MANIFEST, data)
     return manifest, folder
 

@@ -15,13 +15,11 @@ from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
 from archipel.ledger.tempo import SNAPSHOT_CYCLES
-from archipel.models.checkpoint import load_model, new_model
-from archipel.models.sizes import check_fits, end_with, has_weights, model_config
 from archipel.store import Store
 from archipel.train.codec import codec_named
 from archipel.train.fragments import split
+from archipel.train.kinds import Kind, kind_for
 from archipel.train.state import GlobalState, digest_of_all
-from archipel.tune.start import open_start
 
 _FEW_STEPS = 8
 _FURTHER = 0.1  # of the usual rate, for a model that has learnt before
@@ -37,7 +35,7 @@ class RunOptions:
     seed: int = 0
     fragments: int = 4
     sync_steps: int | None = None  # H: inner steps between two syncs of a fragment; None: auto
-    optimiser: Literal["adamw", "muon"] = "muon"
+    optimiser: Literal["adamw", "muon"] | None = None  # None: the usual one of the kind of model
     batch_sequences: int = 8
     sequence_tokens: int | None = None  # None: the model's context
     learning_rate: float | None = None  # None: 1 over the model's width, or a tenth of it
@@ -61,7 +59,9 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
         StoreError: the store can't be written.
     """
     manifest = read_manifest(corpus)
-    model = _initial_model(manifest, options)
+    kind = kind_for(manifest)
+    context = options.sequence_tokens or manifest.row_tokens
+    model = kind.first_model(options.model, manifest, corpus, context, options.seed)
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
@@ -69,7 +69,9 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     ledger = create_as_owner(
         store,
         Keyring(config.keys_folder()),
-        lambda owner: _spec(manifest, model, options, owner=owner, initial_digest=initial_digest),
+        lambda owner: _spec(
+            manifest, model, kind, options, owner=owner, initial_digest=initial_digest
+        ),
     )
     if ledger.snapshot(0) is None:
         upload_corpus(store, corpus)
@@ -91,45 +93,20 @@ def _outer(options: RunOptions) -> OuterSpec:
     )
 
 
-def _initial_model(manifest: Manifest, options: RunOptions) -> PreTrainedModel:
-    path = Path(options.model)
-    if not _learns_further(path):
-        found = model_config(
-            options.model,
-            vocab_size=manifest.vocab_size,
-            context=options.sequence_tokens,
-            end_of_text_id=manifest.end_of_text_id,
-        )
-        return new_model(found, options.seed)
-    model = load_model(path) if path.is_dir() else open_start(path).model
-    check_fits(
-        model.config,
-        options.model,
-        vocab_size=manifest.vocab_size,
-        context=options.sequence_tokens,
-    )
-    if manifest.answers:
-        end_with(model.config, manifest.answers.end)
-    return model
-
-
-def _learns_further(path: Path) -> bool:
-    """Whether what is there has weights."""
-    return path.suffix == ".gguf" or (path.is_dir() and has_weights(path))
-
-
 def _spec(
     manifest: Manifest,
     model: PreTrainedModel,
+    kind: Kind,
     options: RunOptions,
     *,
     owner: str,
     initial_digest: str,
 ) -> RunSpec:
-    sequence = options.sequence_tokens or int(model.config.max_position_embeddings)
+    sequence = options.sequence_tokens or manifest.row_tokens
+    sequence = sequence or int(model.config.max_position_embeddings)
     if manifest.row_tokens not in (None, sequence):
         raise ConfigError(
-            f"the corpus has conversations in rows of {manifest.row_tokens} tokens, and the run "
+            f"the corpus has rows of {manifest.row_tokens} tokens, and the run "
             f"would read sequences of {sequence}: give --sequence {manifest.row_tokens}"
         )
     batch = options.batch_sequences * sequence
@@ -144,7 +121,7 @@ def _spec(
             f"of {unit:,}: build a larger corpus, or lower --batch or --sequence"
         )
     codec_named(options.codec)
-    share = _FURTHER if _learns_further(Path(options.model)) else 1
+    share = _FURTHER if kind.learns_further(options.model) else 1
     rate = share / model.config.hidden_size
     return RunSpec(
         owner=owner,
@@ -152,7 +129,7 @@ def _spec(
         fragments=options.fragments,
         sync_steps=options.sync_steps,
         inner=InnerSpec(
-            optimiser=options.optimiser,
+            optimiser=options.optimiser or kind.optimiser,
             learning_rate=options.learning_rate or rate,
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,

@@ -1,4 +1,5 @@
-"""A run's global parameters as a Hugging Face checkpoint with its facts, and a GGUF beside it."""
+"""A run's global parameters as files: of a text model a Hugging Face checkpoint, and a GGUF beside
+it; of one of pictures a folder as diffusers has them; with the run's facts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,20 +9,18 @@ import torch
 
 from archipel import config
 from archipel.corpus import TokenReader
-from archipel.corpus.manifest import TOKENIZER
 from archipel.corpus.remote import open_remote
-from archipel.evaluate.loss import held_out_loss
+from archipel.errors import ModelError
 from archipel.ledger import Ledger
-from archipel.models.card import model_card
-from archipel.models.checkpoint import new_model, save_checkpoint
+from archipel.models.card import RunFacts
 from archipel.models.gguf_export import export_gguf
 from archipel.models.purpose import Purpose
-from archipel.train.join import load_state, run_config
+from archipel.train.join import load_state
+from archipel.train.kinds import kind_of, run_config, run_model
 from archipel.train.start import open_corpus
 from archipel.train.state import GlobalState
 
 _UNSAID = Purpose()
-HELD_OUT_TOKENS = 65_536
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Exported:
     gguf: Path | None
     tokens: int
     held_out_loss: float | None
+    unit: str  # of the loss
 
 
 def export_run(
@@ -45,39 +45,44 @@ def export_run(
         ModelError: the model can't be written as GGUF, or its tokens would differ.
         IntegrityError: the run's record is damaged.
     """
+    kind = kind_of(ledger.spec.model["model_type"])
+    if gguf and not kind.has_gguf:
+        raise ModelError(
+            "there is no GGUF of models of pictures: export without --gguf, and give the folder to "
+            "`archipel serve`"
+        )
     state = load_state(ledger)
     loss = measure(state, open_corpus(ledger, None, "held_out"))
     cache = config.home() / "cache" / "corpora"
     _, corpus = open_remote(ledger.store, cache, ledger.spec.corpus_digest)
     tensors = state.tensors()
-    card = model_card(
-        {
-            "name": name,
-            "purpose": purpose,
-            "size": f"{ledger.spec.model['model_type']}",
-            "parameters": sum(tensor.size for tensor in tensors.values()),
-            "tokens": state.cover.tokens,
-            "sites": len(ledger.site_names()),
-            "rounds": sum(last // ledger.spec.fragments + 1 for last in state.applied),
-            "held_out_loss": loss,
-            "corpus_digest": ledger.spec.corpus_digest,
-            "date": date.today().isoformat(),
-        }
-    )
-    save_checkpoint(folder, run_config(ledger.spec), tensors, corpus / TOKENIZER, card=card)
+    facts: RunFacts = {
+        "name": name,
+        "purpose": purpose,
+        "size": f"{ledger.spec.model['model_type']}",
+        "parameters": sum(tensor.size for tensor in tensors.values()),
+        "tokens": state.cover.tokens,
+        "sites": len(ledger.site_names()),
+        "rounds": sum(last // ledger.spec.fragments + 1 for last in state.applied),
+        "held_out_loss": loss,
+        "corpus_digest": ledger.spec.corpus_digest,
+        "date": date.today().isoformat(),
+    }
+    kind.save(folder, run_config(ledger.spec), tensors, corpus, facts)
     path = folder / f"{name}-{gguf}.gguf" if gguf else None
     if path and gguf:
         export_gguf(folder, path, gguf)
-    return Exported(folder, path, state.cover.tokens, loss)
+    return Exported(folder, path, state.cover.tokens, loss, kind.unit)
 
 
 def measure(state: GlobalState, held_out: TokenReader) -> float | None:
-    """Held-out loss of the global parameters, nats per token; None where there is no such text."""
+    """Held-out loss of the global parameters, as their kind has it; None where nothing is held
+    out."""
     sequence = state.spec.inner.sequence_tokens
     if held_out.tokens <= sequence:
         return None
-    model = new_model(run_config(state.spec), state.spec.seed)
+    model = run_model(state.spec)
     tensors = {name: torch.from_numpy(value) for name, value in state.tensors().items()}
     model.load_state_dict(tensors, strict=False)
     model.tie_weights()
-    return held_out_loss(model, held_out, sequence_tokens=sequence, tokens=HELD_OUT_TOKENS)
+    return kind_of(model.config.model_type).held_out_loss(model, held_out, sequence)

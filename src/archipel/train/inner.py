@@ -7,14 +7,12 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
-from archipel.corpus.answers import NO_TARGET
 from archipel.ledger import InnerSpec
-from archipel.models.logits import logits_at
 from archipel.train.group import Group
+from archipel.train.kinds import kind_of
 from archipel.train.optimisers import Optimisers
 from archipel.train.sharding import InsideOptions, lay_out
 
@@ -47,15 +45,18 @@ class InnerOptimiser:
         self.model = model.train()
         self._spec = spec
         self._options = options
+        self._is_bf16 = options.precision == "bf16"
         self._group = group
-        self._logits_at = logits_at(model) if group.size == 1 else None
         self._forward = lay_out(model, options, group)
+        kind = kind_of(model.config.model_type)
+        self._loss = kind.loss(model, self._forward, alone=group.size == 1)
         self.optimisers = Optimisers(model, spec)
 
     def step(
         self, x_BT: torch.Tensor, y_BT: torch.Tensor, learning_rate: float, *, targets: int
     ) -> float:
-        """One step on a batch; the mean loss in nats per token before it, over all processes.
+        """One step on a batch; the mean loss before it, over all processes, as the model's kind has
+        it: nats per token of a text.
 
         Targets of NO_TARGET are left out; `targets` counts the others in the whole group's batch.
         All processes must have equally many sequences.
@@ -66,26 +67,13 @@ class InnerOptimiser:
         for start in starts:
             part = slice(start, start + pieces)
             with self._sync(last=start == starts[-1]):
-                share = self._loss(x_BT[part], y_BT[part]) / targets
+                with torch.autocast(self._group.device.type, torch.bfloat16, self._is_bf16):
+                    share = self._loss(x_BT[part], y_BT[part]) / targets
                 (share * self._group.size).backward()  # DDP and FSDP take the mean over processes
             loss += share.detach()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._spec.gradient_clip)
         self.optimisers.step(learning_rate)
         return float(self._group.sum(loss))
-
-    def _loss(self, x_BT: torch.Tensor, y_BT: torch.Tensor) -> torch.Tensor:
-        device = self._group.device
-        wanted = y_BT != NO_TARGET
-        few = not wanted.all()  # before the device: no step waits for it then
-        x_BT, y_BT = x_BT.to(device), y_BT.to(device)
-        with torch.autocast(device.type, torch.bfloat16, self._options.precision == "bf16"):
-            if self._logits_at and few:
-                logits_NV = self._logits_at(self.model, x_BT, wanted.to(device))
-                targets_N = y_BT[y_BT != NO_TARGET]
-                return cross_entropy(logits_NV.float(), targets_N, reduction="sum")
-            logits_BTV = self._forward(input_ids=x_BT, use_cache=False).logits
-        logits = logits_BTV.float().flatten(0, 1)
-        return cross_entropy(logits, y_BT.flatten(), ignore_index=NO_TARGET, reduction="sum")
 
     def _sync(self, *, last: bool) -> AbstractContextManager[None]:
         """DDP sums gradients over processes in the last backward pass only."""

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
 from archipel import config
-from archipel.errors import ConfigError, IntegrityError, RunError
+from archipel.errors import IntegrityError, RunError
 from archipel.ledger import Contribution, Cover, Ledger, RunSpec, SnapshotManifest
 from archipel.train.claims import Claims
 from archipel.train.exchange import Exchange
 from archipel.train.fragments import Fragment, split
 from archipel.train.guard import History
+from archipel.train.kinds import run_model
 from archipel.train.mailbox import ClaimKey
 from archipel.train.state import GlobalState
 
@@ -26,27 +26,10 @@ _SMALL_FETCHES = 32  # claims
 _ROUNDS_AHEAD = 4  # of each fragment: all rounds but the last are there, so round trips overlap
 
 
-def run_config(spec: RunSpec) -> PreTrainedConfig:
-    """The model's configuration as the run's spec has it.
-
-    Raises:
-        ConfigError: this version of transformers doesn't know the architecture.
-    """
-    try:
-        config = AutoConfig.for_model(**spec.model)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"the run's model {spec.model.get('model_type')!r} is unknown here: {error}. "
-            "Upgrade transformers on this site"
-        ) from error
-    assert isinstance(config, PreTrainedConfig)
-    return config
-
-
 def run_fragments(spec: RunSpec) -> list[Fragment]:
     """The run's fragments: the same on every site, from the spec alone."""
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(run_config(spec))
+        model = run_model(spec)
     return split({name: tuple(p.shape) for name, p in model.named_parameters()}, spec.fragments)
 
 

@@ -20,7 +20,6 @@ import torch
 from archipel.corpus import TokenReader
 from archipel.errors import IntegrityError, RunError, StoreError
 from archipel.ledger import Ledger, RunSpec
-from archipel.models.checkpoint import new_model
 from archipel.train.background import Background, Jobs, Readers
 from archipel.train.checkpoint import Checkpoint
 from archipel.train.desk import Identity, Superseded
@@ -33,9 +32,9 @@ from archipel.train.join import (
     next_session,
     recall_contributions,
     recall_history,
-    run_config,
     run_fragments,
 )
+from archipel.train.kinds import run_model
 from archipel.train.mailbox import Capture, Mailbox, Report, drain, take
 from archipel.train.progress import Progress
 from archipel.train.replica import Replica
@@ -101,8 +100,7 @@ def run_site(
 
 def new_replica(spec: RunSpec, inside: InsideOptions, group: Group | None) -> Replica:
     """The run's model, ready to be loaded and trained."""
-    model = new_model(run_config(spec), spec.seed)
-    return Replica(model, run_fragments(spec), spec.inner, inside, group)
+    return Replica(run_model(spec), run_fragments(spec), spec.inner, inside, group)
 
 
 class _Session:

@@ -8,13 +8,12 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
+from archipel.corpus.answers import NO_TARGET
 from archipel.ledger import Range, RunSpec
-from archipel.models.checkpoint import new_model
 from archipel.train.fragments import Vector
-from archipel.train.join import run_config
+from archipel.train.kinds import Loss, kind_of, run_model
 from archipel.train.state import GlobalState
 from archipel.train.work import Work
 
@@ -30,7 +29,11 @@ class Witness:
 
     @cached_property
     def _model(self) -> PreTrainedModel:
-        return new_model(run_config(self._spec), self._spec.seed)
+        return run_model(self._spec)
+
+    @cached_property
+    def _loss(self) -> Loss:
+        return kind_of(self._model.config.model_type).loss(self._model, self._model, alone=True)
 
     def gradient(self, state: GlobalState, fragment: int, ranges: Sequence[Range]) -> Vector:
         """The gradient at the global parameters, fp32, for one fragment's values.
@@ -60,8 +63,8 @@ class Witness:
         self._work.bring(piece.unit)
         x_BT, y_BT = map(torch.from_numpy, self._work.read(piece.unit, at))
         with torch.autocast("cpu", torch.bfloat16):
-            logits_BTV = self._model(input_ids=x_BT, use_cache=False).logits
-        cross_entropy(logits_BTV.float().flatten(0, 1), y_BT.flatten()).backward()
+            loss = self._loss(x_BT, y_BT)
+        (loss / max(1, int((y_BT != NO_TARGET).sum()))).backward()
 
 
 def _batches(ranges: Sequence[Range], batch_tokens: int) -> list[tuple[Range, int]]:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
-from archipel.tune.lessons import Conversation, LeftOut, Lesson, Unusable
+from archipel.tune.lessons import Conversation, Lesson, Unusable
 
 _AT_ONCE = 1024  # lessons that are tokenised together
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
 from archipel.models.checkpoint import save_checkpoint
 from archipel.models.folders import complete_folder
@@ -21,7 +22,7 @@ from archipel.tune.adapters import Adapted, Lora
 from archipel.tune.batches import split_items
 from archipel.tune.card import tuned_card
 from archipel.tune.encoding import Item, encode
-from archipel.tune.lessons import LeftOut, Material, read_material
+from archipel.tune.lessons import Material, read_material
 from archipel.tune.losses import AnswerLoss, Likelihood, Objective, PreferenceLoss
 from archipel.tune.start import Start, open_start
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer

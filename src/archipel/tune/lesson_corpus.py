@@ -21,6 +21,7 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from archipel.corpus.answers import Answers
+from archipel.corpus.left_out import LeftOut
 from archipel.corpus.manifest import FORMAT, MANIFEST, TOKENIZER, Manifest, Shard, Split
 from archipel.corpus.middles import Document, rearranged
 from archipel.corpus.tokenizer import END_OF_TEXT, train_tokenizer
@@ -29,7 +30,7 @@ from archipel.files import sha256_bytes, write_atomic
 from archipel.models.folders import complete_folder
 from archipel.tune.batches import split_items
 from archipel.tune.encoding import Example, Item, encode
-from archipel.tune.lessons import LeftOut, Lesson, Material, read_material
+from archipel.tune.lessons import Lesson, Material, read_material
 from archipel.tune.start import start_tokenizer
 from archipel.tune.templates import (
     ROLE_TEMPLATE,

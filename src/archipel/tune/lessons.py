@@ -6,11 +6,12 @@ left out, counted by its reason.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from archipel.corpus.documents import COMPRESSIONS, read_lines
+from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
 
 Conversation = Sequence[Mapping[str, str]]  # messages, each with its role and content
@@ -37,26 +38,6 @@ class Lesson:
 
 class Unusable(Exception):
     """Nothing can be learnt from a record; the message is the reason, the same for all its kind."""
-
-
-@dataclass
-class LeftOut:
-    """How many were left out, and where the first stands, by reason."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def note(self, reason: str, place: str) -> None:
-        """Count one more."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        self.first.setdefault(reason, place)
-
-    def described(self) -> str:
-        """All reasons in words; empty if nothing was left out."""
-        return "; ".join(
-            f"{count:,} {reason} (the first: {self.first[reason]})"
-            for reason, count in self.counts.items()
-        )
 
 
 Read = Callable[[Record], Iterable[Lesson]]

@@ -19,6 +19,7 @@ from archipel.cli.recipe.making import make
 from archipel.cli.recipe.table import FromScratch
 from archipel.cli.run.screen import run_screen
 from archipel.corpus import TokenReader, read_manifest
+from archipel.corpus.left_out import LeftOut
 from archipel.evaluate.data import Data, read_records
 from archipel.evaluate.tasks.task import field_of
 from archipel.files import write_json
@@ -30,7 +31,6 @@ from archipel.train.create import RunOptions, create_run
 from archipel.train.export import export_run, measure
 from archipel.train.join import is_finished, load_state
 from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
-from archipel.tune.lessons import LeftOut
 
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 10.0

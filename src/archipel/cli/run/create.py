@@ -31,8 +31,10 @@ def create(
     fragments: int = typer.Option(
         4, min=1, max=1024, help="Parts of the model that move one by one."
     ),
-    optimiser: Optimiser = typer.Option(
-        "muon", help="The inner optimiser; muon moves the hidden matrices with Muon."
+    optimiser: Optimiser | None = typer.Option(
+        None,
+        help="The inner optimiser: muon, which moves the hidden matrices with Muon, is usual for "
+        "texts, adamw for pictures.",
     ),
     learning_rate: float | None = typer.Option(
         None,

@@ -42,7 +42,7 @@ def export(
             from archipel.cli.evaluate.gating import reach
 
             reach(gate, place, called, tolerance, data or config.data_folder())
-    loss = "not measured" if done.held_out_loss is None else f"{done.held_out_loss:.4f} nats/token"
+    loss = "not measured" if done.held_out_loss is None else f"{done.held_out_loss:.4f} {done.unit}"
     typer.echo(f"{folder}: {done.tokens:,} tokens trained, held-out loss {loss}")
     if done.gguf:
         written = folder / done.gguf.name

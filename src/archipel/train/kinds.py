@@ -1,0 +1,113 @@
+"""The kinds of model that a run trains. All else, from claims to merging, is the same for all."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from archipel.corpus import Manifest, TokenReader
+from archipel.ledger import RunSpec
+from archipel.models.card import RunFacts
+
+# Inputs and targets, int64 [sequences, tokens] in host memory → the sum of the losses of all
+# targets, on the model's device.
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class Kind(Protocol):
+    """What a model is made of, what it learns from a corpus's rows, and how it is written."""
+
+    optimiser: Literal["adamw", "muon"]  # the usual one
+    unit: str  # what a loss is measured in
+    has_gguf: bool  # whether llama.cpp has such models
+
+    def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
+        """A configuration as a run's spec has it.
+
+        Raises:
+            ConfigError: it can't be used.
+        """
+        ...
+
+    def first_model(
+        self, name: str, manifest: Manifest, corpus: Path, context: int | None, seed: int
+    ) -> PreTrainedModel:
+        """What a run begins with: a size by its `name` or, to learn further, a model at a path.
+
+        Raises:
+            ModelError: the size is unknown, or the model can't be used.
+        """
+        ...
+
+    def learns_further(self, name: str) -> bool:
+        """Whether `first_model` of this name has learnt before."""
+        ...
+
+    def new_model(self, config: PreTrainedConfig, seed: int) -> PreTrainedModel:
+        """A model with random weights in fp32, the same for the same configuration and seed."""
+        ...
+
+    def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
+        """What is learnt. `forward` is the model as it is laid out; `alone`: whole, over no other
+        process."""
+        ...
+
+    def held_out_loss(
+        self, model: PreTrainedModel, reader: TokenReader, sequence_tokens: int
+    ) -> float:
+        """The mean loss on rows that nothing is learnt from, the same for the same model."""
+        ...
+
+    def save(
+        self,
+        folder: Path,
+        config: PreTrainedConfig,
+        tensors: Mapping[str, np.ndarray],
+        corpus: Path,
+        facts: RunFacts,
+    ) -> None:
+        """Write a model as its own tools read it, with a card that tells the facts; `folder`
+        appears when it is complete.
+
+        Raises:
+            ConfigError: `folder` exists or can't be written.
+            ModelError: the tensors don't fit the configuration.
+        """
+        ...
+
+
+def kind_of(model_type: object) -> Kind:
+    """By a configuration's `model_type`."""
+    if model_type == "archipel_flow":
+        from archipel.train.pictures import Pictures
+
+        return Pictures()
+    from archipel.train.language import Language
+
+    return Language()
+
+
+def kind_for(manifest: Manifest) -> Kind:
+    """By what a corpus holds."""
+    return kind_of("archipel_flow" if manifest.pictures else None)
+
+
+def run_config(spec: RunSpec) -> PreTrainedConfig:
+    """The model's configuration as the run's spec has it.
+
+    Raises:
+        ConfigError: this version of transformers doesn't know the architecture.
+    """
+    return kind_of(spec.model.get("model_type")).config(spec.model)
+
+
+def run_model(spec: RunSpec) -> PreTrainedModel:
+    """A run's model, its weights random, in fp32.
+
+    Raises:
+        ConfigError: as `run_config`.
+    """
+    return kind_of(spec.model.get("model_type")).new_model(run_config(spec), spec.seed)
