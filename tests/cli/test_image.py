@@ -13,12 +13,17 @@ from typer.testing import CliRunner
 
 from archipel.cli.image import write_new
 from archipel.cli.main import app
+from archipel.corpus import read_manifest
 from archipel.errors import ArchipelError, ConfigError, ModelError
+from archipel.images.flow import FlowModel
+from archipel.images.flow_folder import save_flow
+from archipel.images.sizes import flow_config
 from archipel.serve.access import LocalAccess
 from archipel.serve.gateway import create_app
 from archipel.serve.offers import offers
 from archipel.serve.providers import Directory, EngineProvider
 from archipel.serve.settings import Settings
+from tests.images.coloured import SIDE, build, write_pictures
 from tests.images.conftest import pipeline
 from tests.images.test_given import saved
 from tests.serve.conftest import archipel, home
@@ -122,6 +127,21 @@ def test_a_model_of_this_disk_runs_by_itself(pipeline: Path, tmp_path: Path) -> 
     assert line.endswith("x-1.png  seed 1")
     with pytest.raises(ModelError, match=r"no model_index\.json"):
         image(*given, "-m", tmp_path)
+
+
+def test_a_model_of_our_own_runs_by_itself(tmp_path: Path) -> None:
+    """It has learnt nothing; `tests/images` asks what one that has paints."""
+    write_pictures(tmp_path / "pictures")
+    build(tmp_path / "pictures", tmp_path / "corpus")
+    config = flow_config("nano", read_manifest(tmp_path / "corpus"), tmp_path / "corpus")
+    tensors = {name: one.detach().numpy() for name, one in FlowModel(config).named_parameters()}
+    save_flow(tmp_path / "own", config, tensors, tmp_path / "corpus", card="")
+    given = ("red disc", "-o", tmp_path / "made", "--url", _NOBODY, "--seed", 1, "--steps", 2)
+    image(*given, "-m", tmp_path / "own", "-n", 2)
+    files = [tmp_path / "made" / f"red-disc-{seed}.png" for seed in (1, 2)]
+    with Image.open(files[0]) as made:
+        assert (made.size, made.info["Seed"], made.info["Model"]) == ((SIDE, SIDE), "1", "own")
+    assert files[0].read_bytes() != files[1].read_bytes()
 
 
 def test_what_is_made_is_kept_when_it_is_stopped(
