@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,6 +184,46 @@ def test_a_checkpoint_from_a_hub(site: Site, home: Path) -> None:
     }
     again = _command(home, "hf:org/tiny", HF_ENDPOINT=site.url)
     assert "is here already" in again.stdout
+
+
+def test_a_model_of_pictures_from_a_hub_and_from_disk(
+    site: Site, home: Path, tmp_path: Path
+) -> None:
+    wanted = {
+        "model_index.json": b"{}",
+        "README.md": b"",
+        "unet/config.json": b"{}",
+        "unet/diffusion_pytorch_model-00001-of-00002.safetensors": WEIGHTS,
+        "unet/diffusion_pytorch_model.safetensors.index.json": b"{}",
+        "tokenizer/merges.txt": b"",
+        "tokenizer_2/spiece.model": b"",
+    }
+    others = {
+        "all-in-one.safetensors": WEIGHTS,
+        "unet/diffusion_pytorch_model.fp16.safetensors": WEIGHTS,
+        "unet/diffusion_pytorch_model.bin": b"evil",
+        "unet/model.py": b"evil",
+        "samples/reef.png": b"",
+    }
+    site.repositories["org/art"] = {**wanted, **others}
+    done = _command(home, "hf:org/art", HF_ENDPOINT=site.url)
+    assert done.returncode == 0, done.stderr
+    model = find_model("org--art", home)
+    assert model is not None
+    assert resolve_model("org--art", home) == model.path
+    assert model.bytes == sum(map(len, wanted.values()))
+    assert _files(model.path) == {*wanted, "model.json"}
+
+    copy = _pull(str(shutil.copytree(model.path, tmp_path / "art")), home)
+    assert (copy.name, copy.sha256) == ("art", model.sha256)
+    assert _files(copy.path) == {*wanted, "model.json"}
+    listed = _command(home, "--list").stdout
+    assert "smollm2" in listed
+    assert "art" not in listed
+
+
+def _files(folder: Path) -> set[str]:
+    return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
 
 
 def test_one_file_of_many_from_a_hub(site: Site, home: Path) -> None:

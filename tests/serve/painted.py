@@ -13,6 +13,7 @@ from archipel.images.painter import Ability, Order, Sizes, Tell
 from archipel.serve.engine import Address
 from archipel.serve.engines import Engines, Lease
 from archipel.serve.image_server import Endpoints, create_app
+from archipel.serve.weights import Kind
 from tests.serve.scripted import hosted_in_thread
 
 KEY = "the engine's"
@@ -48,11 +49,11 @@ class PlainPainter:
 class _OneEngine:
     """The one running engine, for who lends engines."""
 
-    def __init__(self, url: str) -> None:
-        self._address = Address(url, KEY)
+    def __init__(self, url: str, kind: Kind) -> None:
+        self._address, self._kind = Address(url, KEY), kind
 
     async def lend(self, name: str) -> Lease:
-        return Lease(self._address, "pictures", (), lambda: None)
+        return Lease(self._address, self._kind, (), lambda: None)
 
 
 @contextlib.contextmanager
@@ -66,6 +67,6 @@ def painting_engine(painter: PlainPainter) -> Iterator[str]:
             work.leave()
 
 
-def engines_of(url: str) -> Engines:
+def engines_of(url: str, kind: Kind = "pictures") -> Engines:
     """As if the service had started the engine at `url`."""
-    return cast(Engines, _OneEngine(url))
+    return cast(Engines, _OneEngine(url, kind))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from archipel.errors import ConfigError
-from archipel.serve.routing import Policy, Price, Target
+from archipel.serve.routing import PiecePrice, Policy, Price, Target
 from archipel.serve.settings import read_settings
 
 _GOOD = """
@@ -43,7 +43,8 @@ def test_routes_name_models_here_and_providers_elsewhere(tmp_path: Path) -> None
     policies = read_settings(_write(tmp_path, _GOOD)).policies()
     assert list(policies) == ["small", "chat", "secret"]
     far = Target("far", "far-large", is_here=False, first_token_seconds=5)
-    here = Target("small", "small", is_here=True, price=Price(0, 0))
+    free = PiecePrice(picture=0)
+    here = Target("small", "small", is_here=True, price=Price(0, 0), pieces=free)
     assert policies["small"] == Policy("small", (here,))
     assert policies["chat"] == Policy("chat", (far, here))
     assert [target.is_here for target in policies["secret"].targets] == [True, True]

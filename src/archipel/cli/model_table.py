@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find_offered() -> "list[Offered]":
-    """The catalogue's models and this machine's own.
+    """The catalogue's models and this machine's own, of texts.
 
     Raises:
         ConfigError: the organisation's catalogue can't be read.
@@ -26,12 +26,14 @@ def find_offered() -> "list[Offered]":
     from archipel.models.here import list_models
     from archipel.models.offered import offered
     from archipel.models.own_catalogue import read_catalogue
+    from archipel.models.sizes import makes_pictures
     from archipel.models.speeds import known_speed
 
     home, here = config.home(), machine()
+    texts = [one for one in list_models(home) if not makes_pictures(one.path)]
     return offered(
         read_catalogue(config.catalogue_file()),
-        list_models(home),
+        texts,
         lambda model: known_speed(model.path, here, home),
     )
 

@@ -150,7 +150,8 @@ def _told(order: Order, number: int, tell: Tell) -> Callable[..., dict[str, Any]
     """What a pipeline calls after each step of picture `number`."""
 
     def heard(pipeline: Any, step: int, time: Any, state: dict[str, Any]) -> dict[str, Any]:
-        steps = pipeline.num_timesteps
+        # A few pipelines do not count them.
+        steps = getattr(pipeline, "num_timesteps", None) or len(pipeline.scheduler.timesteps)
         if tell(number * steps + step + 1, order.count * steps):
             raise _StoppedError
         return state

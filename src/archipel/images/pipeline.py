@@ -5,8 +5,9 @@ from typing import Any
 
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import read_json
+from archipel.models.sizes import PICTURES_INDEX
 
-INDEX = "model_index.json"
+INDEX = PICTURES_INDEX
 OWN_CLASS = "ArchipelFlow"
 _LIBRARIES = ("diffusers", "transformers", "stable_diffusion")  # the last: of its safety checker
 

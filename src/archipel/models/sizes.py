@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 EXPORTED = frozenset({"llama"})  # architectures that can be written as GGUF
+PICTURES_INDEX = "model_index.json"  # that a folder with a model of pictures has, as diffusers' do
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def end_with(config: PreTrainedConfig, token_id: int) -> None:
     former = own if isinstance(own, list) else [] if own is None else [own]
     ends = list(dict.fromkeys([token_id, *former]))
     config.eos_token_id = ends if len(ends) > 1 else ends[0]
+
+
+def makes_pictures(folder: Path) -> bool:
+    """Whether `folder` holds a model of pictures, each part in a folder of its own."""
+    return (folder / PICTURES_INDEX).is_file()
 
 
 def has_weights(folder: Path) -> bool:

@@ -26,7 +26,7 @@ _USUAL_STRENGTH: Mapping[Ability, float] = {"edit": 0.8, "inpaint": 1.0, "vary":
 _ONLY: Mapping[str, Sequence[Any]] = {
     "response_format": ("b64_json",),
     "output_format": ("png",),
-    "output_compression": (100, "100"),
+    "output_compression": (100,),
     "quality": ("auto", "standard"),
     "background": ("auto", "opaque"),
     "moderation": ("auto",),
@@ -63,8 +63,8 @@ def read_asked(fields: Mapping[str, Any]) -> ImageAsked:
     for name, value in (asked.model_extra or {}).items():
         if value is None or value in _ONLY.get(name, ()):
             continue
-        instead = f"Leave it out, or say {_ONLY[name][0]!r}" if name in _ONLY else "Leave it out"
-        message = f"{name}: the engine of this model can't do this. {instead}."
+        said = "".join(f", or say {one!r}" for one in _ONLY.get(name, ()))
+        message = f"{name}: the engine of this model can't do this. Leave it out{said}."
         raise ApiError(400, message, "unsupported_by_provider", name)
     if len(asked.prompt) > _PROMPT_CHARACTERS:
         message = (

@@ -193,24 +193,19 @@ class _Stream(StreamingResponse):
 
 
 async def _events(work: Work, kind: str, before: int) -> AsyncIterator[bytes]:
-    """Progress, step by step, then each picture. After an error the connection breaks off, so that
-    nobody pays for a stream that only seems whole."""
+    """Progress, step by step, then each picture. An error breaks the connection off, so that nobody
+    pays for a stream that only seems whole."""
     yield _event({"type": f"{kind}.progress", "step": 0, "steps": None, "before": before})
-    try:
-        async for told in _told(work):
-            if told is None:
-                yield b": still there\n\n"
-            elif isinstance(told, Step):
-                step = {"step": told.done, "steps": told.total}
-                yield _event({"type": f"{kind}.progress", **step})
-            else:
-                about = {"created_at": int(time.time()), **_about(told)}
-                for made in told:
-                    yield _event({"type": f"{kind}.completed", **about, **made.fields})
-    except Exception:
-        problem = ApiError(500, "The engine could not make the picture.", "engine_failed")
-        yield _event({"type": "error", **problem.body})
-        raise
+    async for told in _told(work):
+        if told is None:
+            yield b": still there\n\n"
+        elif isinstance(told, Step):
+            step = {"step": told.done, "steps": told.total}
+            yield _event({"type": f"{kind}.progress", **step})
+        else:
+            about = {"created_at": int(time.time()), **_about(told)}
+            for made in told:
+                yield _event({"type": f"{kind}.completed", **about, **made.fields})
 
 
 async def _told(work: Work) -> AsyncIterator[Step | list[Made] | None]:

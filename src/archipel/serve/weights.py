@@ -79,6 +79,8 @@ def find_weights(
             lacking.
     """
     if engine == "pictures" or (engine is None and is_pipeline(path)):
+        if adapters:
+            raise ConfigError(f"{path} makes pictures: adapters are for texts. Leave them out.")
         return _pictures(path)
     if engine == "openvino":
         return _openvino(path, home)
@@ -108,7 +110,7 @@ def find_weights(
 
 def _pictures(path: Path) -> Weights:
     is_own = read_index(path)["_class_name"] == OWN_CLASS
-    needed = ("torch", "PIL") if is_own else ("torch", "PIL", "transformers", "diffusers")
+    needed = ["torch", "PIL", "transformers", *([] if is_own else ["diffusers"])]
     if lacking := [name for name in needed if not _is_installed(name)]:
         raise ModelError(
             f"{path} makes pictures, and {' and '.join(lacking)} is not installed. `pip install "
