@@ -25,12 +25,12 @@ class Recogniser(nn.Module):
 
     def __init__(self, kinds: int) -> None:
         super().__init__()
-        widths, layers = (3, 48, 96, 192), list[nn.Module]()
+        widths, layers = (3, 32, 64, 128), list[nn.Module]()
         for before, after in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.GELU(), nn.BatchNorm2d(after)]
             layers += [nn.MaxPool2d(2)]
         self.look = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(192 * 16, _FEATURES), nn.GELU(), nn.Dropout(0.2)
+            *layers, nn.Flatten(), nn.Linear(128 * 16, _FEATURES), nn.GELU(), nn.Dropout(0.2)
         )
         self.name = nn.Linear(_FEATURES, kinds)
 
@@ -51,7 +51,7 @@ def train_recogniser(
     """Learn the real pictures, each of the thing with this number, moved, turned, scaled, in other
     light and with noise; `show` hears of each epoch."""
     torch.manual_seed(seed)
-    model = Recogniser(max(kinds) + 1)
+    model = Recogniser(max(kinds) + 1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pictures, names = _inputs(pixels), torch.tensor(kinds)
     steps = epochs * -(-len(pictures) // _BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from archipel.cli.recipe.kitchen import Kitchen
-    from archipel.cli.recipe.table import Recipe
+    from archipel.cli.recipe.table import FineTuned, FromScratch, Pictured
 
 
 def recipe(
@@ -29,7 +29,7 @@ def recipe(
 
     Example: archipel recipe translator-fr-en --data ../data -o translator
     """
-    from archipel.cli.recipe.table import RECIPES, FromScratch
+    from archipel.cli.recipe.table import RECIPES, FromScratch, Pictured
     from archipel.errors import ConfigError
 
     if name is None:
@@ -42,35 +42,65 @@ def recipe(
     folder = data or _usual_data(chosen)
     if out is None or folder is None:
         raise ConfigError("give --data, where the recipe's files lie, and -o, a folder to fill")
-    if (sites or beside) and not isinstance(chosen, FromScratch):
+    if (sites or beside) and not isinstance(chosen, FromScratch | Pictured):
         raise ConfigError(f"{name} is made on one machine: leave --sites and --beside out")
 
-    from archipel.cli.recipe.finish import finish
-
-    kitchen = _kitchen(name, folder, out, sites)
     try:
-        kitchen.cook()
-        finish(kitchen, beside)
+        _make(name, folder, out, sites, beside)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
 
 
-def _kitchen(name: str, data: Path, out: Path, sites: int | None) -> "Kitchen":
+def _make(name: str, data: Path, out: Path, sites: int | None, beside: Path | None) -> None:
+    from archipel.cli.recipe.table import RECIPES, Pictured
+
+    recipe = RECIPES[name]
+    if isinstance(recipe, Pictured):
+        from rich.console import Console
+
+        from archipel.cli.recipe.gallery import Gallery
+
+        names = _names(sites) or recipe.sites
+        gallery = Gallery(
+            name=name,
+            recipe=recipe,
+            data=data,
+            out=out,
+            sites=names,
+            console=Console(highlight=False),
+        )
+        gallery.cook()
+        gallery.finish(beside)
+        return
+    from archipel.cli.recipe.finish import finish
+
+    kitchen = _kitchen(name, recipe, data, out, sites)
+    kitchen.cook()
+    finish(kitchen, beside)
+
+
+def _names(sites: int | None) -> tuple[str, ...]:
+    return tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
+
+
+def _kitchen(
+    name: str, recipe: "FromScratch | FineTuned", data: Path, out: Path, sites: int | None
+) -> "Kitchen":
     from rich.console import Console
 
     from archipel.cli.recipe.fine_tuned import Tuning
     from archipel.cli.recipe.from_scratch import Scratch
-    from archipel.cli.recipe.table import RECIPES, FineTuned
+    from archipel.cli.recipe.table import FineTuned
 
-    recipe, console = RECIPES[name], Console(highlight=False)
+    console = Console(highlight=False)
     if isinstance(recipe, FineTuned):
         return Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
-    names = tuple(f"site-{number}" for number in range(1, sites + 1)) if sites else recipe.sites
+    names = _names(sites) or recipe.sites
     return Scratch(name=name, recipe=recipe, data=data, out=out, sites=names, console=console)
 
 
-def _usual_data(recipe: "Recipe") -> Path | None:
+def _usual_data(recipe: "FromScratch | FineTuned | Pictured") -> Path | None:
     import sysconfig
 
     from archipel import config

@@ -1,39 +1,27 @@
 """A recipe from scratch: data, corpus, a run at several sites, a checkpoint."""
 
-import json
-import time
-from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from rich.live import Live
-
-from archipel import config
-from archipel.cli.local_sites import LocalSites
 from archipel.cli.material import material_of, pair_reader
 from archipel.cli.recipe import tasting
+from archipel.cli.recipe.at_sites import train_at_sites, training_minutes
 from archipel.cli.recipe.kitchen import Kitchen
 from archipel.cli.recipe.making import make
 from archipel.cli.recipe.table import FromScratch
-from archipel.cli.run.screen import run_screen
 from archipel.corpus import TokenReader, read_manifest
 from archipel.corpus.left_out import LeftOut
 from archipel.evaluate.data import Data, read_records
 from archipel.evaluate.tasks.task import field_of
 from archipel.files import write_json
 from archipel.ledger import Ledger
-from archipel.ledger.view import RunView, Watcher
 from archipel.models.purpose import Purpose, Task
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.export import export_run, measure
-from archipel.train.join import is_finished, load_state
+from archipel.train.join import load_state
 from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
-
-_LOOK_SECONDS = 0.5
-_LINE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +43,7 @@ class Scratch(Kitchen):
         self._make_corpus()
         if not self.model.exists():
             tasting.check(self.recipe.asked, self.files)  # not after an hour of training
-        self._train()
+        train_at_sites(self.ledger, self.corpus, self.out, self.sites, self.console)
         self._export()
 
     def facts(self) -> dict[str, float | int]:
@@ -67,7 +55,7 @@ class Scratch(Kitchen):
             "sites": len(self.ledger.site_names()),
             "tokens": state.cover.tokens,
             "parameters": sum(tensor.size for tensor in state.tensors().values()),
-            "training_minutes": round(self._training_minutes(), 1),
+            "training_minutes": round(training_minutes(self.ledger), 1),
         }
 
     @cached_property
@@ -158,30 +146,6 @@ class Scratch(Kitchen):
             found += some.times * new
         return found
 
-    def _train(self) -> None:
-        """The run to the end of its tokens, at the sites; Ctrl-C lets them hand in what they have.
-
-        Raises:
-            RunError: a site ended with an error.
-        """
-        threads = max(1, config.usable_cores() // len(self.sites))
-        words = {name: ["--threads", str(threads)] for name in self.sites}
-        sites = LocalSites(str(self.out / "run"), self.corpus, self.out, words)
-        watcher, next_line = Watcher(self.ledger), time.monotonic()
-        is_terminal = self.console.is_terminal
-        live = Live(console=self.console, auto_refresh=False) if is_terminal else None
-        if is_finished(self.ledger):
-            return
-        with sites, live or nullcontext():
-            while not sites.all_ended():
-                view = watcher.look(datetime.now(UTC))
-                if live:
-                    live.update(run_screen(view, self.name), refresh=True)
-                elif time.monotonic() >= next_line:
-                    next_line += _LINE_SECONDS
-                    self.say(_line(view))
-                time.sleep(_LOOK_SECONDS)
-
     def _export(self) -> None:
         """The checkpoint with its GGUF."""
         if not self.model.exists():
@@ -195,21 +159,3 @@ class Scratch(Kitchen):
                 export_run(
                     self.ledger, self.model, name=self.name, gguf=recipe.kind, purpose=purpose
                 )
-
-    def _training_minutes(self) -> float:
-        """From the first to the last inner step of any site, pauses too."""
-        lines = (line for name in self.ledger.site_names() for line in self._metrics(name))
-        times = [point["time"] for point in map(json.loads, lines) if "step" in point]
-        return float(max(times) - min(times)) / 60
-
-    def _metrics(self, site: str) -> list[str]:
-        return self.ledger.metrics(site).decode().splitlines()
-
-
-def _line(view: RunView) -> str:
-    beats = [site.heartbeat for site in view.sites if site.alive]
-    speed = sum(beat.tokens_per_second for beat in beats)
-    losses = [beat.loss for beat in beats if beat.loss is not None]
-    loss = f", loss {sum(losses) / len(losses):.3f}" if losses else ""
-    share = view.tokens / view.budget_tokens
-    return f"{share:5.1%}  {view.rounds} rounds, {len(beats)} sites, {speed:,.0f} tokens/s{loss}"

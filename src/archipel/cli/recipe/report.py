@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archipel.cli.recipe.table import FromScratch, Recipe
+from archipel.cli.recipe.table import FromScratch, Pictured, Recipe
 from archipel.files import write_atomic, write_json
 
 RESULTS = "results.json"
@@ -41,7 +41,14 @@ _NAMES = {
     "repairs_per_second": "repairs a second, four at once",
     "sentences_per_second": "sentences a second, four at once",
     "ms_for_12_words": "a sentence of 12 words alone, milliseconds (median)",
-    "held_out_loss": "held-out loss, nats a learnt token",
+    "recognised_top5_share_en": "pictures of words never seen together that a recogniser knows, top 5",
+    "recognised_top5_share_fr": "the same, asked in French",
+    "prompts": "prompts in each language",
+    "recogniser_top5_share": "real pictures, moved and noisy, that the recogniser knows, top 5",
+    "frechet_distance": "Fréchet distance to real pictures, in what the recogniser sees",
+    "seconds_per_picture": "seconds for a picture (median)",
+    "loss_ratio_three_sites": "held-out loss over that of the same recipe on one site",
+    "held_out_loss": "held-out loss (of texts: nats a learnt token)",
     "held_out_loss_before": "the same, of the model that it began with",
     "sites": "sites",
     "tokens": "tokens trained, of all sites",
@@ -82,9 +89,32 @@ def write_report(folder: Path, name: str, recipe: Recipe, found: Mapping[str, An
     write_atomic(folder / "README.md", readme(name, recipe, found).encode())
 
 
+def write_picture_report(
+    folder: Path, name: str, recipe: Pictured, found: Mapping[str, Any]
+) -> None:
+    """Write both files for a recipe of pictures; its contact sheet lies beside them."""
+    write_json(folder / RESULTS, dict(found))
+    page = f"""# {name}
+
+A small model that {recipe.about}. Written by `archipel recipe {name}`
+([what a recipe is](../../docs/recipes.md)).
+
+| | |
+|---|---|
+{_rows(found)}
+
+![Above, pictures that were held out; below, what was made of their names, in English and
+French](sheet.png)
+
+{recipe.note}
+
+Machine: {found["machine"]}. Commit {found["commit"]}.
+"""
+    write_atomic(folder / "README.md", page.encode())
+
+
 def readme(name: str, recipe: Recipe, found: Mapping[str, Any]) -> str:
     """The page, whose figures are those of the run. Pure."""
-    rows = "\n".join(f"| {_NAMES[key]} | {found[key]:,} |" for key in _NAMES if key in found)
     alone = isinstance(recipe, FromScratch) and f"{recipe.compared}{_DIFFERENCE}" not in found
     single = _NOT_BESIDE if alone else ""
     return f"""# {name}
@@ -94,7 +124,7 @@ A small model that {recipe.about}. Written by `archipel recipe {name}`
 
 | | |
 |---|---|
-{rows}
+{_rows(found)}
 {single}
 {recipe.note}
 
@@ -104,6 +134,10 @@ Machine: {found["machine"]}. Commit {found["commit"]}.
 
 {_shown(found["examples"])}
 """
+
+
+def _rows(found: Mapping[str, Any]) -> str:
+    return "\n".join(f"| {_NAMES[key]} | {found[key]:,} |" for key in _NAMES if key in found)
 
 
 def _shown(examples: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,63 @@
+"""A recipe's run, trained at several sites of this machine."""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from archipel import config
+from archipel.cli.local_sites import LocalSites
+from archipel.cli.run.screen import run_screen
+from archipel.ledger import Ledger
+from archipel.ledger.view import RunView, Watcher
+from archipel.train.join import is_finished
+
+_LOOK_SECONDS = 0.5
+_LINE_SECONDS = 10.0
+
+
+def train_at_sites(
+    ledger: Ledger, corpus: Path, folder: Path, sites: Sequence[str], console: Console
+) -> None:
+    """The run in `folder` to the end of its tokens; Ctrl-C lets the sites hand in what they have.
+
+    Raises:
+        RunError: a site ended with an error.
+    """
+    if is_finished(ledger):
+        return
+    threads = max(1, config.usable_cores() // len(sites))
+    words = {name: ["--threads", str(threads)] for name in sites}
+    processes = LocalSites(ledger.store.url, corpus, folder, words)
+    watcher, next_line = Watcher(ledger), time.monotonic()
+    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    with processes, live or nullcontext():
+        while not processes.all_ended():
+            view = watcher.look(datetime.now(UTC))
+            if live:
+                live.update(run_screen(view, folder.name), refresh=True)
+            elif time.monotonic() >= next_line:
+                next_line += _LINE_SECONDS
+                console.print(_line(view), soft_wrap=True, markup=False)
+            time.sleep(_LOOK_SECONDS)
+
+
+def training_minutes(ledger: Ledger) -> float:
+    """From the first to the last inner step of any site, pauses too."""
+    lines = (line for name in ledger.site_names() for line in ledger.metrics(name).splitlines())
+    times = [point["time"] for point in map(json.loads, lines) if "step" in point]
+    return float(max(times) - min(times)) / 60
+
+
+def _line(view: RunView) -> str:
+    beats = [site.heartbeat for site in view.sites if site.alive]
+    speed = sum(beat.tokens_per_second for beat in beats)
+    losses = [beat.loss for beat in beats if beat.loss is not None]
+    loss = f", loss {sum(losses) / len(losses):.3f}" if losses else ""
+    share = view.tokens / view.budget_tokens
+    return f"{share:5.1%}  {view.rounds} rounds, {len(beats)} sites, {speed:,.0f} tokens/s{loss}"
