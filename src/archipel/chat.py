@@ -18,15 +18,28 @@ from archipel.hosts import is_loopback
 
 # A long prompt on a slow machine takes minutes before the first token.
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
-_PICTURE_BYTES = 28 << 20  # of an answer: 20 MB in base64
+_PICTURE_BYTES = 28 << 20  # of an answer, for each picture: 20 MB in base64
+_EVENT_BYTES = _PICTURE_BYTES
+_NO_PICTURE = "answered without a picture in base64. Choose a model that makes pictures."
+PictureUpload = tuple[str, bytes, str]  # a file's name, bytes and media type
 
 
 class ServiceError(ArchipelError):
-    """The service can't be reached or refused; `code` is OpenAI's, or `unreachable`, `cut_off`."""
+    """The service can't be reached or refused; `code` is OpenAI's, or `unreachable`, `cut_off`.
+    Where it refused, `status` is HTTP's and `option` the request's field that it names, if one."""
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        *,
+        status: int | None = None,
+        option: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status
+        self.option = option
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,20 @@ class Delta:
     prompt_tokens: int | None = None
     provider: str | None = None
     ended: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureNews:
+    """Of the picture with this `index` among those that were asked for: its `file` has come, which
+    may have any content, made from `seed` where the service says that; or it failed with `error`;
+    or its making is at `step` of `steps`."""
+
+    index: int
+    file: bytes | None = None
+    seed: int | None = None
+    error: ServiceError | None = None
+    step: int = 0
+    steps: int = 0
 
 
 class ChatService:
@@ -140,31 +167,63 @@ class ChatService:
         if not finished:
             raise ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
 
-    async def make_picture(self, model: str, prompt: str, **options: object) -> bytes:
-        """The file of a picture; `options` go into the request. It may have any content: look.
+    def make_pictures(
+        self, model: str, prompt: str, **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures of words, as they come; `options` go into the request (`n`, `stream`, …). A
+        service that takes `stream` tells their steps; one that does not sends all at the end.
 
         Raises:
             ServiceError: the service can't be reached, refuses, or answers without a picture or
                 with too much.
         """
-        body = {"model": model, "prompt": prompt, "n": 1, **options}
-        url, answer = f"{self.url}/images/generations", bytearray()
+        body = {"model": model, "prompt": prompt, **options}
+        return self._pictures("generations", options.get("n"), {"json": body})
+
+    def change_pictures(
+        self, model: str, prompt: str, files: Sequence[PictureUpload], **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures of words that start from others, as `make_pictures` gives them.
+
+        Raises:
+            ServiceError: as `make_pictures`.
+        """
+        form = _form({"model": model, "prompt": prompt, **options}, files)
+        return self._pictures("edits", options.get("n"), form)
+
+    def vary_picture(
+        self, model: str, file: PictureUpload, **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures like one, as `make_pictures` gives them.
+
+        Raises:
+            ServiceError: as `make_pictures`.
+        """
+        form = _form({"model": model, **options}, [file])
+        return self._pictures("variations", options.get("n"), form)
+
+    async def _pictures(
+        self, way: str, wanted: object, body: Mapping[str, Any]
+    ) -> AsyncGenerator[PictureNews]:
+        url, came = f"{self.url}/images/{way}", 0
+        most = _PICTURE_BYTES * (wanted if isinstance(wanted, int) else 1)
         try:
-            async with self._client.stream("POST", url, json=body) as response:
+            async with self._client.stream("POST", url, **body) as response:
                 if response.is_error:
                     await response.aread()
                     raise _refusal(response)
-                async for chunk in response.aiter_bytes():
-                    answer += chunk
-                    if len(answer) > _PICTURE_BYTES:
-                        raise ServiceError(f"{model} sent over {_PICTURE_BYTES >> 20} MiB.")
-            return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
+                kind = response.headers.get("content-type", "")
+                streamed = kind.startswith("text/event-stream")
+                news = _picture_events(response) if streamed else _all_pictures(response, most)
+                async for one in news:
+                    came += one.file is not None or one.error is not None
+                    yield one
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ServiceError(
-                f"{model} answered without a picture in base64. Choose a model that makes pictures."
-            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ServiceError(f"{url} {_NO_PICTURE}") from error
+        if not came:
+            raise ServiceError(f"{url} {_NO_PICTURE}")
 
     async def complete(self, model: str, prompt: str, **options: object) -> dict[str, Any]:
         """The first choice of a completion of plain text; `options` go into the request.
@@ -225,19 +284,69 @@ async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
     Lines are cut at LF only: `aiter_lines` of httpx also cuts at U+2028 and U+0085, which JSON may
     hold as they are.
     """
-    rest = b""
+    rest, held = bytearray(), 0
     data: list[str] = []
     async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
+        rest += chunk
+        if held + len(rest) > _EVENT_BYTES:
+            raise ServiceError(f"the service sent an event of over {_EVENT_BYTES >> 20} MiB.")
+        if b"\n" not in chunk:
+            continue  # a picture is one long line: it is not looked through again with each chunk
+        *lines, rest = rest.split(b"\n")
         for line in lines:
+            held += len(line) + 1
             field, _, value = line.removesuffix(b"\r").decode().partition(":")
             if field == "data":
                 data.append(value.removeprefix(" "))
-            elif not field and not value and data:
-                yield "\n".join(data)
-                data = []
+            elif not field and not value:
+                if data:
+                    yield "\n".join(data)
+                data, held = [], 0
     if data:
         yield "\n".join(data)
+
+
+async def _picture_events(response: httpx.Response) -> AsyncIterator[PictureNews]:
+    """Of OpenAI's events those that say that a picture has come, and those of steps and errors."""
+    came = 0
+    async for data in _server_sent_data(response.aiter_bytes()):
+        if data == "[DONE]":
+            return
+        event = json.loads(data)
+        kind, index = str(event.get("type")), int(event.get("index", came))
+        if error := event.get("error"):
+            failed = ServiceError(str(error.get("message") or error), _code(error))
+            if "index" not in event:
+                raise failed
+            yield PictureNews(index=index, error=failed)
+        elif kind.endswith(".completed"):
+            came += 1
+            yield _picture(index, event)
+        elif kind.endswith(".progress"):
+            yield PictureNews(index=index, step=int(event["step"]), steps=int(event["steps"]))
+
+
+async def _all_pictures(response: httpx.Response, most: int) -> AsyncIterator[PictureNews]:
+    answer = bytearray()
+    async for chunk in response.aiter_bytes():
+        answer += chunk
+        if len(answer) > most:
+            raise ServiceError(f"{response.url} sent over {most >> 20} MiB.")
+    for index, one in enumerate(json.loads(answer)["data"]):
+        yield _picture(index, one)
+
+
+def _picture(index: int, told: Mapping[str, Any]) -> PictureNews:
+    file = base64.b64decode(told["b64_json"], validate=True)
+    seed = told.get("seed")
+    return PictureNews(index=index, file=file, seed=seed if isinstance(seed, int) else None)
+
+
+def _form(fields: Mapping[str, object], files: Sequence[PictureUpload]) -> dict[str, Any]:
+    """A request's body as OpenAI's multipart forms have it."""
+    name = "image" if len(files) == 1 else "image[]"
+    data = {key: str(value).lower() if value is True else value for key, value in fields.items()}
+    return {"data": data, "files": [(name, file) for file in files]}
 
 
 def _read_chunk(chunk: dict[str, Any]) -> Delta:
@@ -257,17 +366,27 @@ def _read_chunk(chunk: dict[str, Any]) -> Delta:
 
 def _refusal(response: httpx.Response) -> ServiceError:
     """The error in OpenAI's shape that `response` holds, or the nearest that can be said."""
-    if response.status_code == 401:
+    status = response.status_code
+    if status == 401:
         return ServiceError(
-            "the service wants another API key. Set ARCHIPEL_API_KEY to yours.", "invalid_api_key"
+            "the service wants another API key. Set ARCHIPEL_API_KEY to yours.",
+            "invalid_api_key",
+            status=status,
         )
     try:
         error = response.json()["error"]
-        return ServiceError(str(error["message"]), _code(error))
-    except (ValueError, KeyError, TypeError):
+        option = error.get("param")
         return ServiceError(
-            f"{response.url} answered {response.status_code} {response.reason_phrase}. "
-            "Check that the URL ends in /v1."
+            str(error["message"]),
+            _code(error),
+            status=status,
+            option=option if isinstance(option, str) else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ServiceError(
+            f"{response.url} answered {status} {response.reason_phrase}. "
+            "Check that the URL ends in /v1.",
+            status=status,
         )
 
 

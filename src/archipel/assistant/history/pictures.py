@@ -44,7 +44,7 @@ def add(
     connection: Connection, owner: str, file: PictureFile, now: float, made: Made | None = None
 ) -> dict[str, int]:
     """Keep a message's picture, or one to be sent with the owner's next question; gives it as
-    messages' facts show it: `id`, `width`, `height`."""
+    messages' facts show it: `id`, `width`, `height`, and `seed` if it was made from one."""
     values = {
         "owner": owner,
         "message": made and made.message,
@@ -59,7 +59,7 @@ def add(
     if made is None:
         _drop_unsent(connection, owner)
     id_ = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
-    return {"id": id_, "width": file.width, "height": file.height}
+    return _told(id_, file.width, file.height, made.seed if made else None)
 
 
 def find(connection: Connection, owner: str, picture: int) -> PictureFile:
@@ -156,8 +156,11 @@ def _copied(connection: Connection, which: Any, message: int) -> list[dict[str, 
 
 
 def _shown(connection: Connection, which: Any) -> list[dict[str, int]]:
-    query = select(table.c.id, table.c.width, table.c.height).where(which).order_by(table.c.id)
-    return [
-        {"id": row.id, "width": row.width, "height": row.height}
-        for row in connection.execute(query)
-    ]
+    known = (table.c.id, table.c.width, table.c.height, table.c.seed)
+    query = select(*known).where(which).order_by(table.c.id)
+    return [_told(*row) for row in connection.execute(query)]
+
+
+def _told(id_: int, width: int, height: int, seed: int | None) -> dict[str, int]:
+    told = {"id": id_, "width": width, "height": height}
+    return told if seed is None else {**told, "seed": seed}
