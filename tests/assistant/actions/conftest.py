@@ -98,9 +98,8 @@ class Ruled:
             return StreamingResponse(self._events(made), media_type="text/event-stream")
         if errors := [one for one in made if isinstance(one, str)]:
             return JSONResponse({"error": {"message": errors[0], "code": "busy"}}, 503)
-        return JSONResponse(
-            {"data": [{"b64_json": base64.b64encode(one).decode()} for one in made]}
-        )
+        files = [base64.b64encode(one).decode() for one in made if isinstance(one, bytes)]
+        return JSONResponse({"data": [{"b64_json": file} for file in files]})
 
     async def _events(self, made: list[bytes | str]) -> AsyncIterator[bytes]:
         for index, one in enumerate(made):

@@ -182,7 +182,10 @@ class _Easel:
     def _piece(self) -> Piece:
         come = [{"index": index, **self.shown[index]} for index in sorted(self.shown)]
         progress = {"wanted": self.order.count, "pictures": come, "failed": self._failures()}
-        return Piece(facts=self._facts(self.shown), progress=progress | {"at": self.at})
+        like = self.order.like and self.order.like[0]
+        return Piece(
+            facts=self._facts(self.shown), progress=progress | {"at": self.at, "like": like}
+        )
 
     def _facts(self, shown: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         found = {

@@ -1,5 +1,6 @@
 """Pictures of messages: given with a question, or made as an answer. Each is its owner's alone."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from archipel.errors import NotFound
 
 _UNSENT = 12  # that an owner may have; older ones go
 _UNSENT_SECONDS = 86_400.0
+_NAME_WORDS, _NAME_CHARACTERS = 8, 60  # of a file
 _COPIED = ("owner", "media_type", "width", "height", "data", "prompt", "seed", "created")
 
 
@@ -73,6 +75,16 @@ def find(connection: Connection, owner: str, picture: int) -> PictureFile:
     if row is None:
         raise NotFound(f"there is no picture {picture} of yours. It may be deleted.")
     return PictureFile(row.media_type, row.width, row.height, bytes(row.data))
+
+
+def file_name(connection: Connection, picture: int) -> str:
+    """What a picture's file is saved as: words that it was made of and its seed, or its id."""
+    columns = (table.c.prompt, table.c.seed, table.c.media_type)
+    row = connection.execute(select(*columns).where(table.c.id == picture)).one()
+    words = "-".join(re.findall(r"\w+", (row.prompt or "").lower())[:_NAME_WORDS])
+    begin = words[:_NAME_CHARACTERS].rstrip("-_") or f"archipel-{picture}"
+    seed = "" if row.seed is None else f"-{row.seed}"
+    return f"{begin}{seed}.{row.media_type.removeprefix('image/')}"
 
 
 def send(
