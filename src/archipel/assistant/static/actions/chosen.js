@@ -119,7 +119,7 @@ function counting(name, below) {
     target.value = digits && Number(digits) >= below ? String(below - 1) : digits;
     chosen.fields[name] = target.value;
   };
-  const about = { type: "text", inputmode: "numeric", autocomplete: "off", size: 10, placeholder: say(`${name}_any`) };
+  const about = { type: "text", inputmode: "numeric", autocomplete: "off", size: 10, placeholder: say("seed_any") };
   return el("input", { ...about, value: chosen.fields[name], oninput: keep });
 }
 
