@@ -20,6 +20,7 @@ from archipel.hosts import is_loopback
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
 _PICTURE_BYTES = 28 << 20  # of an answer, for each picture: 20 MB in base64
 _EVENT_BYTES = _PICTURE_BYTES
+_SEEDS = 1 << 53  # whole numbers that JSON carries everywhere
 _NO_PICTURE = "answered without a picture in base64. Choose a model that makes pictures."
 PictureUpload = tuple[str, bytes, str]  # a file's name, bytes and media type
 
@@ -220,7 +221,7 @@ class ChatService:
                     yield one
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ServiceError(f"{url} {_NO_PICTURE}") from error
         if not came:
             raise ServiceError(f"{url} {_NO_PICTURE}")
@@ -339,7 +340,8 @@ async def _all_pictures(response: httpx.Response, most: int) -> AsyncIterator[Pi
 def _picture(index: int, told: Mapping[str, Any]) -> PictureNews:
     file = base64.b64decode(told["b64_json"], validate=True)
     seed = told.get("seed")
-    return PictureNews(index=index, file=file, seed=seed if isinstance(seed, int) else None)
+    known = isinstance(seed, int) and 0 <= seed < _SEEDS
+    return PictureNews(index=index, file=file, seed=seed if known else None)
 
 
 def _form(fields: Mapping[str, object], files: Sequence[PictureUpload]) -> dict[str, Any]:

@@ -131,11 +131,13 @@ def test_pictures_arrive_with_their_steps(scripted: ScriptedService, paint: Any)
     scripted.event("partial_image", 0, b64_json="", partial_image_index=0)
     scripted.picture(1, b"one")
     scripted.event("completed", 0, b64_json="dHdv", seed=9)
+    scripted.event("completed", 0, b64_json="dHdv", seed=10**30)
     scripted.send(None)
     assert asking.result(20) == [
         PictureNews(index=0, step=7, steps=20),
         PictureNews(index=1, file=b"one"),
         PictureNews(index=0, file=b"two", seed=9),
+        PictureNews(index=0, file=b"two"),
     ]
 
 
@@ -164,6 +166,7 @@ def test_one_picture_fails_and_all_do(scripted: ScriptedService, paint: Any) -> 
         (b'data: {"type": "image_generation.completed"}\n\n', "without a picture"),
         (b'data: {"type": ".completed", "b64_json": "<svg>"}\n\n', "without a picture"),
         (b'data: {"type": ".progress", "step": null, "steps": 1}\n\n', "without a picture"),
+        (b'data: {"type": ".progress", "step": Infinity, "steps": 1}\n\n', "without a picture"),
         (b"data: " + b"x" * (29 << 20), "over 28 MiB"),
         (b"data: " + b"x\ndata: " * (5 << 20), "over 28 MiB"),
     ],

@@ -27,7 +27,7 @@ PROGRAMMING = (
     "bash",
     "html",
 )
-SEEDS = 2_000_000_000  # of pictures are below this; those that count up from one fit in 31 bits too
+SEEDS = 2_000_000_000  # of pictures, by chance: those that count up from one fit in 31 bits too
 SIZES = {"square": "1024x1024", "wide": "1536x1024", "tall": "1024x1536"}
 
 
@@ -150,7 +150,7 @@ ACTIONS = {
             fields=(
                 Field("size", tuple(SIZES)),
                 Field("count", ("4", "2", "1")),
-                Field("seed", below=SEEDS),
+                Field("seed", below=1 << 32),
             ),
             way="picture",
             shown="picture",

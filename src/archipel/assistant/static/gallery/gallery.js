@@ -122,8 +122,13 @@ function toolsOf({ id, width, height, seed }, message, question) {
     save,
     iconButton(icons.vary, "candidate_vary", vary),
     iconButton(icons.start, "candidate_start", start),
-    seed === undefined ? null : iconButton(icons.again, "candidate_again", again),
+    seed < seeds() ? iconButton(icons.again, "candidate_again", again) : null,
   ];
+}
+
+/** Seeds that can be asked for are below this. */
+function seeds() {
+  return actionOf("picture").fields.find(({ name }) => name === "seed").below;
 }
 
 /** Put the question where one writes, to be asked again with other fields or words. */
