@@ -67,9 +67,9 @@ class Delta:
 class PictureNews:
     """Of the picture with this `index` among those that were asked for: its `file` has come, which
     may have any content, made from `seed` where the service says that; or it failed with `error`;
-    or its making is at `step` of `steps`."""
+    or its making, without an index that of all, is at `step` of `steps` (0: not known)."""
 
-    index: int
+    index: int | None
     file: bytes | None = None
     seed: int | None = None
     error: ServiceError | None = None
@@ -314,17 +314,19 @@ async def _picture_events(response: httpx.Response) -> AsyncIterator[PictureNews
         if data == "[DONE]":
             return
         event = json.loads(data)
-        kind, index = str(event.get("type")), int(event.get("index", came))
+        kind, given = str(event.get("type")), event.get("index")
+        index = came if given is None else int(given)
         if error := event.get("error"):
             failed = ServiceError(str(error.get("message") or error), _code(error))
-            if "index" not in event:
+            if given is None:
                 raise failed
             yield PictureNews(index=index, error=failed)
         elif kind.endswith(".completed"):
             came += 1
             yield _picture(index, event)
         elif kind.endswith(".progress"):
-            yield PictureNews(index=index, step=int(event["step"]), steps=int(event["steps"]))
+            step, steps = (int(event.get(name) or 0) for name in ("step", "steps"))
+            yield PictureNews(index=None if given is None else index, step=step, steps=steps)
 
 
 async def _all_pictures(response: httpx.Response, most: int) -> AsyncIterator[PictureNews]:

@@ -127,6 +127,7 @@ def paint(scripted: ScriptedService) -> Iterator[Callable[[], "Future[list[Pictu
 
 def test_pictures_arrive_with_their_steps(scripted: ScriptedService, paint: Any) -> None:
     asking = paint()
+    scripted.event("progress", None, step=0, steps=None, before=0)
     scripted.event("progress", 0, step=7, steps=20)
     scripted.event("partial_image", 0, b64_json="", partial_image_index=0)
     scripted.picture(1, b"one")
@@ -134,6 +135,7 @@ def test_pictures_arrive_with_their_steps(scripted: ScriptedService, paint: Any)
     scripted.event("completed", 0, b64_json="dHdv", seed=10**30)
     scripted.send(None)
     assert asking.result(20) == [
+        PictureNews(index=None),
         PictureNews(index=0, step=7, steps=20),
         PictureNews(index=1, file=b"one"),
         PictureNews(index=0, file=b"two", seed=9),

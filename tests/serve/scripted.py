@@ -113,8 +113,8 @@ class ScriptedService:
         """Send one of the pictures under way."""
         self.event("completed", index, b64_json=base64.b64encode(file).decode())
 
-    def event(self, kind: str, index: int, **told: Any) -> None:
-        """Send an event of pictures under way."""
+    def event(self, kind: str, index: int | None, **told: Any) -> None:
+        """Send an event of one of the pictures under way, or (None) of all."""
         event = {"type": f"image_generation.{kind}", "index": index, **told}
         self.send(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
 

@@ -55,6 +55,7 @@ class Ruled:
     at_once: int = 10
     sends: int = 10  # of those that are asked for
     streams: bool = False
+    refusals: dict[str, dict[str, Any]] = field(default_factory=dict)  # by a prompt or a way
     ways: frozenset[str] = frozenset({"generations", "edits", "variations"})
     drawn: list[str] = field(default_factory=list)  # in which way, of each request
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -86,6 +87,9 @@ class Ruled:
             return JSONResponse({"error": {"message": f"no {way} here", "code": "not_found"}}, 404)
         if refusal := self._refusal(body, body.get("prompt", "")):
             return refusal
+        if error := self.refusals.get(body.get("prompt", way)):
+            self.drawn.append("refused")
+            return JSONResponse({"error": error}, 400)
         if (count := int(body["n"])) > self.at_once:
             error = {"message": "You must provide n=1 for this model.", "code": None}
             return JSONResponse({"error": error}, 400)

@@ -8,6 +8,7 @@ from archipel.assistant.history import messages
 from tests.assistant.actions.conftest import Doing, Ruled, png
 from tests.assistant.conftest import Assistant
 
+CANT = "unsupported_by_provider"  # what our service says of a model
 BOMB = png(1, 1).replace(b"\0\0\0\1\0\0\0\1", b"\0\0\xea\x60\0\0\xea\x60")
 
 
@@ -91,6 +92,22 @@ def test_words_over_the_service_s_limit_are_refused_at_once(doing: Doing, ruled:
     assert ruled.asked == []
 
 
+def test_what_is_wrong_with_the_words_is_asked_once(doing: Doing, ruled: Ruled) -> None:
+    error = {"message": "prompt: Shorten it.", "code": "invalid_value", "param": "prompt"}
+    ruled.refusals = {"a white boat": error}
+    answer = doing.do("picture", "a white boat")
+    assert answer["facts"]["error"] == {"code": "invalid_value", "message": "prompt: Shorten it."}
+    assert ruled.drawn == ["refused"]
+
+
+def test_a_model_with_a_size_of_its_own_is_said_to(doing: Doing, ruled: Ruled) -> None:
+    ruled.refused = frozenset({"size"})
+    answer = doing.do("picture", "a boat", size="wide", seed="3")
+    assert seeds(answer) == [3, 4, 5, 6]
+    assert ruled.asked[0].keys() == {"model", "prompt", "n", "stream", "response_format", "seed"}
+    assert answer["facts"]["action"]["notes"] == [{"code": "no_size"}]
+
+
 @pytest.mark.parametrize("seed", ["-1", "x", "4294967296", "9" * 30, "４２"])
 def test_a_seed_that_is_none(doing: Doing, seed: str) -> None:
     asked = {"conversation": None, "parent": None, "text": "a boat", "models": ["island"]}
@@ -131,6 +148,11 @@ def test_without_variations_other_seeds_of_the_same_words_are_drawn(
     assert ruled.asked[1]["prompt"] == "a boat"
     assert not set(seeds(other)) & set(seeds(answer))
     assert other["facts"]["action"]["notes"] == [{"code": "no_variations"}]
+    ruled.ways = Ruled().ways
+    ruled.refusals = {"variations": {"message": "it can't", "code": CANT, "param": "model"}}
+    ruled.drawn.clear()
+    varied(doing, answer["parent"], like=answer["facts"]["pictures"][0]["id"])
+    assert ruled.drawn == ["refused", "generations"]
 
 
 def test_who_may_not_vary(doing: Doing, over_ruled: Assistant) -> None:
@@ -154,10 +176,12 @@ def test_a_given_picture_is_where_it_starts(doing: Doing, ruled: Ruled) -> None:
     assert ruled.drawn[1] == "edits"
     assert (asked["prompt"], asked["image"], asked["n"]) == ("the same in the snow", png(), "2")
     assert len(answer["facts"]["pictures"]) == 2
-    ruled.ways = frozenset({"generations"})
-    begun = doing.begin("in the sun", pictures=[first], action=action)
-    failed = doing.whole(begun["answers"][0]["id"])
-    assert failed["facts"]["error"]["code"] == "no_edits"
+    ruled.refusals = {"the sun": {"message": "it can't", "code": CANT, "param": "model"}}
+    for words, ways in (("the sun", ruled.ways), ("the moon", frozenset({"generations"}))):
+        ruled.ways = ways
+        begun = doing.begin(words, pictures=[first], action=action)
+        failed = doing.whole(begun["answers"][0]["id"])
+        assert failed["facts"]["error"]["code"] == "no_edits"
 
 
 def test_what_came_before_the_program_ended_stays(doing: Doing, over_ruled: Assistant) -> None:

@@ -179,8 +179,12 @@ def test_steps_are_shown_and_pictures_as_they_come(
 ) -> None:
     page = drawing
     expect(page.locator(".awaited")).to_have_text(["to come"] * 4)
+    scripted.event("progress", None, step=0, steps=None)
+    scripted.event("progress", None, step=6, steps=20)
+    expect(page.locator(".awaited")).to_have_text(["step 6 of 20"] * 4)
     scripted.event("progress", 0, step=7, steps=20)
     expect(candidates(page).first).to_have_text("step 7 of 20")
+    expect(page.get_by_role("progressbar")).to_have_count(1)
     bar = page.get_by_role("progressbar", name="Picture 1 of 4")
     assert bar.evaluate("bar => bar.value / bar.max") == 0.35
     scripted.picture(0, png(61, 61))

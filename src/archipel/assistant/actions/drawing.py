@@ -27,6 +27,7 @@ _OF_THE_WORDS = frozenset(
     }
 )
 _NOT_TAKEN = frozenset({400, 422})  # HTTP's, where something of a request is refused
+_OTHERS_DO = "unsupported_by_provider"  # OpenAI has no code for it; our service's
 _NO_SUCH_WAY = frozenset({404, 405, 501})
 
 
@@ -74,7 +75,7 @@ class _Easel:
     shown: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     failed: dict[int, ArchipelError] = field(default_factory=dict)
     notes: list[Mapping[str, Any]] = field(default_factory=list)
-    at: Mapping[str, int] | None = None
+    at: Mapping[str, int | None] | None = None
 
     def __post_init__(self) -> None:
         self.varies = self.order.like is not None
@@ -94,11 +95,10 @@ class _Easel:
 
     def _wishes(self) -> dict[str, object]:
         """All of them. Some models know no seed, some answer in base64 without being told and take
-        no such option; OpenAI's variations are not streamed, and square."""
+        no such option, some have a size of their own; OpenAI's variations are not streamed."""
         order, size = self.order, SIZES[self.order.chosen.fields["size"]]
-        wishes: dict[str, object] = {"size": size} if self.varies else {"stream": True}
-        several = {"n": order.count} if order.count > 1 else {}
-        return wishes | several | {"response_format": "b64_json", "seed": order.seed}
+        wishes = {"stream": True, "response_format": "b64_json", "seed": order.seed}
+        return wishes | ({"n": order.count} if order.count > 1 else {}) | {"size": size}
 
     def _missing(self) -> list[int]:
         known = self.shown.keys() | self.failed.keys()
@@ -110,15 +110,13 @@ class _Easel:
         try:
             async with contextlib.aclosing(self._asked(wanted)) as news:
                 async for one in news:
-                    alone = len(wanted) == 1  # whatever the service calls it
-                    if alone or 0 <= one.index < len(wanted):
-                        await self._take(wanted[0 if alone else one.index], one)
-                        yield self._piece()
+                    await self._take(_meant(wanted, one.index), one)
+                    yield self._piece()
         except ServiceError as error:
             if self._gives_in(error):
                 return
             gone = self._missing() if error.code == "unreachable" else wanted
-            if self.order.starts and error.status in _NO_SUCH_WAY:
+            if self.order.starts and (error.status in _NO_SUCH_WAY or error.code == _OTHERS_DO):
                 error = ServiceError(str(error), "no_edits")
             self.failed.update((index, error) for index in gone if index not in self.shown)
         self.wishes.pop("n", None)  # a service that sent too few is asked for one at a time
@@ -130,7 +128,6 @@ class _Easel:
             options["seed"] = order.seed + wanted[0]
         if self.varies and order.like:
             return self.service.vary_picture(order.model, _upload(order.like[1]), **options)
-        options["size"] = SIZES[order.chosen.fields["size"]]
         if order.starts:
             starts = [_upload(one) for one in order.starts]
             return self.service.change_pictures(order.model, order.prompt, starts, **options)
@@ -141,22 +138,27 @@ class _Easel:
         option = _refused(error, self.wishes)
         if option is not None:
             del self.wishes[option]
-            if option == "seed" and self.order.chosen.fields["seed"] and not self.order.like:
-                self.notes.append({"code": "no_seed"})
+            if option == "size" or (option == "seed" and self._seed_was_chosen()):
+                self.notes.append({"code": f"no_{option}"})
             return True
         if self.varies and error.status in _NO_SUCH_WAY | _NOT_TAKEN:
             self.varies = False
             self.wishes = self._wishes()
-            self.notes.append({"code": "no_variations"})
+            self.notes = [{"code": "no_variations"}]
             return True
         return False
 
-    async def _take(self, index: int, news: PictureNews) -> None:
-        if news.error is not None:
-            self.failed[index] = news.error
-        elif news.file is None:
+    def _seed_was_chosen(self) -> bool:
+        return self.order.like is None and self.order.chosen.fields["seed"] != ""
+
+    async def _take(self, index: int | None, news: PictureNews) -> None:
+        if news.error is None and news.file is None:
             self.at = {"index": index, "step": news.step, "steps": news.steps}
-        elif index not in self.shown:
+        elif index is None or index in self.shown:
+            return
+        elif news.file is None:
+            self.failed[index] = news.error or ServiceError("the picture did not come")
+        else:
             await self._keep(index, news.file, news.seed)
 
     async def _keep(self, index: int, data: bytes, told: int | None) -> None:
@@ -207,12 +209,22 @@ class _Easel:
         ]
 
 
+def _meant(wanted: Sequence[int], index: int | None) -> int | None:
+    """Which of all pictures a service speaks of; of one that it was asked for alone, whatever it
+    calls it; None: of all or of none that was wanted. Pure."""
+    if len(wanted) == 1:
+        return wanted[0]
+    return wanted[index] if index is not None and 0 <= index < len(wanted) else None
+
+
 def _refused(error: ServiceError, wishes: Mapping[str, object]) -> str | None:
     """The wish that a service refused; None: it refused something else. Pure."""
     if error.status not in _NOT_TAKEN or error.code in _OF_THE_WORDS:
         return None
+    if error.option is not None:
+        return error.option if error.option in wishes else None
     for name in wishes:
-        if name == error.option or re.search(rf"\b{name}\b", str(error)):
+        if re.search(rf"\b{name}\b", str(error)):
             return name
     mostly = wishes if error.code in _NO_OPTION else ("stream", "n")
     return next((name for name in mostly if name in wishes), None)

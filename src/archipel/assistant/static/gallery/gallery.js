@@ -60,7 +60,7 @@ function places({ status, progress, facts }) {
   const failed = new Map(((growing ? progress : facts).failed ?? []).map((one) => [one.index, one]));
   if (growing) {
     const come = new Map(progress.pictures.map((one) => [one.index, one]));
-    const awaited = (index) => ({ kind: "awaited", at: progress.at, current: progress.at?.index === index });
+    const awaited = (index) => ({ kind: "awaited", at: progress.at, current: [null, index].includes(progress.at?.index) });
     return Array.from({ length: progress.wanted }, (_, index) => come.get(index) ?? failing(failed, index) ?? awaited(index));
   }
   const pictures = [...(facts.pictures ?? [])];
