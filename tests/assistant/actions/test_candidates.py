@@ -106,6 +106,9 @@ def test_a_model_with_a_size_of_its_own_is_said_to(doing: Doing, ruled: Ruled) -
     assert seeds(answer) == [3, 4, 5, 6]
     assert ruled.asked[0].keys() == {"model", "prompt", "n", "stream", "response_format", "seed"}
     assert answer["facts"]["action"]["notes"] == [{"code": "no_size"}]
+    assert doing.do("picture", "a boat")["facts"]["action"]["notes"] == []
+    ruled.picture = png(3, 2)
+    assert doing.do("picture", "a boat", size="wide")["facts"]["action"]["notes"] == []
 
 
 @pytest.mark.parametrize("seed", ["-1", "x", "4294967296", "9" * 30, "４２"])

@@ -28,6 +28,8 @@ _OF_THE_WORDS = frozenset(
 )
 _NOT_TAKEN = frozenset({400, 422})  # HTTP's, where something of a request is refused
 _OTHERS_DO = "unsupported_by_provider"  # OpenAI has no code for it; our service's
+_OTHER_SHAPE = {"code": "no_size"}
+_NEARLY = 1.1  # times as long as the other side: still square
 _NO_SUCH_WAY = frozenset({404, 405, 501})
 
 
@@ -135,11 +137,12 @@ class _Easel:
 
     def _gives_in(self, error: ServiceError) -> bool:
         """Wish less, where the service refused something that it can be asked without."""
-        option = _refused(error, self.wishes)
+        order, option = self.order, _refused(error, self.wishes)
         if option is not None:
             del self.wishes[option]
-            if option == "size" or (option == "seed" and self._seed_was_chosen()):
-                self.notes.append({"code": f"no_{option}"})
+            chosen = order.like is None and order.chosen.fields["seed"]
+            if option == "seed" and chosen:
+                self.notes.append({"code": "no_seed"})
             return True
         if self.varies and error.status in _NO_SUCH_WAY | _NOT_TAKEN:
             self.varies = False
@@ -147,9 +150,6 @@ class _Easel:
             self.notes = [{"code": "no_variations"}]
             return True
         return False
-
-    def _seed_was_chosen(self) -> bool:
-        return self.order.like is None and self.order.chosen.fields["seed"] != ""
 
     async def _take(self, index: int | None, news: PictureNews) -> None:
         if news.error is None and news.file is None:
@@ -168,6 +168,8 @@ class _Easel:
         except IntegrityError as error:
             self.failed[index] = error
             return
+        if _shape(file) != order.chosen.fields["size"] and _OTHER_SHAPE not in self.notes:
+            self.notes.append(_OTHER_SHAPE)
         counted = order.seed + index if "seed" in self.wishes else None
         made = pictures.Made(
             message=order.answer.id, prompt=order.prompt, seed=counted if told is None else told
@@ -228,6 +230,13 @@ def _refused(error: ServiceError, wishes: Mapping[str, object]) -> str | None:
             return name
     mostly = wishes if error.code in _NO_OPTION else ("stream", "n")
     return next((name for name in mostly if name in wishes), None)
+
+
+def _shape(file: PictureFile) -> str:
+    """Which of SIZES a picture is. Pure."""
+    if file.width > _NEARLY * file.height:
+        return "wide"
+    return "tall" if file.height > _NEARLY * file.width else "square"
 
 
 def _upload(file: PictureFile) -> PictureUpload:
