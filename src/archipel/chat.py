@@ -18,15 +18,29 @@ from archipel.hosts import is_loopback
 
 # A long prompt on a slow machine takes minutes before the first token.
 _TIMEOUT = httpx.Timeout(30, connect=5, read=300)
-_PICTURE_BYTES = 28 << 20  # of an answer: 20 MB in base64
+_PICTURE_BYTES = 28 << 20  # of an answer, for each picture: 20 MB in base64
+_EVENT_BYTES = _PICTURE_BYTES
+_SEEDS = 1 << 53  # whole numbers that JSON carries everywhere
+_NO_PICTURE = "answered without a picture in base64. Choose a model that makes pictures."
+PictureUpload = tuple[str, bytes, str]  # a file's name, bytes and media type
 
 
 class ServiceError(ArchipelError):
-    """The service can't be reached or refused; `code` is OpenAI's, or `unreachable`, `cut_off`."""
+    """The service can't be reached or refused; `code` is OpenAI's, or `unreachable`, `cut_off`.
+    Where it refused, `status` is HTTP's and `option` the request's field that it names, if one."""
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        *,
+        status: int | None = None,
+        option: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.status = status
+        self.option = option
 
 
 @dataclass(frozen=True)
@@ -50,14 +64,17 @@ class Delta:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Painting:
-    """News of a picture on its way: so many steps of so many are done, or its file, which may have
-    any content, and its seed where the service tells it."""
+class PictureNews:
+    """Of the picture with this `index` among those that were asked for: its `file` has come, which
+    may have any content, made from `seed` where the service says that; or it failed with `error`;
+    or its making, without an index that of all, is at `step` of `steps` (0: not known)."""
 
-    step: int = 0
-    steps: int | None = None
+    index: int | None
     file: bytes | None = None
     seed: int | None = None
+    error: ServiceError | None = None
+    step: int = 0
+    steps: int = 0
 
 
 class ChatService:
@@ -151,65 +168,63 @@ class ChatService:
         if not finished:
             raise ServiceError(f"{self.url} ended before the answer did. Ask again.", "cut_off")
 
-    async def make_picture(self, model: str, prompt: str, **options: object) -> bytes:
-        """The file of a picture; `options` go into the request. It may have any content: look.
+    def make_pictures(
+        self, model: str, prompt: str, **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures of words, as they come; `options` go into the request (`n`, `stream`, …). A
+        service that takes `stream` tells their steps; one that does not sends all at the end.
 
         Raises:
             ServiceError: the service can't be reached, refuses, or answers without a picture or
                 with too much.
         """
-        body = {"model": model, "prompt": prompt, "n": 1, **options}
-        url, answer = f"{self.url}/images/generations", bytearray()
-        try:
-            async with self._client.stream("POST", url, json=body) as response:
-                if response.is_error:
-                    await response.aread()
-                    raise _refusal(response)
-                async for chunk in response.aiter_bytes():
-                    answer += chunk
-                    if len(answer) > _PICTURE_BYTES:
-                        raise ServiceError(f"{model} sent over {_PICTURE_BYTES >> 20} MiB.")
-            return base64.b64decode(json.loads(answer)["data"][0]["b64_json"], validate=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unreachable(error) from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ServiceError(
-                f"{model} answered without a picture in base64. Choose a model that makes pictures."
-            ) from error
+        body = {"model": model, "prompt": prompt, **options}
+        return self._pictures("generations", options.get("n"), {"json": body})
 
-    async def stream_pictures(
-        self, model: str, prompt: str, image: bytes | None = None, **options: object
-    ) -> AsyncGenerator[Painting]:
-        """Pictures from words, or from `image`, a file, and words; `options` go into the request.
+    def change_pictures(
+        self, model: str, prompt: str, files: Sequence[PictureUpload], **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures of words that start from others, as `make_pictures` gives them.
 
         Raises:
-            ServiceError: the service can't be reached, refuses, breaks off, or answers without a
-                picture or with too much.
+            ServiceError: as `make_pictures`.
         """
-        fields = {"model": model, "prompt": prompt, "stream": True, **options}
-        url = f"{self.url}/images/generations"
-        sent: dict[str, Any] = {"json": fields}
-        if image is not None:
-            texts = {name: _form_text(value) for name, value in fields.items()}
-            url = f"{self.url}/images/edits"
-            sent = {"data": texts, "files": {"image": image}}
-        has_file = False
+        form = _form({"model": model, "prompt": prompt, **options}, files)
+        return self._pictures("edits", options.get("n"), form)
+
+    def vary_picture(
+        self, model: str, file: PictureUpload, **options: object
+    ) -> AsyncGenerator[PictureNews]:
+        """Pictures like one, as `make_pictures` gives them.
+
+        Raises:
+            ServiceError: as `make_pictures`.
+        """
+        form = _form({"model": model, **options}, [file])
+        return self._pictures("variations", options.get("n"), form)
+
+    async def _pictures(
+        self, way: str, wanted: object, body: Mapping[str, Any]
+    ) -> AsyncGenerator[PictureNews]:
+        url, came = f"{self.url}/images/{way}", 0
+        most = _PICTURE_BYTES * (wanted if isinstance(wanted, int) else 1)
         try:
-            async with self._client.stream("POST", url, **sent) as response:
+            async with self._client.stream("POST", url, **body) as response:
                 if response.is_error:
                     await response.aread()
                     raise _refusal(response)
-                async for news in _paintings(response):
-                    has_file = has_file or news.file is not None
-                    yield news
+                kind = response.headers.get("content-type", "")
+                streamed = kind.startswith("text/event-stream")
+                news = _picture_events(response) if streamed else _all_pictures(response, most)
+                async for one in news:
+                    came += one.file is not None or one.error is not None
+                    yield one
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ServiceError(f"{model} sent something that is no picture: {error}.") from error
-        if not has_file:
-            raise ServiceError(
-                f"{model} answered without a picture. Choose a model that makes pictures."
-            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ServiceError(f"{url} {_NO_PICTURE}") from error
+        if not came:
+            raise ServiceError(f"{url} {_NO_PICTURE}")
 
     async def complete(self, model: str, prompt: str, **options: object) -> dict[str, Any]:
         """The first choice of a completion of plain text; `options` go into the request.
@@ -264,64 +279,78 @@ class ChatService:
         )
 
 
-async def _paintings(response: httpx.Response) -> AsyncGenerator[Painting]:
-    """What a stream brings, or a whole answer by a service that knows no streams of pictures."""
-    pieces = _bounded(response.aiter_bytes())
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        whole = b"".join([piece async for piece in pieces])
-        for one in json.loads(whole)["data"]:
-            yield _painting(one)
-        return
-    async for data in _server_sent_data(pieces):
-        if data == "[DONE]":
-            return
-        event = json.loads(data)
-        if error := event.get("error"):
-            raise ServiceError(str(error.get("message") or error), _code(error))
-        if event["type"].endswith(".completed"):
-            yield _painting(event)
-        elif event["type"].endswith(".progress"):
-            yield Painting(step=event["step"], steps=event.get("steps"))
-
-
-def _painting(one: dict[str, Any]) -> Painting:
-    file = base64.b64decode(one["b64_json"], validate=True)
-    seed = one.get("seed")
-    return Painting(file=file, seed=seed if isinstance(seed, int) else None)
-
-
-async def _bounded(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
-    size = 0
-    async for piece in pieces:
-        size += len(piece)
-        if size > _PICTURE_BYTES:
-            raise ServiceError(f"the service sent over {_PICTURE_BYTES >> 20} MiB for a picture.")
-        yield piece
-
-
-def _form_text(value: object) -> str:
-    return json.dumps(value) if isinstance(value, bool) else str(value)
-
-
 async def _server_sent_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
     """The data of each server-sent event.
 
     Lines are cut at LF only: `aiter_lines` of httpx also cuts at U+2028 and U+0085, which JSON may
     hold as they are.
     """
-    rest = b""
+    rest, held = bytearray(), 0
     data: list[str] = []
     async for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
+        rest += chunk
+        if held + len(rest) > _EVENT_BYTES:
+            raise ServiceError(f"the service sent an event of over {_EVENT_BYTES >> 20} MiB.")
+        if b"\n" not in chunk:
+            continue  # a picture is one long line: it is not looked through again with each chunk
+        *lines, rest = rest.split(b"\n")
         for line in lines:
+            held += len(line) + 1
             field, _, value = line.removesuffix(b"\r").decode().partition(":")
             if field == "data":
                 data.append(value.removeprefix(" "))
-            elif not field and not value and data:
-                yield "\n".join(data)
-                data = []
+            elif not field and not value:
+                if data:
+                    yield "\n".join(data)
+                data, held = [], 0
     if data:
         yield "\n".join(data)
+
+
+async def _picture_events(response: httpx.Response) -> AsyncIterator[PictureNews]:
+    """Of OpenAI's events those that say that a picture has come, and those of steps and errors."""
+    came = 0
+    async for data in _server_sent_data(response.aiter_bytes()):
+        if data == "[DONE]":
+            return
+        event = json.loads(data)
+        kind, given = str(event.get("type")), event.get("index")
+        index = came if given is None else int(given)
+        if error := event.get("error"):
+            failed = ServiceError(str(error.get("message") or error), _code(error))
+            if given is None:
+                raise failed
+            yield PictureNews(index=index, error=failed)
+        elif kind.endswith(".completed"):
+            came += 1
+            yield _picture(index, event)
+        elif kind.endswith(".progress"):
+            step, steps = (int(event.get(name) or 0) for name in ("step", "steps"))
+            yield PictureNews(index=None if given is None else index, step=step, steps=steps)
+
+
+async def _all_pictures(response: httpx.Response, most: int) -> AsyncIterator[PictureNews]:
+    answer = bytearray()
+    async for chunk in response.aiter_bytes():
+        answer += chunk
+        if len(answer) > most:
+            raise ServiceError(f"{response.url} sent over {most >> 20} MiB.")
+    for index, one in enumerate(json.loads(answer)["data"]):
+        yield _picture(index, one)
+
+
+def _picture(index: int, told: Mapping[str, Any]) -> PictureNews:
+    file = base64.b64decode(told["b64_json"], validate=True)
+    seed = told.get("seed")
+    known = isinstance(seed, int) and 0 <= seed < _SEEDS
+    return PictureNews(index=index, file=file, seed=seed if known else None)
+
+
+def _form(fields: Mapping[str, object], files: Sequence[PictureUpload]) -> dict[str, Any]:
+    """A request's body as OpenAI's multipart forms have it."""
+    name = "image" if len(files) == 1 else "image[]"
+    data = {key: str(value).lower() if value is True else value for key, value in fields.items()}
+    return {"data": data, "files": [(name, file) for file in files]}
 
 
 def _read_chunk(chunk: dict[str, Any]) -> Delta:
@@ -341,17 +370,27 @@ def _read_chunk(chunk: dict[str, Any]) -> Delta:
 
 def _refusal(response: httpx.Response) -> ServiceError:
     """The error in OpenAI's shape that `response` holds, or the nearest that can be said."""
-    if response.status_code == 401:
+    status = response.status_code
+    if status == 401:
         return ServiceError(
-            "the service wants another API key. Set ARCHIPEL_API_KEY to yours.", "invalid_api_key"
+            "the service wants another API key. Set ARCHIPEL_API_KEY to yours.",
+            "invalid_api_key",
+            status=status,
         )
     try:
         error = response.json()["error"]
-        return ServiceError(str(error["message"]), _code(error))
-    except (ValueError, KeyError, TypeError):
+        option = error.get("param")
         return ServiceError(
-            f"{response.url} answered {response.status_code} {response.reason_phrase}. "
-            "Check that the URL ends in /v1."
+            str(error["message"]),
+            _code(error),
+            status=status,
+            option=option if isinstance(option, str) else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ServiceError(
+            f"{response.url} answered {status} {response.reason_phrase}. "
+            "Check that the URL ends in /v1.",
+            status=status,
         )
 
 

@@ -1,6 +1,7 @@
 """A service whose answers the test writes, piece by piece."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import queue
@@ -108,6 +109,24 @@ class ScriptedService:
         stream = self._stream(answer)
         return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
+    def picture(self, index: int, file: bytes) -> None:
+        """Send one of the pictures under way."""
+        self.event("completed", index, b64_json=base64.b64encode(file).decode())
+
+    def event(self, kind: str, index: int | None, **told: Any) -> None:
+        """Send an event of one of the pictures under way, or (None) of all."""
+        event = {"type": f"image_generation.{kind}", "index": index, **told}
+        self.send(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+
+    async def images(self, request: Request) -> Response:
+        """Streamed: the events are what is sent until the end."""
+        self._loop = asyncio.get_running_loop()
+        body = await request.json()
+        answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._answers[None] = self._answers[body["model"]] = answer
+        self.requests.put(body)
+        return StreamingResponse(self._stream(answer), media_type="text/event-stream")
+
     async def complete(self, request: Request) -> Response:
         """Not streamed: the text is all that is sent until the end."""
         self._loop = asyncio.get_running_loop()
@@ -163,6 +182,7 @@ def scripted_service() -> Iterator[ScriptedService]:
         routes=[
             Route("/v1/models", script.models),
             Route("/v1/chat/completions", script.chat, methods=["POST"]),
+            Route("/v1/images/generations", script.images, methods=["POST"]),
             Route("/v1/completions", script.complete, methods=["POST"]),
         ]
     )

@@ -7,6 +7,7 @@ from archipel.assistant.actions.acting import Reader, act
 from archipel.assistant.actions.drawing import Drawing, draw
 from archipel.assistant.actions.mending import Workbench, mend
 from archipel.assistant.actions.prompts import is_asked_plainly
+from archipel.assistant.actions.table import SEEDS, Chosen
 from archipel.assistant.asking import Question, asked
 from archipel.assistant.desk import Desk
 from archipel.assistant.history.messages import Message
@@ -16,24 +17,26 @@ from archipel.assistant.memory.remembering import Remembering, Said
 from archipel.assistant.offers import Offers, told
 from archipel.assistant.paperwork.reworking import Order, Reworking
 from archipel.assistant.people import Person
+from archipel.assistant.picture_files import PictureFile
 from archipel.assistant.pieces import Piece
 from archipel.assistant.turns import action_of
 from archipel.chat import ChatService
 from archipel.chat import Message as Turn
 
-_SEEDS = 1 << 31
-
 
 @dataclass(frozen=True)
 class Put:
     """A question as it is put to models: who asks, the message, the turns that end with it, the ids
-    of the memories that they speak of, and whether what it says may be remembered."""
+    of the memories that they speak of, and whether what it says may be remembered; its `pictures`,
+    and the one, with its id, that what is drawn is to be `like`."""
 
     person: Person
     question: Message
     turns: Sequence[Turn]
     memories: Sequence[int]
     remembers: bool
+    pictures: Sequence[PictureFile] = ()
+    like: tuple[int, PictureFile] | None = None
 
 
 class Makers:
@@ -89,9 +92,7 @@ class Makers:
         if action is None:
             return None
         if action.action.way == "picture":
-            seed = self._chance(_SEEDS)
-            drawing = Drawing(put.person.owner, answer.id, model, action, text, seed)
-            return draw(service, self._desk, drawing)
+            return draw(service, self._desk, self._drawing(put, answer, action))
         offer = self._offers.known(model)
         plainly = is_asked_plainly(action, offer.tasks)
         reader = Reader(service, model, offer.context, plainly)
@@ -102,3 +103,18 @@ class Makers:
             on = Order(put.person, taken["document"], taken["digest"], action)
             return Reworking(self._desk, self._shelf).pieces(reader, on)
         return act(reader, action, text)
+
+    def _drawing(self, put: Put, answer: Message, action: Chosen) -> Drawing:
+        """What an answer is to draw: from the seed that was chosen, but others like one from new
+        ones."""
+        chosen = "" if put.like else action.fields["seed"]
+        return Drawing(
+            owner=put.person.owner,
+            answer=answer,
+            model=answer.model or "",
+            chosen=action,
+            prompt=put.question.text,
+            seed=int(chosen) if chosen else self._chance(SEEDS),
+            starts=put.pictures,
+            like=put.like,
+        )

@@ -12,11 +12,13 @@ import typer
 from archipel.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from contextlib import AsyncExitStack
 
-    from archipel.chat import ChatService, Painting
+    from archipel.chat import ChatService, PictureNews, PictureUpload
 
 _SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
+_MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 _NAME_CHARACTERS = 40
 
 
@@ -83,19 +85,27 @@ class _Work:
             bar = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
             for number in range(count):
                 task = bar.add_task(f"picture {number + 1} of {count}", total=None)
-                async for news in service.stream_pictures(
-                    name, self.words, self.begin, **self.options, **self._seed(number)
-                ):
-                    bar.update(task, completed=news.step, total=news.steps)
+                async for news in self._asked(service, name, number):
+                    if news.error is not None:
+                        raise news.error
+                    bar.update(task, completed=news.step, total=news.steps or None)
                     if news.file is not None:
                         self._keep(news)
                 bar.remove_task(task)
+
+    def _asked(
+        self, service: "ChatService", model: str, number: int
+    ) -> "AsyncGenerator[PictureNews]":
+        options = {"stream": True, **self.options, **self._seed(number)}
+        if self.begin is None:
+            return service.make_pictures(model, self.words, **options)
+        return service.change_pictures(model, self.words, [_upload(self.begin)], **options)
 
     def _seed(self, number: int) -> dict[str, int]:
         """Nothing where none was given: services that know no seeds would refuse one."""
         return {} if self.seed is None else {"seed": (self.seed + number) % (1 << 32)}
 
-    def _keep(self, news: "Painting") -> None:
+    def _keep(self, news: "PictureNews") -> None:
         assert news.file is not None
         path = write_new(self.folder, _name(self.words, news.seed), news.file)
         self.kept.append(path)
@@ -132,7 +142,7 @@ def write_new(folder: Path, name: str, data: bytes) -> Path:
     Raises:
         OSError: it can't be written.
     """
-    suffix = next((end for head, end in _SUFFIXES.items() if data.startswith(head)), ".bin")
+    suffix = _suffix(data)
     for number in itertools.count(1):
         path = folder / f"{name}{'' if number == 1 else f'-{number}'}{suffix}"
         try:
@@ -147,6 +157,15 @@ def write_new(folder: Path, name: str, data: bytes) -> Path:
 def _name(words: str, seed: int | None) -> str:
     said = re.sub(r"\W+", "-", words.lower()).strip("-")[:_NAME_CHARACTERS].strip("-")
     return "-".join([said or "picture", *([] if seed is None else [str(seed)])])
+
+
+def _upload(data: bytes) -> "PictureUpload":
+    suffix = _suffix(data)
+    return f"picture{suffix}", data, _MEDIA_TYPES.get(suffix, "application/octet-stream")
+
+
+def _suffix(data: bytes) -> str:
+    return next((end for head, end in _SUFFIXES.items() if data.startswith(head)), ".bin")
 
 
 def _bytes_of(file: Path) -> bytes:

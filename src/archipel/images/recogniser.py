@@ -5,6 +5,7 @@ Shapes: B pictures, S pixels of a side, K kinds of things.
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ class Recogniser(nn.Module):
     def __init__(self, kinds: int) -> None:
         super().__init__()
         widths, layers = (3, 32, 64, 128), list[nn.Module]()
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.GELU(), nn.BatchNorm2d(after)]
             layers += [nn.MaxPool2d(2)]
         self.look = nn.Sequential(
@@ -51,7 +52,8 @@ def train_recogniser(
     """Learn the real pictures, each of the thing with this number, moved, turned, scaled, in other
     light and with noise; `show` hears of each epoch."""
     torch.manual_seed(seed)
-    model = Recogniser(max(kinds) + 1).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Recogniser(max(kinds) + 1)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pictures, names = _inputs(pixels), torch.tensor(kinds)
     steps = epochs * -(-len(pictures) // _BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.05)

@@ -43,13 +43,21 @@ def png(width: int = 2, height: int = 2) -> bytes:
 @dataclass
 class Ruled:
     """Answers `rule(prompt)`; refuses prompts over `context` characters and the `refused` options;
-    draws `picture`."""
+    draws `picture`, or what `pictures` has for a place among those that are asked for (an error's
+    text in place of one: it fails), at most `at_once`, in the `ways` that it knows."""
 
     rule: Rule = text_in
     context: int = 1_000_000
     refused: frozenset[str] = frozenset()
     told: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a model
     picture: bytes = field(default_factory=png)
+    pictures: dict[int, bytes | str] = field(default_factory=dict)
+    at_once: int = 10
+    sends: int = 10  # of those that are asked for
+    streams: bool = False
+    refusals: dict[str, dict[str, Any]] = field(default_factory=dict)  # by a prompt or a way
+    ways: frozenset[str] = frozenset({"generations", "edits", "variations"})
+    drawn: list[str] = field(default_factory=list)  # in which way, of each request
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
 
@@ -73,11 +81,40 @@ class Ruled:
         return StreamingResponse(self._stream(said), media_type="text/event-stream")
 
     async def images(self, request: Request) -> Response:
-        body = await request.json()
-        if refusal := self._refusal(body, body["prompt"]):
+        way = request.path_params["way"]
+        body = await request.json() if way == "generations" else await _form(request)
+        if way not in self.ways:
+            return JSONResponse({"error": {"message": f"no {way} here", "code": "not_found"}}, 404)
+        if refusal := self._refusal(body, body.get("prompt", "")):
             return refusal
+        if error := self.refusals.get(body.get("prompt", way)):
+            self.drawn.append("refused")
+            return JSONResponse({"error": error}, 400)
+        if (count := int(body["n"])) > self.at_once:
+            error = {"message": "You must provide n=1 for this model.", "code": None}
+            return JSONResponse({"error": error}, 400)
+        first = len(self.asked) if self.at_once == 1 else 0
         self.asked.append(body)
-        return JSONResponse({"data": [{"b64_json": base64.b64encode(self.picture).decode()}]})
+        self.drawn.append(way)
+        places = range(first, first + min(count, self.sends))
+        made = [self.pictures.get(place, self.picture) for place in places]
+        if self.streams and body.get("stream"):
+            return StreamingResponse(self._events(made), media_type="text/event-stream")
+        if errors := [one for one in made if isinstance(one, str)]:
+            return JSONResponse({"error": {"message": errors[0], "code": "busy"}}, 503)
+        files = [base64.b64encode(one).decode() for one in made if isinstance(one, bytes)]
+        return JSONResponse({"data": [{"b64_json": file} for file in files]})
+
+    async def _events(self, made: list[bytes | str]) -> AsyncIterator[bytes]:
+        for index, one in enumerate(made):
+            news: dict[str, Any] = {"type": "image_generation.progress", "step": 1, "steps": 2}
+            yield f"data: {json.dumps({**news, 'index': index})}\n\n".encode()
+            if isinstance(one, str):
+                news = {"type": "error", "error": {"message": one, "code": "busy"}}
+            else:
+                file = base64.b64encode(one).decode()
+                news = {"type": "image_generation.completed", "b64_json": file}
+            yield f"data: {json.dumps({**news, 'index': index})}\n\n".encode()
 
     def _refusal(self, body: dict[str, Any], prompt: str) -> Response | None:
         if refused := self.refused & body.keys():
@@ -99,6 +136,15 @@ class Ruled:
         yield b"data: [DONE]\n\n"
 
 
+async def _form(request: Request) -> dict[str, Any]:
+    """What a multipart request has; of files their bytes, by the field's name."""
+    async with request.form() as form:
+        found: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            found[name] = value if isinstance(value, str) else await value.read()
+        return found
+
+
 @pytest.fixture
 def ruled() -> Iterator[Ruled]:
     """The service; it gives the text back until a test sets another rule."""
@@ -106,7 +152,7 @@ def ruled() -> Iterator[Ruled]:
     routes = [
         Route("/v1/models", found.models),
         Route("/v1/chat/completions", found.chat, methods=["POST"]),
-        Route("/v1/images/generations", found.images, methods=["POST"]),
+        Route("/v1/images/{way}", found.images, methods=["POST"]),
     ]
     with hosted_in_thread(Starlette(routes=routes)) as url:
         found.url = f"{url}/v1"

@@ -39,26 +39,6 @@ def file(name: str, data: bytes, kind: str = "image/jpeg") -> FilePayload:
     return {"name": name, "mimeType": kind, "buffer": data}
 
 
-def test_a_picture_is_made_varied_and_saved(ruled_page: Page, ruled: Ruled) -> None:
-    page = ruled_page
-    ruled.picture = png(64, 48)
-    page.get_by_role("button", name="Actions", exact=True).click()
-    page.get_by_role("menuitem", name="Make a picture").click()
-    page.get_by_label("shape").select_option("wide")
-    ask(page, "a white lighthouse")
-    picture = page.get_by_role("img", name="Picture: a white lighthouse")
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
-    with page.expect_download() as saved:
-        page.get_by_role("button", name="Download the picture").click()
-    assert saved.value.suggested_filename.endswith(".png")
-    assert saved.value.path().read_bytes() == ruled.picture
-    page.get_by_role("button", name="Another picture of the same").click()
-    expect(page.locator(".version")).to_have_text("2/2")
-    expect(picture).to_be_visible()
-    assert len({one["seed"] for one in ruled.asked}) == 2
-
-
 def test_a_picture_is_seen_by_whoever_a_link_was_given(
     ruled_page: Page, ruled: Ruled, chrome: Chromium, over_ruled: Assistant
 ) -> None:
@@ -66,6 +46,7 @@ def test_a_picture_is_seen_by_whoever_a_link_was_given(
     ruled.picture = png(64, 48)
     page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Make a picture").click()
+    page.get_by_label("how many").select_option("1 picture")
     ask(page, "a white lighthouse")
     expect(page.get_by_role("img", name="Picture: a white lighthouse")).to_be_visible()
     page.get_by_role("button", name="Actions: a white lighthouse").click()
@@ -80,6 +61,7 @@ def test_a_picture_is_seen_by_whoever_a_link_was_given(
     with other.expect_download() as saved:
         other.get_by_role("button", name="Download the picture").click()
     assert saved.value.path().read_bytes() == ruled.picture
+    expect(other.get_by_role("button", name="Others like this one")).to_have_count(0)
 
 
 def test_it_is_asked_of_the_model_that_draws_and_who_does_not_see_is_named(
@@ -89,14 +71,32 @@ def test_it_is_asked_of_the_model_that_draws_and_who_does_not_see_is_named(
     ruled.told = {"island": {"abilities": ["chat"]}, "reef": {"abilities": ["pictures"]}}
     page.reload()
     page.set_input_files("input[type=file]", [file("a.png", png(), "image/png")])
-    expect(page.get_by_text("island may not see pictures")).to_be_visible()
+    expect(page.get_by_text("island does not see pictures, nor does any other")).to_be_visible()
     page.get_by_role("button", name="Remove the picture").click()
     page.get_by_role("button", name="Actions", exact=True).click()
     page.get_by_role("menuitem", name="Make a picture").click()
     ask(page, "a boat")
-    expect(page.get_by_role("img", name="Picture: a boat")).to_be_visible()
+    expect(page.get_by_role("img", name="Picture 4 of 4: a boat")).to_be_visible()
     assert ruled.asked[0]["model"] == "reef"
     expect(page.get_by_label("Model", exact=True)).to_have_value("island")
+
+
+def test_who_sees_is_offered_before_a_picture_is_sent(ruled_page: Page, ruled: Ruled) -> None:
+    page = ruled_page
+    ruled.told = {"island": {"abilities": ["chat"]}, "reef": {"abilities": ["chat", "sight"]}}
+    ruled.rule = lambda prompt: "Grey."
+    page.reload()
+    page.set_input_files("input[type=file]", [file("a.png", png(), "image/png")])
+    told = page.get_by_text("island does not see pictures. Ask one that does:")
+    expect(told).to_be_visible()
+    row = page.get_by_role("group", name="Pictures for the question")
+    row.get_by_role("button", name="reef").click()
+    expect(told).to_have_count(0)
+    expect(page.get_by_label("Model", exact=True)).to_have_value("reef")
+    ask(page, "Which colour?")
+    expect(page.locator(".answer .body")).to_have_text("Grey.")
+    assert ruled.asked[0]["model"] == "reef"
+    assert ruled.asked[0]["messages"][-1]["content"][1]["type"] == "image_url"
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(

@@ -55,7 +55,7 @@ def test_a_bomb_of_pixels_is_refused() -> None:
 def test_a_picture_is_made_kept_and_served_to_its_owner_alone(
     doing: Doing, ruled: Ruled, over_ruled: Assistant
 ) -> None:
-    answer = doing.do("picture", "a white lighthouse", size="wide")
+    answer = doing.do("picture", "a white lighthouse", size="wide", count="1")
     asked = ruled.asked[0]
     assert (asked["prompt"], asked["size"]) == ("a white lighthouse", "1536x1024")
     assert 0 <= asked["seed"] < 1 << 31
@@ -107,7 +107,7 @@ def test_a_link_shows_the_pictures_of_its_branch_and_no_others(
 def test_a_model_that_takes_only_what_openai_has(doing: Doing, ruled: Ruled) -> None:
     ruled.refused = frozenset({"seed", "response_format"})
     assert doing.do("picture", "a boat")["facts"]["pictures"]
-    assert set(ruled.asked[0]) == {"model", "prompt", "n", "size"}
+    assert set(ruled.asked[0]) == {"model", "prompt", "n", "size", "stream"}
 
 
 def test_what_a_model_sends_instead_of_a_picture_is_not_kept(doing: Doing, ruled: Ruled) -> None:

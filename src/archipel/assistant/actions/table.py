@@ -27,17 +27,19 @@ PROGRAMMING = (
     "bash",
     "html",
 )
+SEEDS = 2_000_000_000  # of pictures, by chance: those that count up from one fit in 31 bits too
 SIZES = {"square": "1024x1024", "wide": "1536x1024", "tall": "1024x1536"}
 
 
 @dataclass(frozen=True)
 class Field:
     """What one chooses, the first choice until another is made; or, without choices, what one
-    writes, so many characters at most."""
+    writes, so many characters at most; or, with `below`, a whole number from 0 or nothing."""
 
     name: str
     choices: tuple[str, ...] = ()
     characters: int = 0
+    below: int = 0
 
     @property
     def usual(self) -> str:
@@ -145,7 +147,11 @@ ACTIONS = {
         ),
         Action(
             name="picture",
-            fields=(Field("size", tuple(SIZES)),),
+            fields=(
+                Field("size", tuple(SIZES)),
+                Field("count", ("4", "2", "1")),
+                Field("seed", below=1 << 32),
+            ),
             way="picture",
             shown="picture",
             characters=4_000,
@@ -198,7 +204,12 @@ def _check(name: str, field: Field, value: str) -> None:
     if field.choices and value not in field.choices:
         choices = ", ".join(field.choices)
         raise ConfigError(f"{name}: {field.name} is one of {choices}, not {value[:40]!r}.")
-    if not field.choices and len(value) > field.characters:
+    if field.below and value:
+        if not (value.isascii() and value.isdecimal() and len(value) < 19):
+            raise ConfigError(f"{name}: {field.name} is a whole number, not {value[:40]!r}.")
+        if int(value) >= field.below:
+            raise ConfigError(f"{name}: {field.name} is below {field.below:,}, not {value}.")
+    elif not field.choices and len(value) > field.characters:
         most = f"{field.characters:,}"
         raise ConfigError(
             f"{name}: {field.name} has {len(value):,} characters; {most} are taken at most."

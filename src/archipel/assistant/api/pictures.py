@@ -1,5 +1,7 @@
 """Pictures that people give with a question, and those of their messages."""
 
+from urllib.parse import quote
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -50,15 +52,19 @@ class Pictures:
     async def one(self, request: Request) -> Response:
         """The file; with `download`, as one."""
         owner, id_ = (await self._who(request)).owner, request.path_params["id"]
-        file = await self._desk.reading(lambda c: pictures.find(c, owner, id_))
-        return _file(request, file, _NEVER_CHANGES)
+        file, name = await self._desk.reading(
+            lambda c: (pictures.find(c, owner, id_), pictures.file_name(c, id_))
+        )
+        return _file(request, file, name, _NEVER_CHANGES)
 
     async def shared(self, request: Request) -> Response:
         """The same of a conversation that a link opens, to whoever is let in to the assistant."""
         await self._who(request)
         token, id_ = request.path_params["token"], request.path_params["id"]
-        file = await self._desk.reading(lambda c: sharing.shared_picture(c, token, id_))
-        return _file(request, file, _MAY_BE_TAKEN_BACK)
+        file, name = await self._desk.reading(
+            lambda c: (sharing.shared_picture(c, token, id_), pictures.file_name(c, id_))
+        )
+        return _file(request, file, name, _MAY_BE_TAKEN_BACK)
 
     async def erase(self, request: Request) -> Response:
         """One that was not sent."""
@@ -67,8 +73,10 @@ class Pictures:
         return Response(status_code=204)
 
 
-def _file(request: Request, file: PictureFile, cached: str) -> Response:
+def _file(request: Request, file: PictureFile, name: str, cached: str) -> Response:
     kind = "attachment" if "download" in request.query_params else "inline"
-    name = f"archipel-{request.path_params['id']}.{file.media_type.removeprefix('image/')}"
-    about = {"Content-Disposition": f'{kind}; filename="{name}"', "Cache-Control": cached}
+    about = {
+        "Content-Disposition": f"{kind}; filename*=UTF-8''{quote(name)}",
+        "Cache-Control": cached,
+    }
     return Response(file.data, media_type=file.media_type, headers=_HEADERS | about)

@@ -78,6 +78,8 @@ class Question(Asked):
 
 
 class Again(Asked):
-    """Another answer to a question, of each of these models."""
+    """Another answer to a question, of each of these models; of one that has pictures made, others
+    `like` this picture."""
 
     models: list[str] = Field(min_length=1, max_length=_MODELS)
+    like: int | None = None

@@ -29,6 +29,8 @@ from archipel.assistant.makers import Makers, Put
 from archipel.assistant.people import Person, WhoAsks
 from archipel.assistant.turns import title, turns
 
+_PUT = ("question", "turns", "memories", "remembers", "pictures", "like")
+
 
 class Turns:
     """Endpoints that let models answer. `who_now` tells of projects what is so now."""
@@ -100,7 +102,11 @@ class Turns:
             conversation, question = messages.find(connection, owner, id_)
             if question.role != "user":
                 raise Refused(400, "Only a question can be asked again.")
-            return self._begun(connection, owner, conversation, question, sent.models, now)
+            like = None if sent.like is None else pictures.find(connection, owner, sent.like)
+            if like and question.facts.get("action", {}).get("name") != "picture":
+                raise Refused(400, "Only who had pictures made has others like one. Leave `like`.")
+            begun = self._begun(connection, owner, conversation, question, sent.models, now)
+            return begun | {"like": like and (sent.like, like)}
 
         return self._started(person, await self._desk.writing(begin))
 
@@ -160,12 +166,13 @@ class Turns:
             "turns": turns(branch, seen, given.text),
             "memories": given.memories,
             "remembers": prefers.memory,
+            "pictures": seen.get(question.id, ()),
+            "like": None,
         }
 
     def _started(self, person: Person, begun: dict[str, Any]) -> Response:
         """After the transaction: what grows is written down already."""
-        known = {name: begun[name] for name in ("question", "turns", "memories", "remembers")}
-        put = Put(person, **known)
+        put = Put(person, **{name: begun[name] for name in _PUT})
         for place, answer in enumerate(begun["answers"]):
             self._answers.start(answer.id, self._makers.pieces(put, answer, remember=place == 0))
         return JSONResponse(

@@ -155,9 +155,13 @@ def finish(
 
 def cut_off(connection: Connection) -> int:
     """Answers that grew when the assistant ended are failed; gives how many."""
-    growing = table.c.status == "growing"
-    values = {"status": "failed", "facts": {"error": {"code": "cut_off"}}}
-    return connection.execute(update(table).where(growing).values(values)).rowcount
+    growing = select(table.c.id, table.c.facts).where(table.c.status == "growing")
+    rows = connection.execute(growing).all()
+    for row in rows:
+        facts = {**(row.facts or {}), "error": {"code": "cut_off"}}
+        its = table.c.id == row.id
+        connection.execute(update(table).where(its).values(status="failed", facts=facts))
+    return len(rows)
 
 
 def branch(tree: Sequence[Message], end: int | None) -> list[Message]:

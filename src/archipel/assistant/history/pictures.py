@@ -1,5 +1,6 @@
 """Pictures of messages: given with a question, or made as an answer. Each is its owner's alone."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from archipel.errors import NotFound
 
 _UNSENT = 12  # that an owner may have; older ones go
 _UNSENT_SECONDS = 86_400.0
+_NAME_WORDS, _NAME_CHARACTERS = 8, 60  # of a file
 _COPIED = ("owner", "media_type", "width", "height", "data", "prompt", "seed", "created")
 
 
@@ -44,7 +46,7 @@ def add(
     connection: Connection, owner: str, file: PictureFile, now: float, made: Made | None = None
 ) -> dict[str, int]:
     """Keep a message's picture, or one to be sent with the owner's next question; gives it as
-    messages' facts show it: `id`, `width`, `height`."""
+    messages' facts show it: `id`, `width`, `height`, and `seed` if it was made from one."""
     values = {
         "owner": owner,
         "message": made and made.message,
@@ -59,7 +61,7 @@ def add(
     if made is None:
         _drop_unsent(connection, owner)
     id_ = connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one()
-    return {"id": id_, "width": file.width, "height": file.height}
+    return _told(id_, file.width, file.height, made.seed if made else None)
 
 
 def find(connection: Connection, owner: str, picture: int) -> PictureFile:
@@ -73,6 +75,16 @@ def find(connection: Connection, owner: str, picture: int) -> PictureFile:
     if row is None:
         raise NotFound(f"there is no picture {picture} of yours. It may be deleted.")
     return PictureFile(row.media_type, row.width, row.height, bytes(row.data))
+
+
+def file_name(connection: Connection, picture: int) -> str:
+    """What a picture's file is saved as: words that it was made of and its seed, or its id."""
+    columns = (table.c.prompt, table.c.seed, table.c.media_type)
+    row = connection.execute(select(*columns).where(table.c.id == picture)).one()
+    words = "-".join(re.findall(r"\w+", (row.prompt or "").lower())[:_NAME_WORDS])
+    begin = words[:_NAME_CHARACTERS].rstrip("-_") or f"archipel-{picture}"
+    seed = "" if row.seed is None else f"-{row.seed}"
+    return f"{begin}{seed}.{row.media_type.removeprefix('image/')}"
 
 
 def send(
@@ -156,8 +168,11 @@ def _copied(connection: Connection, which: Any, message: int) -> list[dict[str, 
 
 
 def _shown(connection: Connection, which: Any) -> list[dict[str, int]]:
-    query = select(table.c.id, table.c.width, table.c.height).where(which).order_by(table.c.id)
-    return [
-        {"id": row.id, "width": row.width, "height": row.height}
-        for row in connection.execute(query)
-    ]
+    known = (table.c.id, table.c.width, table.c.height, table.c.seed)
+    query = select(*known).where(which).order_by(table.c.id)
+    return [_told(*row) for row in connection.execute(query)]
+
+
+def _told(id_: int, width: int, height: int, seed: int | None) -> dict[str, int]:
+    told = {"id": id_, "width": width, "height": height}
+    return told if seed is None else {**told, "seed": seed}

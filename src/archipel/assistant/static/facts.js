@@ -69,5 +69,6 @@ function failure(message) {
 }
 
 function again(message) {
-  return attempt(() => askAgain(message.parent, [message.model]));
+  const { like } = message.facts;
+  return attempt(() => askAgain(message.parent, [message.model], like ? { like } : {}));
 }

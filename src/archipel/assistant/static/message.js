@@ -68,7 +68,12 @@ export class MessageView {
 
   /** Its making is elsewhere. */
   drawProgress() {
-    this.#parts.replaceChildren(...partsOf(this.message));
+    const parts = partsOf(this.message);
+    const { children } = this.#parts;
+    if (parts.length === children.length && parts.every((one, at) => one === children[at])) return;
+    const focused = this.#parts.contains(document.activeElement) && document.activeElement;
+    this.#parts.replaceChildren(...parts);
+    if (focused) focused.focus();
   }
 
   /** Draw again what parts of the page show of it: one is new. */

@@ -2,6 +2,7 @@
 //
 // Events: "models"; "list" (conversations or folders); "branch" (another conversation or branch is
 // shown, a message was added); "message" (one is as the event's argument says);
+// "chosen" (the next question has the argument as its action; null: none);
 // "progress" (the making of the argument is elsewhere); "growing" (answers began or ended); "action",
 // "parts" (something more can be done with messages, or is shown of them); "prose" (Markdown can be
 // drawn); "link" (the connection to the assistant was lost or is back).

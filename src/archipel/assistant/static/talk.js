@@ -45,9 +45,9 @@ export async function ask({ text, models, parent, more = {} }) {
   return begin("questions", body);
 }
 
-/** Another answer to a question, of each of the models. */
-export async function askAgain(question, models) {
-  return begin(`messages/${question}/answers`, { models });
+/** Another answer to a question, of each of the models; `more` goes into the request. */
+export async function askAgain(question, models, more = {}) {
+  return begin(`messages/${question}/answers`, { models, ...more });
 }
 
 /** End the answers under way where they are. */

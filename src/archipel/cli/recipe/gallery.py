@@ -1,4 +1,4 @@
-"""A recipe of pictures: material, corpus, a run at several sites, a model, and what it can paint."""
+"""A recipe of pictures: material, corpus, a run at several sites, a model and what it paints."""
 
 import time
 from collections.abc import Sequence
@@ -138,8 +138,9 @@ class Gallery:
                 [self._material], folder, self.recipe.corpus, left_out, show
             )
         self._say(
-            f"corpus: {built.pictures['train']:,} pictures to learn, {built.pictures['held_out']:,} "
-            f"held out, {built.variance_kept:.1%} of what is in them kept"
+            f"corpus: {built.pictures['train']:,} pictures to learn, "
+            f"{built.pictures['held_out']:,} held out, {built.variance_kept:.1%} of what is in "
+            "them kept"
         )
         if left_out.counts:
             self._say(f"left out: {left_out.described()}")

@@ -4,7 +4,7 @@ import { part } from "../api.js";
 import { $, announce, attempt, button, el, iconButton } from "../dom.js";
 import { say } from "../i18n.js";
 import { modelsThat } from "../models.js";
-import { on, store } from "../store.js";
+import { emit, on, store } from "../store.js";
 import { bestAt, taskOf } from "./routing.js";
 import { choiceWord, remember, sorted, usualFields } from "./table.js";
 
@@ -22,7 +22,7 @@ export function begin() {
 /** The action as a question is sent with it; null: none is chosen. */
 export function chosenAction() {
   if (!chosen) return null;
-  remember(chosen.action, chosen.fields);
+  if (!chosen.given) remember(chosen.action, chosen.fields);
   return asked({ name: chosen.action.name, fields: chosen.fields }, chosen.model);
 }
 
@@ -43,9 +43,11 @@ function modelFor(action) {
   return able.includes(current) ? null : able[0];
 }
 
-/** Ask the next question with an action, or (null) as it stands. */
-export function choose(action) {
-  chosen = action && { action, fields: usualFields(action), model: undefined };
+/** Ask the next question with an action, or (null) as it stands; with `given`, fields as they are for
+ * this once. */
+export function choose(action, given = null) {
+  chosen = action && { action, fields: { ...usualFields(action), ...given }, model: undefined, given };
+  emit("chosen", action);
   row.hidden = !chosen;
   row.replaceChildren(...(chosen ? drawn() : []));
   $("#question").placeholder = say(chosen ? `action_${action.name}_what` : "question");
@@ -107,7 +109,18 @@ async function onDocument() {
 function field(one) {
   const input = one.choices.length ? choices(one) : writing(one);
   const name = el("span", {}, say(`field_${one.name}`));
-  return el("label", { class: one.choices.length ? "choice" : "writing" }, name, input);
+  return el("label", { class: one.choices.length || one.below ? "choice" : "writing" }, name, input);
+}
+
+/** A whole number below `below`, or nothing. */
+function counting(name, below) {
+  const keep = ({ target }) => {
+    const digits = target.value.replace(/\D/g, "");
+    target.value = digits && Number(digits) >= below ? String(below - 1) : digits;
+    chosen.fields[name] = target.value;
+  };
+  const about = { type: "text", inputmode: "numeric", autocomplete: "off", size: 10, placeholder: say("seed_any") };
+  return el("input", { ...about, value: chosen.fields[name], oninput: keep });
 }
 
 function choices(one) {
@@ -122,7 +135,8 @@ function choices(one) {
   return select;
 }
 
-function writing({ name, characters }) {
+function writing({ name, characters, below }) {
+  if (below) return counting(name, below);
   const keep = ({ target }) => (chosen.fields[name] = target.value);
   return el("textarea", { rows: "2", maxlength: characters, spellcheck: "false", oninput: keep });
 }

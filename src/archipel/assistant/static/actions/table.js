@@ -6,7 +6,7 @@ import { knows, language, say } from "../i18n.js";
 const remembered = (name) => `archipel.action.${name}`;
 let languages = {};
 
-/** The actions in the server's order: {name, fields: [{name, choices, characters}], shown}. */
+/** The actions in the server's order: {name, fields: [{name, choices, characters, below}], shown}. */
 export let actions = [];
 
 /** Load them. Raises ServiceError. */
@@ -61,7 +61,8 @@ export function inWords({ name, fields }) {
   const told = choices
     .filter((field) => !["repair", "optimise"].includes(name) && !["detected", "same", "any"].includes(fields[field.name]))
     .map((field) => choiceWord(field.name, fields[field.name]));
-  return [say(`action_${name}`), ...told].join(" · ");
+  const seed = fields.seed && say("seed_chosen", { seed: fields.seed });
+  return [say(`action_${name}`), ...told, seed].filter(Boolean).join(" · ");
 }
 
 function parsed(text) {

@@ -4,8 +4,8 @@ import { call, part, send } from "../api.js";
 import { addToQuestion, addTool } from "../composer.js";
 import { $, announce, el, iconButton, problem } from "../dom.js";
 import { say } from "../i18n.js";
-import { cannot } from "../models.js";
-import { on } from "../store.js";
+import { cannot, modelsThat } from "../models.js";
+import { on, store } from "../store.js";
 
 const most = 4;
 const types = ["image/png", "image/jpeg", "image/webp"];
@@ -13,6 +13,19 @@ const row = el("div", { id: "given-pictures", role: "group", hidden: true });
 const chooser = el("input", { type: "file", accept: types.join(","), multiple: true, hidden: true });
 let given = []; // {id, width, height, name}
 let sent = [];
+let drawing = false; // the next question has pictures made: those that are given are where they start
+
+/** The address of a picture of the open conversation. */
+export function addressOf(id) {
+  return store.link ? `api/shared/${store.link}/pictures/${id}` : `api/pictures/${id}`;
+}
+
+/** Give a picture of the conversation, {id, width, height, name}, with the next question. */
+export function give(picture) {
+  given = [...given.filter(({ id }) => id !== picture.id), picture].slice(-most);
+  draw();
+  announce("picture_taken", { name: picture.name });
+}
 
 /** Take pictures from now on. */
 export function begin() {
@@ -37,6 +50,11 @@ export function begin() {
     ({ facts }) => facts.pictures && { pictures: facts.pictures.map(({ id }) => id) },
   );
   $("#model").addEventListener("change", draw);
+  on("models", draw);
+  on("chosen", (action) => {
+    drawing = action?.name === "picture";
+    draw();
+  });
   on("branch", () => {
     given = given.filter((one) => !sent.includes(one));
     sent = [];
@@ -83,13 +101,26 @@ async function keep(blob) {
 function draw() {
   row.hidden = !given.length;
   row.replaceChildren(
-    cannot("sight") ? el("p", { class: "faint" }, say("picture_unseen", { model: $("#model").value })) : "",
+    cannot("sight") && !drawing ? unseen($("#model").value) : "",
     ...given.map((one) => {
-      const image = el("img", { src: `api/pictures/${one.id}`, alt: one.name, width: 64, height: 64 });
+      const image = el("img", { src: addressOf(one.id), alt: one.name, width: 64, height: 64 });
       const remove = iconButton("close", "picture_remove", () => drop(one));
       return el("span", { class: "given" }, image, remove);
     }),
   );
+}
+
+/** Before it is sent: the chosen model does not see, these do. */
+function unseen(model) {
+  const able = modelsThat("sight");
+  if (!able.length) return el("p", { class: "unseen" }, say("picture_unseen", { model }));
+  const choose = (name) => () => {
+    $("#model").value = name;
+    $("#model").dispatchEvent(new Event("change"));
+    $("#question").focus();
+  };
+  const each = able.map((name) => el("button", { type: "button", class: "small", onclick: choose(name) }, name));
+  return el("p", { class: "unseen" }, el("span", {}, say("picture_unseen_but", { model })), each);
 }
 
 function drop(one) {

@@ -1,42 +1,44 @@
-// Pictures of a conversation: those given with a question, and those that a model made.
+// Pictures of a conversation: those given with a question, and those that a model makes, which have a
+// module of their own.
 
-import { el } from "../dom.js";
+import { part } from "../api.js";
+import { el, problem } from "../dom.js";
 import { addWords, say } from "../i18n.js";
 import { addToMessage } from "../message_parts.js";
 import { store } from "../store.js";
-import { askAgain } from "../talk.js";
-import { addMessageAction } from "../toolbar.js";
-import { begin } from "./given.js";
+import { addressOf, begin } from "./given.js";
 
-const made = ({ role, facts }) => role === "assistant" && facts.pictures?.length > 0;
+const galleries = new WeakMap(); // by the conversation's messages: elements by the answer's id
 
 document.head.append(el("link", { rel: "stylesheet", href: new URL("pictures.css", import.meta.url).href }));
 await addWords("pictures");
 begin();
-addToMessage(drawn);
-addMessageAction({
-  icon: "M4 7a6 6 0 0111-1M16 13a6 6 0 01-11 1M15 2v4h-4M5 18v-4h4",
-  word: "picture_vary",
-  fits: (message) => made(message) && !store.readOnly,
-  run: ({ parent, model }) => askAgain(parent, [model]),
-});
-addMessageAction({ icon: "M10 3v9M6 8l4 4 4-4M4 16h12", word: "picture_download", fits: made, run: download });
+addToMessage((message) => (message.role === "user" ? given(message) : made(message)));
 
-function drawn(message) {
-  const { facts, role } = message;
+function given({ facts }) {
   if (!facts.pictures?.length) return null;
-  const asked = store.messages.get(message.parent)?.text ?? "";
-  const alt = role === "user" ? say("picture_given") : say("picture_of", { what: asked });
   const each = facts.pictures.map(({ id, width, height }) =>
-    el("img", { src: address(id), alt, width, height, loading: "lazy" }),
+    el("img", { src: addressOf(id), alt: say("picture_given"), width, height, loading: "lazy" }),
   );
-  return el("div", { class: `pictures ${role === "user" ? "given" : "made"}` }, each);
+  return el("div", { class: "pictures given" }, each);
 }
 
-function download({ facts }) {
-  for (const { id } of facts.pictures) el("a", { href: `${address(id)}?download`, download: "" }).click();
+/** The same element for as long as the answer is on the page: it grows. */
+function made(message) {
+  if (!message.progress?.wanted && !message.facts.pictures?.length) return null;
+  if (!galleries.has(store.messages)) galleries.set(store.messages, new Map());
+  const elements = galleries.get(store.messages);
+  if (!elements.has(message.id)) elements.set(message.id, el("div", { class: "pictures made" }));
+  const root = elements.get(message.id);
+  fill(root, message);
+  return root;
 }
 
-function address(id) {
-  return store.link ? `api/shared/${store.link}/pictures/${id}` : `api/pictures/${id}`;
+async function fill(root, message) {
+  try {
+    const { show } = await part(() => import("../gallery/gallery.js"));
+    show(root, message);
+  } catch (error) {
+    root.replaceChildren(problem(error, () => fill(root, message)));
+  }
 }
