@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -16,11 +17,15 @@ from archipel.cli.main import app
 from archipel.cli.recipe.fine_tuned import Tuning
 from archipel.cli.recipe.finish import finish
 from archipel.cli.recipe.from_scratch import Scratch
-from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Texts
+from archipel.cli.recipe.gallery import Gallery
+from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Pictured, Texts
 from archipel.corpus import TokenReader, read_manifest, stories
 from archipel.corpus.answers import NO_TARGET
+from archipel.corpus.pictures import PictureOptions
+from archipel.corpus.pictures.emoji import EmojiOptions
 from archipel.corpus.repairs import DOCUMENTS, HELD_OUT, TRAIN, RepairOptions
 from archipel.corpus.stories import StoryOptions
+from archipel.errors import ConfigError
 from archipel.sandbox.sandbox import Sandbox
 from archipel.tune.templates import open_tokenizer
 
@@ -285,3 +290,89 @@ def test_code_that_nothing_can_be_judged_by_is_refused_at_once(
     done = CliRunner().invoke(app, words)
     assert "held-out modules can be judged by running" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+EMOJI = Pictured(
+    about="makes discs and bars",
+    note="They are small.",
+    file="shapes.zip",
+    material=EmojiOptions(held_out=0.25),
+    corpus=PictureOptions(size=16, values=16, caption_tokens=8, vocab_size=300),
+    model="nano",
+    tokens=12_000,
+    batch=2,
+    sync_steps=4,
+    learning_rate=0.002,
+    sites=("athens", "bergen"),
+    recogniser_epochs=2,
+)
+
+
+def write_shapes(path: Path) -> None:
+    """Things in two styles, named in two languages."""
+    colours = ["red", "green", "blue", "black", "orange", "purple", "brown", "gray"]
+    with zipfile.ZipFile(path, "w") as archive:
+        lines = []
+        for number, colour in enumerate(colours):
+            for style in ("round", "square"):
+                picture = Image.new("RGBA", (24, 24), (0, 0, 0, 0))
+                draw = ImageDraw.Draw(picture)
+                shape = draw.ellipse if style == "round" else draw.rectangle
+                shape((4, 4, 20, 20), fill=colour)
+                data = io.BytesIO()
+                picture.save(data, "PNG")
+                archive.writestr(f"{style}/{number:x}.png", data.getvalue())
+            told = {"name": colour, "keywords": [colour, "shape"]}
+            thing = {"code": f"{number:x}", "sets": ["round", "square"], "en": told, "fr": told}
+            lines.append(json.dumps(thing))
+        archive.writestr("captions.jsonl", "\n".join(lines))
+
+
+@pytest.mark.timeout(300)
+def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
+    write_shapes(tmp_path / EMOJI.file)
+    console = Console(record=True, width=200)
+    gallery = Gallery(
+        name="shapes",
+        recipe=EMOJI,
+        data=tmp_path,
+        out=tmp_path / "out",
+        sites=EMOJI.sites,
+        console=console,
+    )
+    gallery.cook()
+    held_out = read_manifest(gallery.out / "corpus").tokens("held_out")
+    assert held_out == 2 * 6 * (8 + 12)  # two things lose a style; six captions; twelve values
+    gallery.finish(beside=None)
+    results = json.loads((gallery.out / "results.json").read_text(encoding="utf-8"))
+    assert 0 <= results["recognised_top5_share_fr"] <= 1
+    assert results["prompts"] == 2
+    assert results["sites"] == 2
+    assert results["tokens"] >= EMOJI.tokens
+    single = tmp_path / "single.json"
+    single.write_text(json.dumps({"held_out_loss": 2 * results["held_out_loss"]}))
+    again = replace(gallery, console=Console(record=True, width=200))
+    again.cook()
+    again.finish(single)
+    results = json.loads((gallery.out / "results.json").read_text(encoding="utf-8"))
+    assert results["loss_ratio_three_sites"] == 0.5
+    with Image.open(gallery.out / "sheet.png") as sheet:
+        assert sheet.size == (2 * 16, 3 * 16)
+    page = (gallery.out / "README.md").read_text(encoding="utf-8")
+    assert "sheet.png" in page
+
+
+def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / EMOJI.file, "w") as archive:
+        archive.writestr("letter.txt", "hello")
+    gallery = Gallery(
+        name="shapes",
+        recipe=EMOJI,
+        data=tmp_path,
+        out=tmp_path / "out",
+        sites=EMOJI.sites,
+        console=Console(),
+    )
+    with pytest.raises(ConfigError, match=r"shapes\.zip can't be used"):
+        gallery.cook()
+    assert not (tmp_path / "out" / "pictures").exists()

@@ -21,7 +21,8 @@ _TIME_WAVES = 64
 
 class FlowConfig(PreTrainedConfig):
     """What the model is made of. `latent_scale` is how far each latent spreads, [values]: noise is
-    as strong for all, so that what spreads most, the coarse, is decided first."""
+    as strong for all, so that what spreads most, the coarse, is decided first, while the noise is
+    strong. `time_shift` is the logit of the times around which that happens."""
 
     model_type = "archipel_flow"
 
@@ -30,6 +31,7 @@ class FlowConfig(PreTrainedConfig):
     caption_tokens: int = 24
     picture_size: int = 64  # pixels of a side
     latent_scale: list[float] | None = None
+    time_shift: float = 3.0
     text_size: int = 256
     hidden_size: int = 768
     intermediate_size: int = 1536

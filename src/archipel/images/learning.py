@@ -12,7 +12,6 @@ from archipel.corpus.pictures.latents import DEVIATION, ZERO
 from archipel.images.flow import FlowConfig, FlowModel
 
 _UNCAPTIONED = 0.1  # share of the pictures that are learnt without their captions, to guide by
-_SHIFT = 0.0
 _LEAST_TIME = 0.02  # nearer to the picture its noise weighs no more
 _MEASURED, _TOGETHER = 2048, 256  # rows
 
@@ -29,14 +28,15 @@ def flow_loss(
     forward: Any, config: FlowConfig, rows_BT: torch.Tensor, dice: torch.Generator
 ) -> torch.Tensor:
     """Each row's loss, fp32 [B]: the mean squared error of the velocity ε − x (rectified flow), at
-    a time that is drawn, logit-normal (Esser et al. 2024, arXiv 2403.03206, section 3.1)."""
+    a time that is drawn, logit-normal around the configuration's shift (Esser et al. 2024, arXiv
+    2403.03206, section 3.1)."""
     captions_BC, picture_BV = parts(rows_BT, config)
     drawn_B = torch.randn(len(rows_BT), generator=dice)
     noise_BV = torch.randn(picture_BV.shape, generator=dice)
     alone_B = torch.rand(len(rows_BT), generator=dice) < _UNCAPTIONED
     device = rows_BT.device
     time_B, noise_BV, alone_B = (
-        (drawn_B + _SHIFT).sigmoid().to(device),
+        (drawn_B + config.time_shift).sigmoid().to(device),
         noise_BV.to(device),
         alone_B.to(device),
     )
