@@ -296,7 +296,7 @@ EMOJI = Pictured(
     about="makes discs and bars",
     note="They are small.",
     file="shapes.zip",
-    material=EmojiOptions(held_out=0.25),
+    material=EmojiOptions(held_out=0.125),
     corpus=PictureOptions(size=16, values=16, caption_tokens=8, vocab_size=300),
     model="nano",
     tokens=12_000,
@@ -310,7 +310,7 @@ EMOJI = Pictured(
 
 def write_shapes(path: Path) -> None:
     """Things in two styles, named in two languages."""
-    colours = ["red", "green", "blue", "black", "orange", "purple", "brown", "gray"]
+    colours = [f"hsl({15 * number}, 80%, 50%)" for number in range(24)]
     with zipfile.ZipFile(path, "w") as archive:
         lines = []
         for number, colour in enumerate(colours):
@@ -322,7 +322,7 @@ def write_shapes(path: Path) -> None:
                 data = io.BytesIO()
                 picture.save(data, "PNG")
                 archive.writestr(f"{style}/{number:x}.png", data.getvalue())
-            told = {"name": colour, "keywords": [colour, "shape"]}
+            told = {"name": f"hue {number}", "keywords": ["hue", str(number)]}
             thing = {"code": f"{number:x}", "sets": ["round", "square"], "en": told, "fr": told}
             lines.append(json.dumps(thing))
         archive.writestr("captions.jsonl", "\n".join(lines))
@@ -342,11 +342,13 @@ def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
     )
     gallery.cook()
     held_out = read_manifest(gallery.out / "corpus").tokens("held_out")
-    assert held_out == 2 * 6 * (8 + 12)  # two things lose a style; six captions; twelve values
+    assert held_out == 3 * 3 * (
+        8 + 16
+    )  # three things lose a style; three captions, the same in both languages
     gallery.finish(beside=None)
     results = json.loads((gallery.out / "results.json").read_text(encoding="utf-8"))
     assert 0 <= results["recognised_top5_share_fr"] <= 1
-    assert results["prompts"] == 2
+    assert results["prompts"] == 3
     assert results["sites"] == 2
     assert results["tokens"] >= EMOJI.tokens
     single = tmp_path / "single.json"
@@ -357,7 +359,7 @@ def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
     results = json.loads((gallery.out / "results.json").read_text(encoding="utf-8"))
     assert results["loss_ratio_three_sites"] == 0.5
     with Image.open(gallery.out / "sheet.png") as sheet:
-        assert sheet.size == (2 * 16, 3 * 16)
+        assert sheet.size == (3 * 16, 3 * 16)
     page = (gallery.out / "README.md").read_text(encoding="utf-8")
     assert "sheet.png" in page
 
