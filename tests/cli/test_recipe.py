@@ -22,7 +22,7 @@ from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Pi
 from archipel.corpus import TokenReader, read_manifest, stories
 from archipel.corpus.answers import NO_TARGET
 from archipel.corpus.pictures import PictureOptions
-from archipel.corpus.pictures.emoji import EmojiOptions
+from archipel.corpus.pictures.emoji import EmojiOptions, write_emoji
 from archipel.corpus.repairs import DOCUMENTS, HELD_OUT, TRAIN, RepairOptions
 from archipel.corpus.stories import StoryOptions
 from archipel.errors import ConfigError
@@ -305,6 +305,8 @@ EMOJI = Pictured(
     learning_rate=0.002,
     sites=("athens", "bergen"),
     recogniser_epochs=2,
+    quick_groups=("warm",),
+    quick_tokens=2_000,
 )
 
 
@@ -323,7 +325,9 @@ def write_shapes(path: Path) -> None:
                 picture.save(data, "PNG")
                 archive.writestr(f"{style}/{number:x}.png", data.getvalue())
             told = {"name": f"hue {number}", "keywords": ["hue", str(number)]}
-            thing = {"code": f"{number:x}", "sets": ["round", "square"], "en": told, "fr": told}
+            warmth = "warm" if number < 12 else "cold"
+            thing = {"code": f"{number:x}", "group": warmth, "sets": ["round", "square"]}
+            thing |= {"en": told, "fr": told}
             lines.append(json.dumps(thing))
         archive.writestr("captions.jsonl", "\n".join(lines))
 
@@ -362,6 +366,16 @@ def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
         assert sheet.size == (3 * 16, 3 * 16)
     page = (gallery.out / "README.md").read_text(encoding="utf-8")
     assert "sheet.png" in page
+
+
+def test_quickly_fewer_things_are_learnt(tmp_path: Path) -> None:
+    write_shapes(tmp_path / EMOJI.file)
+    quick = EMOJI.quick()
+    (tmp_path / "pictures").mkdir()
+    write_emoji(tmp_path / EMOJI.file, tmp_path / "pictures", quick.material)
+    assert len(list((tmp_path / "pictures").glob("*/*.png"))) == 2 * 12
+    done = CliRunner().invoke(app, ["recipe", "summary", "--quick", "--data", ".", "-o", "x"])
+    assert isinstance(done.exception, ConfigError)
 
 
 def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:

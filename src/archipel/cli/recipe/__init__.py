@@ -21,6 +21,9 @@ def recipe(
     sites: int | None = typer.Option(
         None, min=1, max=16, help="Train at so many sites on this machine (default: the recipe's)."
     ),
+    quick: bool = typer.Option(
+        False, "--quick", help="Of pictures: fewer things and less training, some minutes in all."
+    ),
     beside: Path | None = typer.Option(
         None, help="The results.json of the same recipe on one site, to compare with."
     ),
@@ -42,62 +45,56 @@ def recipe(
     folder = data or _usual_data(chosen)
     if out is None or folder is None:
         raise ConfigError("give --data, where the recipe's files lie, and -o, a folder to fill")
+    if quick:
+        if not isinstance(chosen, Pictured):
+            raise ConfigError(f"{name} can't be made more quickly: leave --quick out")
+        chosen = chosen.quick()
     if (sites or beside) and not isinstance(chosen, FromScratch | Pictured):
         raise ConfigError(f"{name} is made on one machine: leave --sites and --beside out")
 
     try:
-        _make(name, folder, out, sites, beside)
+        _make(name, chosen, folder, out, sites, beside)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
 
 
-def _make(name: str, data: Path, out: Path, sites: int | None, beside: Path | None) -> None:
-    from archipel.cli.recipe.table import RECIPES, Pictured
+def _make(
+    name: str,
+    recipe: "FromScratch | FineTuned | Pictured",
+    data: Path,
+    out: Path,
+    sites: int | None,
+    beside: Path | None,
+) -> None:
+    from rich.console import Console
 
-    recipe = RECIPES[name]
+    from archipel.cli.recipe.fine_tuned import Tuning
+    from archipel.cli.recipe.finish import finish
+    from archipel.cli.recipe.from_scratch import Scratch
+    from archipel.cli.recipe.gallery import Gallery
+    from archipel.cli.recipe.table import FineTuned, Pictured
+
+    console = Console(highlight=False)
+    names = tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
     if isinstance(recipe, Pictured):
-        from rich.console import Console
-
-        from archipel.cli.recipe.gallery import Gallery
-
-        names = _names(sites) or recipe.sites
+        names = names or recipe.sites
         gallery = Gallery(
-            name=name,
-            recipe=recipe,
-            data=data,
-            out=out,
-            sites=names,
-            console=Console(highlight=False),
+            name=name, recipe=recipe, data=data, out=out, sites=names, console=console
         )
         gallery.cook()
         gallery.finish(beside)
         return
-    from archipel.cli.recipe.finish import finish
-
-    kitchen = _kitchen(name, recipe, data, out, sites)
+    kitchen: Kitchen
+    if isinstance(recipe, FineTuned):
+        kitchen = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
+    else:
+        names = names or recipe.sites
+        kitchen = Scratch(
+            name=name, recipe=recipe, data=data, out=out, sites=names, console=console
+        )
     kitchen.cook()
     finish(kitchen, beside)
-
-
-def _names(sites: int | None) -> tuple[str, ...]:
-    return tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
-
-
-def _kitchen(
-    name: str, recipe: "FromScratch | FineTuned", data: Path, out: Path, sites: int | None
-) -> "Kitchen":
-    from rich.console import Console
-
-    from archipel.cli.recipe.fine_tuned import Tuning
-    from archipel.cli.recipe.from_scratch import Scratch
-    from archipel.cli.recipe.table import FineTuned
-
-    console = Console(highlight=False)
-    if isinstance(recipe, FineTuned):
-        return Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
-    names = _names(sites) or recipe.sites
-    return Scratch(name=name, recipe=recipe, data=data, out=out, sites=names, console=console)
 
 
 def _usual_data(recipe: "FromScratch | FineTuned | Pictured") -> Path | None:

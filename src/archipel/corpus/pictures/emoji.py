@@ -7,7 +7,7 @@ seen together.
 import json
 import random
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ _KEYWORDS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class EmojiOptions:
-    """`held_out` is the share of the things that lose one style, of those that have all."""
+    """`held_out` is the share of the things that lose one style, of those that have all; `groups`,
+    where not all things are taken, those that are."""
 
     held_out: float = 0.13
+    groups: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -50,7 +52,7 @@ def write_emoji(source: Path, folder: Path, options: EmojiOptions) -> list[Promp
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            things = list(_things(archive.read(_CAPTIONS)))
+            things = list(_things(archive.read(_CAPTIONS), options.groups))
             held_out = _held_out(things, options)
             _write_lines(folder / METADATA, _metadata(things, held_out))
             for thing in things:
@@ -78,12 +80,13 @@ def read_prompts(folder: Path) -> list[Prompt]:
     return [Prompt(**json.loads(line)) for line in lines]
 
 
-def _things(data: bytes) -> Iterator[dict[str, Any]]:
+def _things(data: bytes, groups: Collection[str]) -> Iterator[dict[str, Any]]:
     for line in data.decode().splitlines():
         thing = json.loads(line)
         if not str(thing["code"]).replace("-", "").isalnum():
             raise ValueError(f"the code {thing['code']!r} is no name of a file")
-        yield thing
+        if not groups or thing["group"] in groups:
+            yield thing
 
 
 def _held_out(things: list[dict[str, Any]], options: EmojiOptions) -> dict[str, str]:
