@@ -299,7 +299,7 @@ EMOJI = Pictured(
     material=EmojiOptions(held_out=0.125),
     corpus=PictureOptions(size=16, values=16, caption_tokens=8, vocab_size=300),
     model="nano",
-    tokens=12_000,
+    tokens=4_000,
     batch=2,
     sync_steps=4,
     learning_rate=0.002,

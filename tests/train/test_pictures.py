@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def create(url: Path, corpus: Path) -> None:
-    words = ["--model", "nano", "--tokens", "12k", "--batch", 4, "--sync", 4]
+    words = ["--model", "nano", "--tokens", "5k", "--batch", 4, "--sync", 4]
     done = archipel("run", "create", url, "--corpus", corpus, *words)
     assert done.returncode == 0, done.stderr
 
