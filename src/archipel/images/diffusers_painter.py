@@ -17,6 +17,7 @@ from diffusers import (
 from diffusers.utils import logging as diffusers_logging
 from PIL import Image
 
+from archipel.corpus.pictures.decoding import on_white
 from archipel.errors import ModelError
 from archipel.images.painter import Ability, Order, Sizes, Tell
 
@@ -100,7 +101,7 @@ class DiffusersPainter:
             width, height = width or own[0], height or own[1]
             one_step = (1 + 1e-6) / order.steps if order.steps else 0.0
             strength = min(1.0, max(order.strength, one_step))
-            wanted |= {"image": _fitted(order.image, width, height), "strength": strength}
+            wanted |= {"image": on_white(order.image).resize((width, height)), "strength": strength}
             if order.mask is not None:
                 kept = order.mask.convert("RGBA").getchannel("A").resize((width, height))
                 wanted["mask_image"] = kept.point(lambda opaque: 255 - opaque)
@@ -157,10 +158,3 @@ def _told(order: Order, number: int, tell: Tell) -> Callable[..., dict[str, Any]
         return state
 
     return heard
-
-
-def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
-    """In RGB, of that size; what is transparent is white."""
-    seen = image.convert("RGBA")
-    white = Image.new("RGBA", seen.size, "white")
-    return Image.alpha_composite(white, seen).convert("RGB").resize((width, height))

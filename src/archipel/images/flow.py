@@ -47,6 +47,10 @@ class FlowConfig(PreTrainedConfig):
         """Of a caption with its picture, in a corpus."""
         return self.caption_tokens + self.values
 
+    def scale(self, device: torch.device) -> torch.Tensor:
+        """`latent_scale`, fp32 [V]."""
+        return torch.tensor(self.latent_scale, device=device)
+
 
 class FlowModel(PreTrainedModel):
     """See above. Latents are those of the corpus times `latent_scale`."""
@@ -87,8 +91,8 @@ class FlowModel(PreTrainedModel):
         What a Gaussian would tell is taken from what is told, and what comes in and what is left to
         say have a variance of 1 (Karras et al. 2022, arXiv 2206.00364, table 1).
         """
-        t_B1 = time_B.unsqueeze(-1)
-        spread_BV = (1 - t_B1) * self.scale(noisy_BV.device)
+        t_B1, scale_V = time_B.unsqueeze(-1), self.config.scale(noisy_BV.device)
+        spread_BV = (1 - t_B1) * scale_V
         total_BV = (spread_BV.square() + t_B1.square()).sqrt()
         said_BD = silu(self.time(_waves(time_B)) + self.caption(self._mean(captions_BC)))
         h_BD = self.enter(noisy_BV / total_BV)
@@ -96,12 +100,8 @@ class FlowModel(PreTrainedModel):
             h_BD = layer(h_BD, said_BD)
         told_BV = self.leave(self.norm(h_BD)).float()
         guess_BV = spread_BV / total_BV * noisy_BV + t_B1 * told_BV
-        found: torch.Tensor = guess_BV / total_BV * self.scale(noisy_BV.device)
+        found: torch.Tensor = guess_BV / total_BV * scale_V
         return found
-
-    def scale(self, device: torch.device) -> torch.Tensor:
-        """The configuration's `latent_scale`, fp32 [V]."""
-        return torch.tensor(self.config.latent_scale, device=device)
 
     def _mean(self, captions_BC: torch.Tensor) -> torch.Tensor:
         """Of a caption's words; nothing of an empty one."""

@@ -16,8 +16,9 @@ from archipel.corpus.manifest import LATENTS, TOKENIZER
 from archipel.errors import ConfigError, ModelError
 from archipel.files import read_json, write_json
 from archipel.images.flow import FlowConfig, FlowModel
-from archipel.images.pipeline import INDEX, OWN_CLASS
+from archipel.images.pipeline import OWN_CLASS
 from archipel.models.folders import complete_folder
+from archipel.models.sizes import PICTURES_INDEX
 
 _MODEL, _WEIGHTS, _CODE = "transformer", "diffusion_pytorch_model.safetensors", "latents"
 
@@ -43,7 +44,7 @@ def save_flow(
         for part in (_MODEL, _CODE):
             (temporary / part).mkdir()
         index = {"_class_name": OWN_CLASS, "_archipel_version": __version__}
-        write_json(temporary / INDEX, index)
+        write_json(temporary / PICTURES_INDEX, index)
         write_json(temporary / _MODEL / "config.json", config.to_dict())
         weights = {
             name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in tensors.items()

@@ -8,6 +8,7 @@ from PIL import Image
 
 from archipel.corpus.manifest import TOKENIZER
 from archipel.corpus.pictures import Latents
+from archipel.corpus.pictures.decoding import on_white, squared
 from archipel.corpus.tokenizer import load_tokenizer
 from archipel.errors import ArchipelError, ModelError
 from archipel.images.flow_folder import code_file, load_flow
@@ -45,6 +46,8 @@ class FlowPainter:
             raise ModelError(
                 f"{folder}: the code of its pictures is another model's. Export the run again"
             )
+        # The model's latents of 1, as the code's.
+        self._scale = self._code.scale / np.asarray(self._config.latent_scale, np.float32)
         self.sizes = Sizes((side, side), 1, side, _MOST_TIMES * side)
 
     def paint(self, order: Order, tell: Tell) -> list[Image.Image]:
@@ -93,22 +96,14 @@ class FlowPainter:
         own = self.sizes.usual if order.image is None else self.sizes.nearest(*order.image.size)
         return order.width or own[0], order.height or own[1]
 
-    def _scales(self) -> np.ndarray:
-        """The model's latents of 1 as the code's."""
-        return self._code.scale / np.asarray(self._config.latent_scale, np.float32)
-
     def _latents(self, image: Image.Image) -> torch.Tensor:
-        side = self._code.size
-        picture = image.convert("RGBA").resize((side, side), Image.Resampling.LANCZOS)
-        white = Image.new("RGBA", picture.size, "white")
-        pixels = np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
-        rows = self._code.components.astype(np.float32)
-        z = rows @ (pixels.reshape(-1).astype(np.float32) / 127.5 - 1 - self._code.mean)
-        return torch.from_numpy((z / self._scales()).astype(np.float32)).to(self._model.device)
+        pixels = squared(on_white(image), self._code.size)
+        z = self._code.along(pixels.reshape(1, -1))
+        return torch.from_numpy(z / self._scale).to(self._model.device)
 
     def _pixels(self, found_BV: torch.Tensor) -> list[Image.Image]:
-        z = found_BV.float().cpu().numpy() * self._scales()
-        flat = z @ self._code.components.astype(np.float32) + self._code.mean
-        bytes_of = np.clip(np.round((flat + 1) * 127.5), 0, 255).astype(np.uint8)
+        z = np.asarray(found_BV.cpu().numpy() * self._scale, np.float32)
+        flat = self._code.pixels(z)
         side = self._code.size
-        return [Image.fromarray(one) for one in bytes_of.reshape(-1, side, side, 3)]
+        whole = np.round((flat + 1) * 127.5).astype(np.uint8)
+        return [Image.fromarray(one) for one in whole.reshape(-1, side, side, 3)]

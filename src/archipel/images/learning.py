@@ -20,8 +20,8 @@ def parts(rows_BT: torch.Tensor, config: FlowConfig) -> tuple[torch.Tensor, torc
     """Rows of a corpus, int64 [B, C + V], as captions [B, C] and what the model takes as pictures,
     fp32 [B, V]."""
     captions_BC, values_BV = rows_BT.split([config.caption_tokens, config.values], dim=1)
-    scale = torch.tensor(config.latent_scale, device=rows_BT.device)
-    return captions_BC, (values_BV - ZERO).float() * (DEVIATION * scale)
+    scale_V = DEVIATION * config.scale(rows_BT.device)
+    return captions_BC, (values_BV - ZERO).float() * scale_V
 
 
 def flow_loss(

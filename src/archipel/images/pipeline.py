@@ -5,16 +5,10 @@ from typing import Any
 
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import read_json
-from archipel.models.sizes import PICTURES_INDEX
+from archipel.models.sizes import PICTURES_INDEX, makes_pictures
 
-INDEX = PICTURES_INDEX
 OWN_CLASS = "ArchipelFlow"
 _LIBRARIES = ("diffusers", "transformers", "stable_diffusion")  # the last: of its safety checker
-
-
-def is_pipeline(folder: Path) -> bool:
-    """Whether a picture model is there."""
-    return (folder / INDEX).is_file()
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -25,18 +19,20 @@ def read_index(folder: Path) -> dict[str, Any]:
             names some.
     """
     remedy = "Give a folder as `save_pretrained` of diffusers or `archipel` writes it"
-    if not is_pipeline(folder):
-        raise ModelError(f"{folder} has no {INDEX}, so it is no model of pictures. {remedy}")
+    if not makes_pictures(folder):
+        raise ModelError(
+            f"{folder} has no {PICTURES_INDEX}, so it is no model of pictures. {remedy}"
+        )
     try:
-        index = read_json(folder / INDEX)
+        index = read_json(folder / PICTURES_INDEX)
     except (IntegrityError, UnicodeDecodeError) as error:
-        raise ModelError(f"{folder / INDEX} can't be read: {error}. {remedy}") from error
+        raise ModelError(f"{folder / PICTURES_INDEX} can't be read: {error}. {remedy}") from error
     if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
-        raise ModelError(f"{folder / INDEX} has no _class_name of one word. {remedy}")
+        raise ModelError(f"{folder / PICTURES_INDEX} has no _class_name of one word. {remedy}")
     for name, value in index.items():
         if not _is_harmless(value):
             raise ModelError(
-                f"{folder / INDEX}: {name!r} is {value}, which is of none of "
+                f"{folder / PICTURES_INDEX}: {name!r} is {value}, which is of none of "
                 f"{', '.join(_LIBRARIES)}. Other programs are never run: use another model"
             )
     if program := next(folder.rglob("*.py"), None):

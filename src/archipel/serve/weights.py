@@ -9,8 +9,8 @@ from typing import Literal
 
 from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.files import read_json, sha256_bytes, sha256_file
-from archipel.images.pipeline import OWN_CLASS, is_pipeline, read_index
-from archipel.models.sizes import EXPORTED, has_weights
+from archipel.images.pipeline import OWN_CLASS, read_index
+from archipel.models.sizes import EXPORTED, has_weights, makes_pictures
 
 Kind = Literal["llama.cpp", "openvino", "torch", "pictures", "vllm", "sglang", "command"]
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def find_weights(
         ModelError: there is no model, it or an adapter can't be converted, or torch or diffusers is
             lacking.
     """
-    if engine == "pictures" or (engine is None and is_pipeline(path)):
+    if engine == "pictures" or (engine is None and makes_pictures(path)):
         if adapters:
             raise ConfigError(f"{path} makes pictures: adapters are for texts. Leave them out.")
         return _pictures(path)

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from archipel.corpus import Manifest, TokenReader
+from archipel.images.flow import FlowConfig
 from archipel.ledger import RunSpec
 from archipel.models.card import RunFacts
 
@@ -81,7 +82,7 @@ class Kind(Protocol):
 
 def kind_of(model_type: object) -> Kind:
     """By a configuration's `model_type`."""
-    if model_type == "archipel_flow":
+    if model_type == FlowConfig.model_type:
         from archipel.train.pictures import Pictures
 
         return Pictures()
@@ -92,7 +93,7 @@ def kind_of(model_type: object) -> Kind:
 
 def kind_for(manifest: Manifest) -> Kind:
     """By what a corpus holds."""
-    return kind_of("archipel_flow" if manifest.pictures else None)
+    return kind_of(FlowConfig.model_type if manifest.pictures else None)
 
 
 def run_config(spec: RunSpec) -> PreTrainedConfig:

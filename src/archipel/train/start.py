@@ -13,6 +13,7 @@ from archipel import config
 from archipel.corpus import Manifest, Split, TokenReader, read_manifest
 from archipel.corpus.remote import fetch_from, open_remote
 from archipel.errors import ConfigError, RunError
+from archipel.files import sha256_bytes
 from archipel.ledger import Ledger
 from archipel.train.group import open_group
 from archipel.train.join import is_finished
@@ -45,6 +46,7 @@ def start_site(ledger: Ledger, name: str, stop: threading.Event, place: Place) -
     """
     _take_cores(place.cores, place.threads)
     with open_group() as group:
+        torch.manual_seed(_dice(ledger.spec.seed, name, group.rank))
         if group.rank:
             follow(group, partial(new_replica, ledger.spec, place.inside, group))
         elif is_finished(ledger):
@@ -53,6 +55,11 @@ def start_site(ledger: Ledger, name: str, stop: threading.Event, place: Place) -
             reader = open_corpus(ledger, place.corpus, "train")
             folder = config.home() / "sites" / ledger.run / name
             run_site(ledger, name, reader, stop, SiteOptions(folder, place.inside, group))
+
+
+def _dice(seed: int, name: str, rank: int) -> int:
+    """What a process draws, such as a picture's noise, is its own, and the same again."""
+    return int(sha256_bytes(f"{seed} {name} {rank}".encode())[:15], 16)
 
 
 def open_corpus(ledger: Ledger, corpus: Path | None, split: Split) -> TokenReader:

@@ -13,9 +13,11 @@ from rich.live import Live
 from archipel import config
 from archipel.cli.local_sites import LocalSites
 from archipel.cli.run.screen import run_screen
+from archipel.corpus import TokenReader, read_manifest
 from archipel.ledger import Ledger
 from archipel.ledger.view import RunView, Watcher
-from archipel.train.join import is_finished
+from archipel.train.export import measure
+from archipel.train.join import is_finished, load_state
 
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 10.0
@@ -47,7 +49,20 @@ def train_at_sites(
             time.sleep(_LOOK_SECONDS)
 
 
-def training_minutes(ledger: Ledger) -> float:
+def run_facts(ledger: Ledger, corpus: Path) -> dict[str, float | int]:
+    """Of a run that is finished, by the names that the report knows."""
+    state = load_state(ledger)
+    held_out = TokenReader(corpus, read_manifest(corpus), "held_out")
+    return {
+        "held_out_loss": round(measure(state, held_out) or 0.0, 4),
+        "sites": len(ledger.site_names()),
+        "tokens": state.cover.tokens,
+        "parameters": sum(tensor.size for tensor in state.tensors().values()),
+        "training_minutes": round(_training_minutes(ledger), 1),
+    }
+
+
+def _training_minutes(ledger: Ledger) -> float:
     """From the first to the last inner step of any site, pauses too."""
     lines = (line for name in ledger.site_names() for line in ledger.metrics(name).splitlines())
     times = [point["time"] for point in map(json.loads, lines) if "step" in point]

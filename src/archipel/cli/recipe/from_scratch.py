@@ -6,11 +6,11 @@ from pathlib import Path
 
 from archipel.cli.material import material_of, pair_reader
 from archipel.cli.recipe import tasting
-from archipel.cli.recipe.at_sites import train_at_sites, training_minutes
+from archipel.cli.recipe.at_sites import run_facts, train_at_sites
 from archipel.cli.recipe.kitchen import Kitchen
 from archipel.cli.recipe.making import make
 from archipel.cli.recipe.table import FromScratch
-from archipel.corpus import TokenReader, read_manifest
+from archipel.corpus import read_manifest
 from archipel.corpus.left_out import LeftOut
 from archipel.evaluate.data import Data, read_records
 from archipel.evaluate.tasks.task import field_of
@@ -19,8 +19,7 @@ from archipel.ledger import Ledger
 from archipel.models.purpose import Purpose, Task
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
-from archipel.train.export import export_run, measure
-from archipel.train.join import load_state
+from archipel.train.export import export_run
 from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
 
 
@@ -48,15 +47,7 @@ class Scratch(Kitchen):
 
     def facts(self) -> dict[str, float | int]:
         """Of the run."""
-        state = load_state(self.ledger)
-        held_out = TokenReader(self.corpus, read_manifest(self.corpus), "held_out")
-        return {
-            "held_out_loss": round(measure(state, held_out) or 0.0, 4),
-            "sites": len(self.ledger.site_names()),
-            "tokens": state.cover.tokens,
-            "parameters": sum(tensor.size for tensor in state.tensors().values()),
-            "training_minutes": round(training_minutes(self.ledger), 1),
-        }
+        return run_facts(self.ledger, self.corpus)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from rich.console import Console
 
 from archipel import config
 from archipel.cli.provenance import provenance
-from archipel.cli.recipe.at_sites import train_at_sites, training_minutes
+from archipel.cli.recipe.at_sites import run_facts, train_at_sites
+from archipel.cli.recipe.kitchen import Place
 from archipel.cli.recipe.report import write_picture_report
 from archipel.cli.recipe.table import Pictured
-from archipel.corpus import TokenReader, read_manifest
 from archipel.corpus.left_out import LeftOut
-from archipel.corpus.pictures import build_picture_corpus, read_pictures
+from archipel.corpus.pictures import Picture, build_picture_corpus, read_pictures
 from archipel.corpus.pictures.emoji import Prompt, read_prompts, write_emoji
 from archipel.evaluate.data import Data
 from archipel.files import read_json
@@ -36,8 +35,7 @@ from archipel.ledger import Ledger
 from archipel.models.folders import complete_folder
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
-from archipel.train.export import export_run, measure
-from archipel.train.join import load_state
+from archipel.train.export import export_run
 
 _MOST = 5  # guesses of the recogniser
 _SHOWN = 12  # prompts on the contact sheet
@@ -47,16 +45,11 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gallery:
-    """A recipe, the folder with the data, and the one where all of it goes, in stages: each makes a
-    folder of others, and what exists is complete."""
+class Gallery(Place):
+    """Where a recipe of pictures is made, at `sites` on this machine."""
 
-    name: str
     recipe: Pictured
-    data: Path
-    out: Path
     sites: tuple[str, ...]
-    console: Console
 
     def cook(self) -> None:
         """All stages but the figures.
@@ -88,17 +81,19 @@ class Gallery:
         prompts = read_prompts(self._material)[: self.recipe.asked]
         painter = open_painter(self.model, config.usable_cores())
         painted = {way: self._paint(painter, prompts, way) for way in ("en", "fr")}
-        found = self._judged(prompts, painted)
+        size = self.recipe.corpus.size
+        real = list(read_pictures([self._material], size, LeftOut()))
+        found = self._judged(real, prompts, painted)
         found["seconds_per_picture"] = _seconds(painter, prompts)
-        found |= self._facts()
+        found |= run_facts(self.ledger, self._corpus)
         if single is not None:
             ratio = found["held_out_loss"] / single["held_out_loss"]
             found["loss_ratio_three_sites"] = round(ratio, 4)
-        _sheet(self._real(prompts), painted, self.out / "sheet.png")
+        _sheet(real, prompts[:_SHOWN], painted, self.out / "sheet.png")
         write_picture_report(self.out, self.name, self.recipe, {**found, **provenance()})
         for key, value in found.items():
-            self._say(f"{key:<30} {value:,}")
-        self._say(f"archipel image 'un chat, noto' -m {self.model}")
+            self.say(f"{key:<30} {value:,}")
+        self.say(f"archipel image 'un chat, noto' -m {self.model}")
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -113,11 +108,6 @@ class Gallery:
             dead_after_seconds=10.0,
         )
         return create_run(Store(str(self.out / "run")), self._corpus, options)
-
-    @property
-    def model(self) -> Path:
-        """The folder of the model."""
-        return self.out / "model"
 
     @property
     def _material(self) -> Path:
@@ -137,13 +127,13 @@ class Gallery:
             built = build_picture_corpus(
                 [self._material], folder, self.recipe.corpus, left_out, show
             )
-        self._say(
+        self.say(
             f"corpus: {built.pictures['train']:,} pictures to learn, "
             f"{built.pictures['held_out']:,} held out, {built.variance_kept:.1%} of what is in "
             "them kept"
         )
         if left_out.counts:
-            self._say(f"left out: {left_out.described()}")
+            self.say(f"left out: {left_out.described()}")
 
     def _paint(self, painter: Painter, prompts: Sequence[Prompt], way: str) -> Pixels:
         """A picture for each, the seed its number."""
@@ -154,9 +144,10 @@ class Gallery:
             found.append(np.asarray(picture))
         return np.stack(found)
 
-    def _judged(self, prompts: Sequence[Prompt], painted: dict[str, Pixels]) -> dict[str, Any]:
+    def _judged(
+        self, pictures: Sequence[Picture], prompts: Sequence[Prompt], painted: dict[str, Pixels]
+    ) -> dict[str, Any]:
         """What a recogniser, trained on all real pictures, sees."""
-        pictures = list(read_pictures([self._material], self.recipe.corpus.size, LeftOut()))
         real = np.stack([picture.pixels for picture in pictures])
         codes = [Path(picture.name).stem for picture in pictures]
         number = {code: index for index, code in enumerate(sorted(set(codes)))}
@@ -179,32 +170,6 @@ class Gallery:
             "prompts": len(prompts),
         }
 
-    def _real(self, prompts: Sequence[Prompt]) -> Pixels:
-        """The pictures that were not shown, of the prompts on the sheet."""
-        wanted = {prompt.file: index for index, prompt in enumerate(prompts[:_SHOWN])}
-        size = self.recipe.corpus.size
-        found = np.full((len(wanted), size, size, 3), 255, np.uint8)
-        for file, index in wanted.items():
-            with Image.open(self._material / file) as picture:
-                shown = picture.convert("RGBA").resize((size, size), Image.Resampling.LANCZOS)
-            white = Image.new("RGBA", shown.size, "white")
-            found[index] = np.asarray(Image.alpha_composite(white, shown).convert("RGB"))
-        return found
-
-    def _facts(self) -> dict[str, Any]:
-        state = load_state(self.ledger)
-        held_out = TokenReader(self._corpus, read_manifest(self._corpus), "held_out")
-        return {
-            "held_out_loss": round(measure(state, held_out) or 0.0, 4),
-            "sites": len(self.ledger.site_names()),
-            "tokens": state.cover.tokens,
-            "parameters": sum(tensor.size for tensor in state.tensors().values()),
-            "training_minutes": round(training_minutes(self.ledger), 1),
-        }
-
-    def _say(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
-
 
 def _distance(model: Recogniser, real: Pixels, painted: dict[str, Pixels]) -> float:
     return round(frechet_distance(model, real, np.concatenate(list(painted.values()))), 2)
@@ -220,7 +185,16 @@ def _seconds(painter: Painter, prompts: Sequence[Prompt]) -> float:
     return round(median(took), 3)
 
 
-def _sheet(real: Pixels, painted: dict[str, Pixels], path: Path) -> None:
+def _sheet(
+    pictures: Sequence[Picture], prompts: Sequence[Prompt], painted: dict[str, Pixels], path: Path
+) -> None:
     """Three rows: what was held out, what was painted in English, and in French."""
-    rows = [real, *(some[: len(real)] for some in painted.values())]
-    Image.fromarray(np.concatenate([np.concatenate(list(row), 1) for row in rows])).save(path)
+    held_out = {one.file: index for index, one in enumerate(prompts)}
+    real = {
+        held_out[file]: picture.pixels
+        for picture in pictures
+        if (file := "/".join(Path(picture.name).parts[-2:])) in held_out
+    }
+    rows = [[real[index] for index in range(len(prompts))]]
+    rows += [list(some[: len(prompts)]) for some in painted.values()]
+    Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(path)

@@ -11,15 +11,30 @@ from archipel.evaluate.data import Data
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kitchen(ABC):
-    """A recipe, the folder with the data, and the one where all of it goes, in stages: each makes a
-    folder of others, and what exists is complete."""
+class Place:
+    """The folder with the data, and the one where all of it goes, in stages: each makes a folder of
+    others, and what exists is complete."""
 
     name: str
-    recipe: Recipe
     data: Path
     out: Path
     console: Console
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model."""
+        return self.out / "model"
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, soft_wrap=True, markup=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kitchen(Place, ABC):
+    """Where a recipe for texts is made."""
+
+    recipe: Recipe
 
     @abstractmethod
     def cook(self) -> None:
@@ -39,15 +54,6 @@ class Kitchen(ABC):
         return Data(self.data)
 
     @property
-    def model(self) -> Path:
-        """The checkpoint's folder."""
-        return self.out / "model"
-
-    @property
     def gguf(self) -> Path:
         """The file that the service loads."""
         return self.model / f"{self.name}-{self.recipe.kind}.gguf"
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(text, soft_wrap=True, markup=False)

@@ -45,7 +45,7 @@ def decoded(data: bytes, most_pixels: int) -> Image.Image:
                 # A camera's JPEG may have a preview behind it, which is no animation.
                 if picture.format != "MPO" and getattr(picture, "is_animated", False):
                     raise UnusablePicture("animated")
-                return _on_white(ImageOps.exif_transpose(picture))
+                return on_white(ImageOps.exif_transpose(picture))
         except Image.DecompressionBombError:
             raise too_large from None
         except _BROKEN as error:
@@ -57,7 +57,8 @@ def squared(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def on_white(picture: Image.Image) -> Image.Image:
+    """It in RGB; white where it is transparent."""
     if picture.mode.startswith("I"):  # 16 bits of grey
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if not picture.has_transparency_data:

@@ -8,6 +8,7 @@ width, 3]. Knows nothing about files of pictures or captions.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,31 @@ class Latents:
     def encode(self, pixels: Pixels) -> npt.NDArray[np.uint16]:
         """The pictures [N, P] as values [N, values]: 32,768 is the mean, 4,096 steps are about one
         standard deviation; what is over eight of these from the mean is cut off there."""
-        rows = self.components.astype(np.float32)
         found = np.empty((len(pixels), self.values), np.uint16)
         for part in _blocks(pixels):
-            z = (_floats(pixels[part]) - self.mean) @ rows.T
-            steps = np.clip(z / self.scale, -_RANGE, _RANGE) / _RANGE * _STEPS
+            steps = (
+                np.clip(self.along(pixels[part]) / self.scale, -_RANGE, _RANGE) / _RANGE * _STEPS
+            )
             found[part] = np.round(steps) + ZERO
         return found
 
     def decode(self, values: npt.NDArray[np.integer]) -> Floats:
         """The pictures [N, P], float32 in -1..1, of values [N, values] as `encode` gives them."""
         steps = values.astype(np.float32) - ZERO
-        z = steps * np.float32(DEVIATION) * self.scale
-        pixels: Floats = z @ self.components.astype(np.float32) + self.mean
-        return np.clip(pixels, -1, 1, out=pixels)
+        return self.pixels(steps * np.float32(DEVIATION) * self.scale)
+
+    def along(self, pixels: Pixels) -> Floats:
+        """How far the pictures [N, P] are along each component: z, float32 [N, values]."""
+        return np.asarray((_floats(pixels) - self.mean) @ self._rows.T, np.float32)
+
+    def pixels(self, z: Floats) -> Floats:
+        """The pictures [N, P], float32 in -1..1, that are so far along the components."""
+        found = np.asarray(z @ self._rows + self.mean, np.float32)
+        return np.clip(found, -1, 1, out=found)
+
+    @cached_property
+    def _rows(self) -> Floats:
+        return self.components.astype(np.float32)
 
     def variance_kept(self, pixels: Pixels) -> float:
         """The share, 0..1, of the variance of the pictures [N, P] that the code was learnt on."""
