@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -71,6 +72,24 @@ def test_words_become_pictures(client: OpenAI) -> None:
     assert _opened(make(size="16x24").data[0].b64_json).size == (16, 24)
 
 
+def test_a_link_shows_the_picture_to_whoever_has_it(client: OpenAI) -> None:
+    def make(**fields: Any) -> Any:
+        extra = {**_STEPS, "seed": 5}
+        made = client.images.generate(model="art", prompt="a cat", extra_body=extra, **fields)
+        return made.data[0]  # type: ignore[index]
+
+    given, lent = make(), make(response_format="url")
+    assert (lent.b64_json, lent.seed) == (None, 5)
+    assert lent.url.startswith(str(client.base_url))
+    shown = httpx.get(lent.url)
+    assert shown.content == base64.b64decode(given.b64_json)
+    assert shown.headers["content-type"] == "image/png"
+    assert "sandbox" in shown.headers["content-security-policy"]
+    assert make(response_format="url").url != lent.url
+    unknown = httpx.get(lent.url[:-1])
+    assert (unknown.status_code, "made again" in unknown.json()["error"]["message"]) == (404, True)
+
+
 def test_a_stream_tells_of_each_step_before_the_picture(client: OpenAI) -> None:
     with client.images.generate(
         model="art", prompt="a cat", stream=True, partial_images=1, n=2, extra_body=_STEPS
@@ -104,7 +123,8 @@ def test_pictures_are_begun_from(client: OpenAI) -> None:
         ({"size": "33x32"}, "size", "multiple of 8"),
         ({"size": "4096x4096"}, "size", "8 to 64"),
         ({"size": "large"}, "size", "'large' can't be made"),
-        ({"response_format": "url"}, "response_format", "b64_json"),
+        ({"response_format": "url", "stream": True}, "response_format", "stream"),
+        ({"response_format": "gif"}, "response_format", "b64_json"),
         ({"output_format": "webp"}, "output_format", "png"),
         ({"background": "transparent"}, "background", "opaque"),
         ({"style": "vivid"}, "style", "Leave it out"),

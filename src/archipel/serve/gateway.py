@@ -34,13 +34,14 @@ from archipel.serve.body import read_body, read_fields
 from archipel.serve.counting import Tokens, tokens_of
 from archipel.serve.dispatch import Dispatcher, NoAnswer
 from archipel.serve.filling.routes import Editors, ToQuestion
+from archipel.serve.lent_pictures import LentPictures
 from archipel.serve.media import media_tokens
 from archipel.serve.messages_stream import MessagesDialect
 from archipel.serve.metrics import Course
 from archipel.serve.observers import Nobody, Observer, Usual
 from archipel.serve.openapi import document
 from archipel.serve.providers import Directory
-from archipel.serve.question import OPENAI, Dialect, Question
+from archipel.serve.question import Dialect, Question
 from archipel.serve.redaction import without
 from archipel.serve.relayed import Relayed
 from archipel.serve.request_fields import (
@@ -73,6 +74,7 @@ class Gateway:
     telemetry: Telemetry
     body_seconds: float
     annex: Annex
+    lent: LentPictures
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -153,7 +155,9 @@ class Gateway:
         """Answer a question, which `read` makes of a request, as its provider does."""
         with self.telemetry.course(request.scope) as course:
             caller = await self.access.admit(request)
-            return await self._relay(request, caller, await read(request), OPENAI, course)
+            question = await read(request)
+            dialect = self.lent.dialect(question, request)
+            return await self._relay(request, caller, question, dialect, course)
 
     async def _answer(self, request: Request, fields: type[CommonFields]) -> Response:
         async def read(request: Request) -> Question:
@@ -241,7 +245,8 @@ def create_app(
 ) -> Starlette:
     """The service over its providers. Without keys it answers to this machine's names only."""
     telemetry = telemetry or Telemetry()
-    gateway = Gateway(directory, access, observer or Nobody(), telemetry, body_seconds, annex)
+    lent = LentPictures(time.monotonic)
+    gateway = Gateway(directory, access, observer or Nobody(), telemetry, body_seconds, annex, lent)
     editors = Editors(gateway.translated, access, directory, body_seconds, time.time)
 
     @contextlib.asynccontextmanager
@@ -268,6 +273,7 @@ def create_app(
             Route("/v1/responses", gateway.responses, methods=["POST"]),
             Route("/v1/messages", gateway.messages, methods=["POST"]),
             *media.routes(gateway.ask, body_seconds),
+            lent.route(),
             *editors.routes(),
             *annex.routes,
         ],

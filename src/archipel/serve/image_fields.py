@@ -24,7 +24,7 @@ _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _USUAL_STRENGTH: Mapping[Ability, float] = {"edit": 0.8, "inpaint": 1.0, "vary": 0.5}
 # Fields of OpenAI's that may say only what this engine does anyway.
 _ONLY: Mapping[str, Sequence[Any]] = {
-    "response_format": ("b64_json",),
+    "response_format": ("b64_json", "url"),  # of which the gateway makes links
     "output_format": ("png",),
     "output_compression": (100,),
     "quality": ("auto", "standard"),
@@ -66,6 +66,9 @@ def read_asked(fields: Mapping[str, Any]) -> ImageAsked:
         said = "".join(f", or say {one!r}" for one in _ONLY.get(name, ()))
         message = f"{name}: the engine of this model can't do this. Leave it out{said}."
         raise ApiError(400, message, "unsupported_by_provider", name)
+    if asked.stream and (asked.model_extra or {}).get("response_format") == "url":
+        message = "response_format: a stream has the pictures in it. Leave one of the two out."
+        raise ApiError(400, message, "unsupported_by_provider", "response_format")
     if len(asked.prompt) > _PROMPT_CHARACTERS:
         message = (
             f"prompt: it has {len(asked.prompt)} characters, and {_PROMPT_CHARACTERS} are taken. "
