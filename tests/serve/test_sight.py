@@ -206,7 +206,7 @@ def test_every_api_asks_with_pictures(seeing: Service) -> None:
         message = anthropic.messages.create(
             model="siglip",
             max_tokens=8,
-            temperature=0,
+            extra_body={"temperature": 0},
             messages=[
                 {
                     "role": "user",

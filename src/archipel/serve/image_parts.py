@@ -61,8 +61,8 @@ def _place(message: int, part: int) -> str:
 
 
 def _read(place: str, part: Mapping[str, Any]) -> dict[str, Any]:
-    from archipel.corpus.pictures.decoding import on_white  # brings in Pillow
-    from archipel.images.given import read_given
+    from archipel.images.given import read_given  # brings in Pillow
+    from archipel.pictures import on_white
 
     try:
         picture = on_white(read_given(_bytes(part)))
