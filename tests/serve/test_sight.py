@@ -36,7 +36,7 @@ Pixels = npt.NDArray[np.uint8]  # [SIDE, SIDE, 3]
 _QUESTION = "what is this"
 # Nats of a log-probability. The half that writes is in F32 here, so what is left of a difference is
 # matrices of the half that sees in F16, keys and values in F16, and another formula for GELU:
-# 0.002 was the most that was seen. A picture that is another, or is read amiss, changes 0.1.
+# 0.0043 was the most that was seen. Another picture changes 0.7 or more, one read amiss 0.2.
 _TOLERANCE = 0.01
 
 
@@ -166,7 +166,7 @@ def test_a_clip_tower_sees_as_llama_cpp_has_it(seeing: Service, seers: dict[str,
     for pixels in _pictures():
         found = _likeliest(client, "clip", pixels)
         assert _most_apart(found, _expected(seer, pixels, _class_last(seer, pixels))) < _TOLERANCE
-        assert _most_apart(found, _expected(seer, pixels)) > 2 * _TOLERANCE
+        assert _most_apart(found, _expected(seer, pixels)) > 10 * _TOLERANCE
 
 
 @pytest.mark.parametrize("model", ["siglip", "clip", "checkpoint"])
