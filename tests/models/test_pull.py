@@ -237,6 +237,25 @@ def test_one_file_of_many_from_a_hub(site: Site, home: Path) -> None:
     assert resolve_model("org--ggufs--b", home).read_bytes() == WEIGHTS[:-1]
 
 
+def test_a_projector_comes_with_its_model(site: Site, home: Path, tmp_path: Path) -> None:
+    site.repositories["org/seer"] = {
+        "seer-Q4.gguf": WEIGHTS,
+        "mmproj-seer-BF16.gguf": WEIGHTS[:-1],
+        "mmproj-seer-f16.gguf": WEIGHTS[:-2],
+    }
+    done = _command(home, "hf:org/seer", HF_ENDPOINT=site.url)
+    assert done.returncode == 0, done.stderr
+    [model] = list_models(home)
+    assert model.path.name == "seer-Q4.gguf"
+    assert _files(model.folder) == {"seer-Q4.gguf", "mmproj-seer-f16.gguf", "model.json"}
+    assert (model.sha256, model.bytes) == (DIGEST, 2 * len(WEIGHTS) - 2)
+
+    (tmp_path / "mine.gguf").write_bytes(WEIGHTS)
+    (tmp_path / "mmproj-mine.gguf").write_bytes(WEIGHTS[:-1])
+    mine = _pull(str(tmp_path / "mine.gguf"), home)
+    assert _files(mine.folder) == {"mine.gguf", "mmproj-mine.gguf", "model.json"}
+
+
 def test_a_hub_that_has_no_such_model_or_is_away(site: Site, home: Path) -> None:
     for endpoint in (site.url, "http://127.0.0.1:9"):
         done = _command(home, "hf:org/absent", HF_ENDPOINT=endpoint)

@@ -81,6 +81,7 @@ class _Engine(Engine):
     adapters = ()
     kind = "llama.cpp"
     is_running = True
+    sees = True
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -317,13 +318,21 @@ def test_a_model_that_runs_here_fetches_nothing(hostile: Hostile, part: dict[str
     assert not hostile.supplier.asked
 
 
-def test_pictures_in_the_request_pass_and_a_supplier_gets_all_as_they_are(hostile: Hostile) -> None:
+def test_a_supplier_gets_pictures_as_they_are(hostile: Hostile) -> None:
     inside = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}
     outside = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    for model, part in (("here", inside), ("chat", inside), ("chat", outside)):
+    for model, part in (("chat", inside), ("chat", outside)):
         messages = [{"role": "user", "content": [part]}]
         assert hostile.ask(model=model, messages=messages).status_code == 200
         assert json.loads(hostile.supplier.asked[-1][1])["messages"] == messages
+
+
+def test_llama_cpps_own_way_of_sending_pictures_is_refused(hostile: Hostile) -> None:
+    prompt = [{"prompt_string": "<__media__>", "multimodal_data": ["iVBORw0="]}]
+    for path, name in (("/v1/completions", "prompt"), ("/v1/embeddings", "input")):
+        error = _error(hostile.ask(path, model="here", **{name: prompt}))
+        assert (error["code"], error["param"]) == ("unsupported_by_provider", name)
+    assert not hostile.supplier.asked
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class _Slow(Engine):
     adapters = ()
     is_starting = False
     kind = "llama.cpp"
+    sees = False
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.runs, self.may_leave = name, False, asyncio.Event()

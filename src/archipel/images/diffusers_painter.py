@@ -17,9 +17,9 @@ from diffusers import (
 from diffusers.utils import logging as diffusers_logging
 from PIL import Image
 
-from archipel.corpus.pictures.decoding import on_white
 from archipel.errors import ModelError
 from archipel.images.painter import Ability, Order, Sizes, Tell
+from archipel.pictures import on_white
 
 _SIDE_STEP = 8  # in pixels, that most pipelines demand
 _LEAST_SHARE, _MOST_SHARE = 4, 2  # of the usual side: below and above pictures fall to pieces

@@ -8,12 +8,13 @@ from PIL import Image
 
 from archipel.corpus.manifest import TOKENIZER
 from archipel.corpus.pictures import Latents
-from archipel.corpus.pictures.decoding import on_white, squared
+from archipel.corpus.pictures.decoding import squared
 from archipel.corpus.tokenizer import load_tokenizer
 from archipel.errors import ArchipelError, ModelError
 from archipel.images.flow_folder import code_file, load_flow
 from archipel.images.painter import Ability, Order, Sizes, Tell
 from archipel.images.sampling import Course, sample
+from archipel.pictures import on_white
 
 _STEPS = 24
 _GUIDANCE = 2.0

@@ -40,7 +40,8 @@ def read_given(data: bytes) -> Image.Image:
     width, height = image.size
     if max(width, height) > _MOST_SIDE or width * height > _MOST_PIXELS:
         raise _too_many_pixels(f"{width}x{height} pixels")
-    if getattr(image, "is_animated", False):
+    # A camera's JPEG may have a preview behind it, which is no animation.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
         raise DocumentUnsupported("the picture is animated. Send one with a single frame")
     try:
         image.load()

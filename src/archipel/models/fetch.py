@@ -21,6 +21,7 @@ import httpx
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import sha256_file
 from archipel.models.catalogue import HUB_FILE, WHEEL, CatalogueEntry
+from archipel.models.projectors import best_projector, is_projector, projector_in
 from archipel.models.sizes import PICTURES_INDEX
 
 # Called with the bytes that are here and, where it is known, how many there will be.
@@ -163,7 +164,8 @@ def from_url(url: str, sha256: str, folder: Path, progress: Progress) -> Fetched
 
 
 def from_disk(source: Path, folder: Path, progress: Progress) -> Fetched:
-    """A copy of a GGUF file or of a checkpoint's or a model of pictures' directory.
+    """A copy of a GGUF file, with the projector beside it, or of a checkpoint's or a model of
+    pictures' directory.
 
     Raises:
         IntegrityError: the copy differs from its source.
@@ -173,7 +175,9 @@ def from_disk(source: Path, folder: Path, progress: Progress) -> Fetched:
         names = _wanted([path.relative_to(source).as_posix() for path in found])
         single = WHOLE_FOLDER
     else:
-        names, single, source = [source.name], source.name, source.parent
+        single, source = source.name, source.parent
+        projector = projector_in(source)
+        names = [single, projector.name] if projector else [single]
     paths = [source / name for name in names]
     total_bytes = sum(path.stat().st_size for path in paths)
     done_bytes = 0
@@ -186,12 +190,14 @@ def from_disk(source: Path, folder: Path, progress: Progress) -> Fetched:
 
 
 def _choose(repository: str, file: str | None, siblings: list[Any]) -> list[Any]:
-    """The repository's files to fetch: the one asked for, its checkpoint, or its only GGUF."""
-    ggufs = [
+    """The repository's files to fetch: its checkpoint; or the one asked for, or its only GGUF, and
+    the projector beside that."""
+    every = [
         each
         for each in siblings
         if each.rfilename.endswith(".gguf") and ".." not in Path(each.rfilename).parts
     ]
+    ggufs = [each for each in every if not is_projector(each.rfilename)]
     if file is not None:
         chosen = [each for each in ggufs if each.rfilename == file]
     elif any(fnmatch(each.rfilename, "*.safetensors") for each in siblings):
@@ -205,7 +211,10 @@ def _choose(repository: str, file: str | None, siblings: list[Any]) -> list[Any]
             f"hf:{repository} needs the name of one GGUF file, or safetensors. "
             f"Give hf:{repository}/FILE; its GGUF files: {names}"
         )
-    return chosen
+    folder = Path(chosen[0].rfilename).parent
+    beside = {each.rfilename: each for each in every if Path(each.rfilename).parent == folder}
+    projector = best_projector(beside)
+    return chosen if projector is None else [*chosen, beside[projector]]
 
 
 def _wanted(names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from archipel.errors import IntegrityError, ModelError
 from archipel.files import read_json, write_json
+from archipel.models.projectors import ggufs_in, is_projector, projector_in
 from archipel.models.purpose import Purpose, read_purpose
 from archipel.models.sizes import has_weights, makes_pictures
 
@@ -92,11 +93,12 @@ def _read(folder: Path) -> PulledModel:
 def _put_here(path: Path) -> PulledModel | None:
     """A model that was not pulled; None if it is none, or its name is none for a model."""
     name = path.name.removesuffix(".gguf")
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or (path.is_file() and is_projector(path)):
         return None
-    files = [path] if path.is_file() else sorted(path.glob("*.gguf"))
+    files = [path] if path.is_file() else ggufs_in(path)
     if len(files) == 1 and files[0].suffix == ".gguf":
-        file = files[0].name
+        file, projector = files[0].name, projector_in(path)
+        files += [projector] if projector else []
     elif (path / "config.json").is_file() and has_weights(path):
         files, file = sorted(path.glob("*.safetensors")), "."
     elif makes_pictures(path):

@@ -17,6 +17,7 @@ from archipel.models import fetch
 from archipel.models.catalogue import CATALOGUE, CatalogueEntry
 from archipel.models.fetch import Fetched, Progress
 from archipel.models.here import NAME, PulledModel, find_model, told_or_read, write_facts
+from archipel.models.projectors import is_projector, projector_in
 from archipel.models.purpose import Purpose
 from archipel.models.sizes import makes_pictures
 
@@ -102,7 +103,7 @@ def _request(text: str, catalogue: Mapping[str, CatalogueEntry]) -> _Request:
     if text.startswith(("https://", "http://")):
         return _url_request(text)
     path = Path(text).expanduser().resolve()
-    if path.suffix == ".gguf" and path.is_file():
+    if path.suffix == ".gguf" and path.is_file() and not is_projector(path):
         return _Request(_safe(path.stem, text), str(path), partial(fetch.from_disk, path))
     if (path / "config.json").is_file() or makes_pictures(path):
         return _Request(_safe(path.name, text), str(path), partial(fetch.from_disk, path))
@@ -140,9 +141,11 @@ def _safe(name: str, text: str) -> str:
 
 
 def _measure(folder: Path, file: str) -> tuple[str, int]:
-    """The digest and size of what came."""
+    """The digest of what came, and the size of all that an engine loads."""
     if file != fetch.WHOLE_FOLDER:
-        return sha256_file(folder / file), (folder / file).stat().st_size
+        projector = projector_in((folder / file).parent)
+        parts = [folder / file, *([projector] if projector else [])]
+        return sha256_file(folder / file), sum(part.stat().st_size for part in parts)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{sha256_file(path)}  {path.relative_to(folder).as_posix()}\n" for path in paths]
     return sha256_bytes("".join(lines).encode()), sum(path.stat().st_size for path in paths)

@@ -54,6 +54,11 @@ class Engine:
         """What runs the model, or is to run it; another than was asked for if that one is unfit."""
         return self._launch.engine
 
+    @property
+    def sees(self) -> bool:
+        """Whether what runs the model is given pictures."""
+        return self._launch.projector is not None
+
     async def __aenter__(self) -> Self:
         await self.address()
         return self
@@ -187,7 +192,13 @@ class Engine:
     def _failure(self, log: BinaryIO) -> str:
         log.seek(max(0, log.seek(0, 2) - _LOG_TAIL_BYTES))
         tail = log.read().decode(errors="replace").strip()
+        seen = (
+            f" It is to see pictures by {self._launch.projector}: if that is damaged or another "
+            'model\'s, give its own as mmproj in its table, or mmproj = "none" to go without.'
+            if self.sees
+            else ""
+        )
         return (
             f"the engine can't load model {self.name!r}. Check that its files are whole, that it "
-            f"fits in memory, and its table in --config. The end of its log:\n{tail}"
+            f"fits in memory, and its table in --config.{seen} The end of its log:\n{tail}"
         )

@@ -44,6 +44,8 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
         params.lora_adapters = [
             xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in settings["adapters"]
         ]
+    if settings["projector"]:
+        params.mmproj.path = settings["projector"]
     params.verbosity = 1  # errors only: more would write what people ask into the log
     if settings["pooling"]:
         params.embedding = True

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from archipel.errors import ModelError
@@ -48,6 +49,7 @@ class Lease:
     kind: Kind  # what runs it
     adapters: tuple[str, ...]  # that its requests name by number, in this order
     _give_back: Callable[[], None]
+    sees: bool = False  # pictures
     _ended: bool = False
 
     def end(self) -> None:
@@ -115,7 +117,8 @@ class Engines:
         except BaseException:
             self._give_back(name)
             raise
-        return Lease(address, engine.kind, engine.adapters, lambda: self._give_back(name))
+        give_back = partial(self._give_back, name)
+        return Lease(address, engine.kind, engine.adapters, give_back, engine.sees)
 
     def seen(self) -> list[Seen]:
         """All models, in the order of the settings."""

@@ -31,6 +31,7 @@ class Launch:
     is_measured: bool = True  # whether the process's own memory is all that it takes
     stop_seconds: float = 5.0
     adapters: tuple[str, ...] = ()  # which each request names by number, in this order
+    projector: str | None = None  # the file by which it sees pictures
     otherwise: "Launch | None" = None  # if this one is unfit or fails as it starts
 
 
@@ -55,9 +56,17 @@ def launch(
         if weights.engine == "torch":
             return Launch("torch", "torch_process", request, size, is_measured=said is None)
         adapters = list(weights.adapters.values())
+        projector = None if table.pooling else weights.projector
         request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
-        names = tuple(weights.adapters)
-        return Launch("llama.cpp", "engine_process", request, size, said is None, adapters=names)
+        return Launch(
+            "llama.cpp",
+            "engine_process",
+            {**request, "projector": projector},
+            size,
+            is_measured=said is None,
+            adapters=tuple(weights.adapters),
+            projector=projector,
+        )
     if weights.engine == "openvino":
         return _openvino(launch(name, table, replace(weights, engine="llama.cpp"), cores), weights)
     request = {

@@ -3,21 +3,23 @@ context is, where it runs, what it can do and what it costs. What the settings d
 Pure.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 from archipel.serve.setting_tables import Ability, AccountsTable, RouteTable, TargetTable
 from archipel.serve.settings import Settings
 
 Place = Literal["machine", "house", "supplier"]  # the service's, the organisation, outside
+_NOTHING: Mapping[str, Sequence[Ability]] = MappingProxyType({})
 _NEAREST: Sequence[Place] = ("machine", "house", "supplier")
 
 
 def offers(
-    settings: Settings, *, in_cluster: bool, fillers: Collection[str] = ()
+    settings: Settings, *, in_cluster: bool, further: Mapping[str, Sequence[Ability]] = _NOTHING
 ) -> Mapping[str, Mapping[str, Any]]:
     """The fields by public name. `in_cluster`: the settings' models run on a cluster's nodes;
-    `fillers`: those of them that fill gaps."""
+    `further`: what some of them can do beside chatting, by their names."""
     here: Place = "house" if in_cluster else "machine"
     own = {
         name: RouteTable(targets=(TargetTable(model=name),))
@@ -25,11 +27,11 @@ def offers(
         for name in (owner, *table.adapters)
     }
     routes = own | settings.routes
-    return {name: _offer(settings, route, here, fillers) for name, route in routes.items()}
+    return {name: _offer(settings, route, here, further) for name, route in routes.items()}
 
 
 def _offer(
-    settings: Settings, route: RouteTable, here: Place, fillers: Collection[str]
+    settings: Settings, route: RouteTable, here: Place, further: Mapping[str, Sequence[Ability]]
 ) -> dict[str, Any]:
     accounts = settings.accounts or AccountsTable()
     contexts = [_context(settings, target) for target in route.targets]
@@ -49,7 +51,7 @@ def _offer(
         "place": max((one["place"] for one in providers), key=_NEAREST.index),
         "supplier": outside[0] if outside else None,
         "price": providers[0]["price"],
-        "abilities": _abilities(settings, route, fillers),
+        "abilities": _abilities(settings, route, further),
         "tasks": _made_for(settings, route, "tasks"),
         "languages": _made_for(settings, route, "languages"),
         "providers": providers,
@@ -99,7 +101,7 @@ def _made_for(
 
 
 def _abilities(
-    settings: Settings, route: RouteTable, fillers: Collection[str]
+    settings: Settings, route: RouteTable, further: Mapping[str, Sequence[Ability]]
 ) -> list[Ability] | None:
     if route.abilities is not None:
         return [*route.abilities]
@@ -111,4 +113,4 @@ def _abilities(
         return ["pictures"]
     if settings.models[owner].pooling is not None:
         return ["embeddings"]
-    return ["chat", "fill"] if owner in fillers else ["chat"]
+    return ["chat", *further.get(owner, ())]

@@ -3,6 +3,7 @@
 A provider says what is to be sent for a request; `upstream.py` sends it.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,13 +18,15 @@ from archipel.serve.anthropic import to_messages_request
 from archipel.serve.anthropic_stream import AnthropicDialect
 from archipel.serve.engines import Engines, Lease
 from archipel.serve.gap import FilledGap, marked
+from archipel.serve.image_parts import first_picture, with_pictures_read
 from archipel.serve.question import OPENAI, Dialect, Question
 from archipel.serve.routing import Policy, Target
-from archipel.serve.setting_tables import ProviderTable
+from archipel.serve.setting_tables import Ability, ProviderTable
 from archipel.serve.shadow import Shadow
 from archipel.serve.translation import Unmappable
 from archipel.serve.weights import Kind
 
+_OF_OTHERS: Collection[Kind] = ("vllm", "sglang", "command")  # they know what they see
 AZURE_VERSION = "2024-10-21"
 ANTHROPIC_VERSION = "2023-06-01"
 
@@ -75,7 +78,8 @@ class Directory:
     drained: Collection[str] = ()  # providers that are asked for nothing new
     shadows: Mapping[str, Shadow] = field(default_factory=dict)  # by route
     offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # told of public names
-    fillers: Collection[str] = ()  # engines that fill gaps
+    # What engines can do beside chatting.
+    further: Mapping[str, Sequence[Ability]] = field(default_factory=dict)
 
     def provider(self, target: Target) -> Provider:
         """Whom to ask for a target."""
@@ -95,7 +99,7 @@ class EngineProvider:
     async def call(self, question: Question, model: str) -> Call:
         """As `Provider.call`; starts the engine if it is not running."""
         asked = marked(question, self.marks)
-        call = engine_call(await self.engines.lend(self.name), asked, model)
+        call = await engine_call(await self.engines.lend(self.name), asked, model)
         if asked is question:
             return call
         return replace(call, dialect=FilledGap(question.fields["suffix"]))
@@ -149,19 +153,22 @@ class AnthropicProvider:
         return Call(f"{self.url}/messages", headers, json.dumps(body).encode(), dialect)
 
 
-def engine_call(lease: Lease, question: Question, model: str) -> Call:
+async def engine_call(lease: Lease, question: Question, model: str) -> Call:
     """What to send to an engine; the lease ends with the answer.
 
     Raises:
         Unmappable: the engine has no word for it, would fetch what it names, or leave a part of it
             out.
+        ApiError: a picture in it is no good.
     """
     try:
         _check_kind(lease.kind, question)
         _check_links(question.fields)
+        _check_prompt(question.fields)
         if lease.kind == "llama.cpp" and question.fields.get("echo"):
             # It answers as if that were not there, and tells nothing of a prompt's tokens.
             raise Unmappable("echo", "this model's engine does not give its prompt back")
+        question = await _with_pictures(lease, question)
     except BaseException:
         lease.end()
         raise
@@ -183,6 +190,21 @@ def _check_kind(kind: Kind, question: Question) -> None:
         raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
 
 
+async def _with_pictures(lease: Lease, question: Question) -> Question:
+    """The question as an engine that sees is asked it."""
+    place = first_picture(question.fields)
+    if place is None or lease.kind in _OF_OTHERS:
+        return question
+    if not lease.sees:
+        raise Unmappable(
+            place,
+            'this model can\'t see pictures. Ask one whose "abilities" in GET /v1/models have '
+            '"sight", or serve this one with a projector: mmproj in its table',
+        )
+    fields = await asyncio.to_thread(with_pictures_read, question.fields)
+    return Question(question.endpoint, fields, None)
+
+
 def _adapted(question: Question, model: str, adapters: Sequence[str]) -> Question:
     """The question with every adapter's scale, which llama.cpp otherwise takes from elsewhere."""
     if not adapters:
@@ -202,6 +224,14 @@ def _check_links(fields: Mapping[str, Any]) -> None:
                     f"messages.{number}.content.{place}",
                     "this model takes what is in the request only. Send a data: URL",
                 )
+
+
+def _check_prompt(fields: Mapping[str, Any]) -> None:
+    """Refuse llama.cpp's own way of sending pictures, past what looks at them here."""
+    for name in ("prompt", "input"):
+        given = fields.get(name)
+        if isinstance(given, list) and any(isinstance(one, dict) for one in given):
+            raise Unmappable(name, "an object is neither text nor tokens. Send one of these")
 
 
 def _links(part: Mapping[str, Any]) -> list[Any]:

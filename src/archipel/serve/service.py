@@ -43,7 +43,7 @@ from archipel.serve.metrics import Metrics, metrics_app
 from archipel.serve.observers import Nobody, Observer, Several
 from archipel.serve.offers import offers
 from archipel.serve.providers import Directory, EngineProvider, Provider, provider_elsewhere
-from archipel.serve.setting_tables import ModelTable
+from archipel.serve.setting_tables import Ability, ModelTable
 from archipel.serve.settings import Settings
 from archipel.serve.telemetry import Telemetry
 from archipel.serve.weights import Weights
@@ -95,8 +95,8 @@ class Service:
         settings = settings.model_copy(update={"models": self.settings.models})
         self.directory.providers = {**elsewhere, **engines}
         self.directory.policies = settings.policies()
-        in_cluster, fillers = bool(self.replicated), self.directory.fillers
-        self.directory.offers = offers(settings, in_cluster=in_cluster, fillers=fillers)
+        in_cluster, further = bool(self.replicated), self.directory.further
+        self.directory.offers = offers(settings, in_cluster=in_cluster, further=further)
         self.settings = settings
 
 
@@ -134,10 +134,10 @@ async def service(
         marks = {name: _marks(settings.models[name], found) for name, found in files.items()}
         providers |= {name: EngineProvider(engines, name, marks[name]) for name in files}
         providers |= replicated
-        fillers = frozenset(name for name, its in marks.items() if its)
-        told = offers(settings, in_cluster=ray is not None, fillers=fillers)
+        further = {name: _further(found, marks[name]) for name, found in files.items()}
+        told = offers(settings, in_cluster=ray is not None, further=further)
         directory = Directory(
-            settings.policies(), providers, replicated, offers=told, fillers=fillers
+            settings.policies(), providers, replicated, offers=told, further=further
         )
         access, observer, login = await _access(settings, api_key, directory, metrics, stack)
         annex = _annex(settings, access)
@@ -245,6 +245,12 @@ def _marks(table: ModelTable, weights: Weights) -> Marks | None:
     if table.gaps == "none" or table.pooling or weights.engine == "pictures":
         return None
     return FAMILIES[table.gaps] if table.gaps else find_marks(Path(weights.path))
+
+
+def _further(weights: Weights, marks: Marks | None) -> list[Ability]:
+    """What a model that runs here can do beside chatting."""
+    fills: list[Ability] = ["fill"] if marks else []
+    return [*fills, "sight"] if weights.projector else fills
 
 
 def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:

@@ -24,6 +24,7 @@ class Table(BaseModel):
 
 _ENGINES_WITH: dict[str, tuple[Kind | None, ...]] = {
     "adapters": (None, "llama.cpp", "vllm"),
+    "mmproj": (None, "llama.cpp"),
     "pooling": (None, "llama.cpp", "vllm", "sglang"),
     "command": ("vllm", "sglang", "command"),
     "arguments": ("vllm", "sglang"),
@@ -62,6 +63,10 @@ class ModelTable(Table):
     )
     adapters: dict[Name, str] = Field(
         default_factory=dict, description="LoRA: a .gguf file or PEFT folder by public name"
+    )
+    mmproj: str | None = Field(
+        default=None,
+        description='the .gguf file by which it sees pictures, if not the one beside it; or "none"',
     )
     command: tuple[str, ...] | None = Field(
         default=None, description="the server's program and, for engine command, all arguments"

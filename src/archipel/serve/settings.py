@@ -197,7 +197,7 @@ def _weights(table: ModelTable, path: Path | None, home: Path) -> Weights:
     if path is None:
         assert table.engine is not None
         return Weights(table.engine, table.path, table.adapters)
-    return find_weights(path, home, table.engine, table.adapters)
+    return find_weights(path, home, table.engine, table.adapters, table.mmproj)
 
 
 def _lines(error: ValidationError) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.files import read_json, sha256_bytes, sha256_file
 from archipel.images.pipeline import OWN_CLASS, read_index
+from archipel.models.projectors import ggufs_in, is_projector, projector_in
 from archipel.models.sizes import EXPORTED, has_weights, makes_pictures
 
 Kind = Literal["llama.cpp", "openvino", "torch", "pictures", "vllm", "sglang", "command"]
@@ -23,12 +24,14 @@ class Weights:
     engine: Kind
     path: str
     adapters: Mapping[str, str] = field(default_factory=dict)
+    projector: str | None = None  # the file by which it sees pictures
     graph: str | None = None  # a folder with the same model as OpenVINO has it, if there is one
 
     def described(self) -> str:
         """In a few words: the engine, and what it loads."""
         size = f"{self.bytes / 1e6:,.0f} MB" if self.bytes else self.path
-        return ", ".join([f"{self.engine} {size}".rstrip(), *self.adapters])
+        sees = ["sees pictures"] if self.projector else []
+        return ", ".join([f"{self.engine} {size}".rstrip(), *sees, *self.adapters])
 
     @property
     def bytes(self) -> int:
@@ -37,7 +40,8 @@ class Weights:
         if path.is_dir():
             files = "**/*.safetensors" if self.engine == "pictures" else "*.safetensors"
             return sum(file.stat().st_size for file in path.glob(files))
-        return path.stat().st_size if path.is_file() else 0
+        parts = [path, Path(self.projector)] if self.projector else [path]
+        return sum(part.stat().st_size for part in parts if part.is_file())
 
 
 def name_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
@@ -67,14 +71,19 @@ def name_models(texts: Iterable[str], home: Path) -> dict[str, Path]:
 
 
 def find_weights(
-    path: Path, home: Path, engine: Kind | None = None, adapters: Mapping[str, str] | None = None
+    path: Path,
+    home: Path,
+    engine: Kind | None = None,
+    adapters: Mapping[str, str] | None = None,
+    projector: str | None = None,
 ) -> Weights:
     """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch;
-    the engine of pictures for a pipeline's folder.
+    the engine of pictures for a pipeline's folder. `projector` is the file by which llama.cpp sees
+    pictures, or "none"; if not given, the one beside the model, if there is one.
 
     Raises:
-        ConfigError: a directory leaves a choice; an adapter is not there; OpenVINO is not
-            installed.
+        ConfigError: a directory leaves a choice; an adapter or the projector is not there; OpenVINO
+            is not installed.
         ModelError: there is no model, it or an adapter can't be converted, or torch or diffusers is
             lacking.
     """
@@ -90,11 +99,13 @@ def find_weights(
             made = {
                 name: str(_adapter(text, base, home)) for name, text in (adapters or {}).items()
             }
-            return Weights("llama.cpp", str(base), made)
         except UnsupportedModel as error:
             if engine is not None or adapters:
                 raise
             _log.warning("%s: torch runs it, for llama.cpp can't: %s", path, error)
+        else:
+            sees_by = find_projector(path, base, projector)
+            return Weights("llama.cpp", str(base), made, str(sees_by) if sees_by else None)
     if not (path / "config.json").is_file() or not has_weights(path):
         raise ModelError(
             f"{path} has no config.json with *.safetensors beside it, which torch needs. Give a "
@@ -136,11 +147,17 @@ def find_gguf(path: Path, home: Path) -> Path:
     Raises:
         ConfigError: the directory holds several.
         UnsupportedModel: it holds a checkpoint that has no equal in GGUF.
-        ModelError: it holds neither a GGUF file nor a checkpoint, or that can't be converted.
+        ModelError: it holds neither a GGUF file nor a checkpoint, or that can't be converted; or
+            it is a projector.
     """
     if path.is_file():
+        if is_projector(path):
+            raise ModelError(
+                f"{path} is no model, but what lets one see pictures: give the model's own file, "
+                "and this one is found beside it"
+            )
         return path
-    files = sorted(path.glob("*.gguf"))
+    files = ggufs_in(path)
     if len(files) > 1:
         names = ", ".join(file.name for file in files)
         raise ConfigError(f"{path} holds several GGUF files ({names}). Give the path of one.")
@@ -151,11 +168,44 @@ def find_gguf(path: Path, home: Path) -> Path:
     return _converted(path, home / "cache" / "gguf")
 
 
+def find_projector(path: Path, base: Path, named: str | None) -> Path | None:
+    """By which the model at `path` sees pictures, whose GGUF file is `base`: the file that is
+    `named`, unless that is "none"; or what lies beside the model; or, of a Llava's checkpoint, made
+    in the cache.
+
+    Raises:
+        ConfigError: what is named is not there.
+        ModelError: a Llava's can't be converted.
+    """
+    if named == "none":
+        return None
+    if named:
+        file = Path(named).expanduser()
+        if not file.is_file():
+            raise ConfigError(
+                f'mmproj {named!r} is not there. Give the path of a .gguf file, or "none".'
+            )
+        return file
+    found = projector_in(path if path.is_dir() else path.parent)
+    if found or base == path or base.parent == path or _architecture(path) != "llava":
+        return found
+    made = base.with_name(f"{base.stem}-mmproj.gguf")
+    if not made.exists():
+        from archipel.models.gguf_mmproj import write_mmproj  # brings in torch
+
+        write_mmproj(path, made)
+    return made
+
+
 def _converted(checkpoint: Path, cache: Path) -> Path:
     """The checkpoint as F16 GGUF, under a name that changes when what it is made from does."""
     converted = cache / f"{_digest(checkpoint)}.gguf"
     if not converted.exists():
-        _check_architecture(checkpoint / "config.json")
+        architecture = _architecture(checkpoint)
+        if isinstance(architecture, str) and architecture not in EXPORTED:  # before torch is loaded
+            raise UnsupportedModel(
+                f"{checkpoint}: no GGUF of the architecture {architecture!r} can be made"
+            )
         from archipel.models.gguf_export import export_gguf  # brings in torch
 
         cache.mkdir(parents=True, exist_ok=True)
@@ -163,12 +213,9 @@ def _converted(checkpoint: Path, cache: Path) -> Path:
     return converted
 
 
-def _check_architecture(file: Path) -> None:
-    """Before torch is loaded to find the same."""
-    config = read_json(file)
-    architecture = config.get("model_type") if isinstance(config, dict) else None
-    if isinstance(architecture, str) and architecture not in EXPORTED:
-        raise UnsupportedModel(f"{file}: no GGUF of the architecture {architecture!r} can be made")
+def _architecture(checkpoint: Path) -> object:
+    config = read_json(checkpoint / "config.json")
+    return config.get("model_type") if isinstance(config, dict) else None
 
 
 def _adapter(text: str, base: Path, home: Path) -> Path:

@@ -43,10 +43,11 @@ def bundle(
 
 @dataclass(frozen=True)
 class _Model:
-    """A GGUF file, the name that it is asked by, its licence if that is known, and where its
-    licence's files lie."""
+    """A GGUF file and by which one it sees, the name that it is asked by, its licence if that is
+    known, and where its licence's files lie."""
 
     file: Path
+    projector: Path | None
     name: str
     licence: str | None
     folder: Path
@@ -60,7 +61,7 @@ def _model(text: str, name: str | None) -> _Model:
     """
     from archipel.errors import ModelError
     from archipel.models.here import find_model
-    from archipel.serve.weights import find_gguf, name_models
+    from archipel.serve.weights import find_gguf, find_projector, name_models
 
     home = config.home()
     [(called, path)] = name_models([f"{name}={text}" if name else text], home).items()
@@ -70,7 +71,8 @@ def _model(text: str, name: str | None) -> _Model:
             raise ModelError(f"{file} is not a GGUF file: give another, or pull the model again")
     pulled = find_model(text, home)
     folder = path if path.is_dir() else path.parent
-    return _Model(file, called, pulled.licence if pulled else None, folder)
+    projector = find_projector(path, file, None)
+    return _Model(file, projector, called, pulled.licence if pulled else None, folder)
 
 
 def _fill(folder: Path, model: _Model) -> dict[str, Any]:
@@ -85,6 +87,9 @@ def _fill(folder: Path, model: _Model) -> dict[str, Any]:
     packages = copy_packages(folder / "packages")
     (folder / "model").mkdir()
     shutil.copyfile(model.file, folder / "model" / model.file.name)
+    if model.projector:
+        name = f"mmproj-{model.file.name}"  # found beside it by this
+        shutil.copyfile(model.projector, folder / "model" / name)
     carry_licence(model.folder, folder / "model")
     shutil.copyfile(Path(__file__).with_name("run.py"), folder / "run")
     (folder / "run").chmod(0o755)

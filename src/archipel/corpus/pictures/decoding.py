@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from archipel.pictures import on_white
+
 _FORMATS = ("PNG", "JPEG", "WEBP")  # no other decoder of Pillow's sees what comes from anywhere
 # What Pillow's decoders raise for bytes that are not what they should be.
 _BROKEN = (
@@ -55,14 +57,3 @@ def decoded(data: bytes, most_pixels: int) -> Image.Image:
 def squared(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     """It in a square of `size` pixels, [size, size, 3], by Lanczos's filter."""
     return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
-
-
-def on_white(picture: Image.Image) -> Image.Image:
-    """It in RGB; white where it is transparent."""
-    if picture.mode.startswith("I"):  # 16 bits of grey
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    shown = picture.convert("RGBA")
-    white = Image.new("RGBA", shown.size, "white")
-    return Image.alpha_composite(white, shown).convert("RGB")

@@ -128,7 +128,8 @@ def _weights(path: str) -> Weights:
         ModelError: it is not here.
     """
     try:
-        return find_weights(resolve_model(path, config.home()), config.home(), "llama.cpp")
+        found = resolve_model(path, config.home())
+        return find_weights(found, config.home(), "llama.cpp", projector="none")
     except ArchipelError as error:
         raise ModelError(
             f"{error}. With --ray the model has to be on every node that may run it: under this "

@@ -56,12 +56,12 @@ class Pool:
         async with self._changed:
             while not (alive := self._beaten_since(before)):
                 await self._changed.wait()
-        return self.call_to(min(alive, key=self._load), question, model)
+        return await self.call_to(min(alive, key=self._load), question, model)
 
     def _beaten_since(self, before: dict[str, int]) -> list[str]:
         return [id for id, each in self._replicas.items() if each.beat > before.get(id, -1)]
 
-    def call_to(self, id: str, question: Question, model: str) -> Call:
+    async def call_to(self, id: str, question: Question, model: str) -> Call:
         """What to send to one replica.
 
         Raises:
@@ -75,7 +75,7 @@ class Pool:
         self._under_way[id] += 1
         address = Address(replica.url, replica.api_key)
         lease = Lease(address, "llama.cpp", (), lambda: self._give_back(id))
-        return engine_call(lease, asked, model)
+        return await engine_call(lease, asked, model)
 
     def _give_back(self, id: str) -> None:
         self._under_way[id] -= 1
@@ -93,4 +93,4 @@ class _OneReplica:
     id: str
 
     async def call(self, question: Question, model: str) -> Call:
-        return self.pool.call_to(self.id, question, model)
+        return await self.pool.call_to(self.id, question, model)
