@@ -22,7 +22,8 @@ _TIME_WAVES = 64
 class FlowConfig(PreTrainedConfig):
     """What the model is made of. `latent_scale` is how far each latent spreads, [values]: noise is
     as strong for all, so that what spreads most, the coarse, is decided first, while the noise is
-    strong. `time_shift` is the logit of the times around which that happens."""
+    strong. `time_shift` is the logit of the times around which that happens, `time_spread` the
+    standard deviation of these logits."""
 
     model_type = "archipel_flow"
 
@@ -31,7 +32,8 @@ class FlowConfig(PreTrainedConfig):
     caption_tokens: int = 24
     picture_size: int = 64  # pixels of a side
     latent_scale: list[float] | None = None
-    time_shift: float = 3.0
+    time_shift: float = 2.0
+    time_spread: float = 1.5
     text_size: int = 256
     hidden_size: int = 768
     intermediate_size: int = 1536

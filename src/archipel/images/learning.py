@@ -12,6 +12,7 @@ from archipel.corpus.pictures.latents import DEVIATION, ZERO
 from archipel.images.flow import FlowConfig, FlowModel
 
 _UNCAPTIONED = 0.1  # share of the pictures that are learnt without their captions, to guide by
+_FORGOTTEN = 0.4  # up to this share of a caption's tokens, that others suffice
 _LEAST_TIME = 0.02  # nearer to the picture its noise weighs no more
 _MEASURED, _TOGETHER = 2048, 256  # rows
 
@@ -29,18 +30,20 @@ def flow_loss(
 ) -> torch.Tensor:
     """Each row's loss, fp32 [B]: the mean squared error of the velocity ε − x (rectified flow), at
     a time that is drawn, logit-normal around the configuration's shift (Esser et al. 2024, arXiv
-    2403.03206, section 3.1)."""
+    2403.03206, section 3.1), of a part of the caption's tokens that is drawn too."""
     captions_BC, picture_BV = parts(rows_BT, config)
     drawn_B = torch.randn(len(rows_BT), generator=dice)
     noise_BV = torch.randn(picture_BV.shape, generator=dice)
-    alone_B = torch.rand(len(rows_BT), generator=dice) < _UNCAPTIONED
+    share_B1 = _FORGOTTEN * torch.rand(len(rows_BT), 1, generator=dice)
+    share_B1[torch.rand(len(rows_BT), 1, generator=dice) < _UNCAPTIONED] = 1
+    forgotten_BC = torch.rand(captions_BC.shape, generator=dice) < share_B1
     device = rows_BT.device
-    time_B, noise_BV, alone_B = (
-        (drawn_B + config.time_shift).sigmoid().to(device),
+    time_B, noise_BV, forgotten_BC = (
+        (drawn_B * config.time_spread + config.time_shift).sigmoid().to(device),
         noise_BV.to(device),
-        alone_B.to(device),
+        forgotten_BC.to(device),
     )
-    captions_BC = captions_BC.masked_fill(alone_B.unsqueeze(-1), config.end_of_text_id)
+    captions_BC = captions_BC.masked_fill(forgotten_BC, config.end_of_text_id)
     time_B1 = time_B.unsqueeze(-1)
     noisy_BV = (1 - time_B1) * picture_BV + time_B1 * noise_BV
     found_BV = forward(captions_BC, noisy_BV, time_B)

@@ -305,13 +305,13 @@ RECIPES: Mapping[str, FromScratch | FineTuned | Pictured] = MappingProxyType(
             corpus=PictureOptions(),
             model="micro",
             tokens=3_000_000_000,
-            batch=128,
+            batch=256,
             sync_steps=50,
-            learning_rate=0.001,
+            learning_rate=0.002,
             sites=("athens", "bergen", "cadiz"),
             recogniser_epochs=40,
             quick_groups=("animals & nature", "food & drink"),
-            quick_tokens=200_000_000,
+            quick_tokens=400_000_000,
         ),
     }
 )
