@@ -81,7 +81,7 @@ def measure(state: GlobalState, held_out: TokenReader) -> float | None:
     sequence = state.spec.inner.sequence_tokens
     if held_out.tokens <= sequence:
         return None
-    model = run_model(state.spec)
+    model = run_model(state.spec, held_out.folder)
     tensors = {name: torch.from_numpy(value) for name, value in state.tensors().items()}
     model.load_state_dict(tensors, strict=False)
     model.tie_weights()

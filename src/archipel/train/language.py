@@ -71,6 +71,9 @@ class Language:
         """As `Kind.new_model`."""
         return new_model(config, seed)
 
+    def equip(self, model: PreTrainedModel, corpus: Path) -> None:
+        """As `Kind.equip`: its rows are all."""
+
     def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
         """As `Kind.loss`: nats. Targets of NO_TARGET are left out."""
         some = logits_at(model) if alone else None

@@ -62,6 +62,9 @@ class Pictures:
             torch.manual_seed(seed)
             return FlowModel(config)
 
+    def equip(self, model: PreTrainedModel, corpus: Path) -> None:
+        """As `Kind.equip`: its configuration says all."""
+
     def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
         """As `Kind.loss`."""
         assert isinstance(model.config, FlowConfig)
