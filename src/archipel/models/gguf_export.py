@@ -1,4 +1,5 @@
-"""A Hugging Face Llama checkpoint as one GGUF file for llama.cpp, Ollama and LM Studio.
+"""A Hugging Face checkpoint of a Llama, or of a Llava's, as one GGUF file for llama.cpp, Ollama and
+LM Studio.
 
 The file gets its name only after llama.cpp has read it and cut text as the tokenizer does.
 """
@@ -23,7 +24,8 @@ from transformers import PreTrainedConfig
 from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.models.gguf_tokens import check_tokens, write_tokenizer
 from archipel.models.k_quants import K_BLOCK, K_TYPES, quantize_k
-from archipel.models.sizes import EXPORTED, has_weights, read_config
+from archipel.models.llava import text_config, text_name
+from archipel.models.sizes import has_weights, read_config
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,7 +60,8 @@ class _Tensor:
 
 
 def export_gguf(folder: Path, path: Path, kind: str) -> None:
-    """Write the checkpoint in `folder` to `path` with weights of `kind`, one of `KINDS`.
+    """Write the checkpoint in `folder` to `path` with weights of `kind`, one of `KINDS`. Of a Llava
+    it is the half that writes: `gguf_mmproj` has the one that sees.
 
     Raises:
         UnsupportedModel: the architecture or the tokenizer is not supported, or llama.cpp cuts text
@@ -68,7 +71,7 @@ def export_gguf(folder: Path, path: Path, kind: str) -> None:
     """
     if kind not in KINDS:
         raise ModelError(f"unknown GGUF kind {kind!r}: use one of {', '.join(KINDS)}")
-    config = read_config(folder)
+    config = text_config(read_config(folder))
     _check_supported(config)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,10 +93,11 @@ def tensor_kinds(path: Path) -> dict[str, int]:
 
 
 def _check_supported(config: PreTrainedConfig) -> None:
-    if config.model_type not in EXPORTED:
+    if config.model_type != "llama":
         raise UnsupportedModel(
-            f"can't export the architecture {config.model_type!r} as GGUF: only 'llama' is "
-            "supported. Serve the checkpoint's folder, or use llama.cpp's own converter"
+            f"can't export the architecture {config.model_type!r} as GGUF: only 'llama', and "
+            "a 'llava' with one, is supported. Serve the checkpoint's folder, or use llama.cpp's "
+            "own converter"
         )
     rope = config.rope_parameters["rope_type"]
     if rope != "default":
@@ -162,9 +166,10 @@ def _tensors(folder: Path, config: PreTrainedConfig, kind: str) -> Iterator[_Ten
         except SafetensorError as error:
             raise ModelError(f"can't read {source}: {error}. Fetch or export it again") from error
         for source_name, shape in shapes.items():
-            if source_name == "lm_head.weight" and config.tie_word_embeddings:
+            own_name = text_name(source_name)
+            if own_name is None or (own_name == "lm_head.weight" and config.tie_word_embeddings):
                 continue
-            name = names.get_name(source_name, try_suffixes=(".weight", ".bias"))
+            name = names.get_name(own_name, try_suffixes=(".weight", ".bias"))
             if name is None:
                 raise ModelError(f"{source} has a tensor that no Llama has: {source_name!r}")
             yield _Tensor(source, source_name, name, shape, _type_for(name, shape, config, kind))

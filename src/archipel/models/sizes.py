@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-EXPORTED = frozenset({"llama"})  # architectures that can be written as GGUF
+EXPORTED = frozenset({"llama", "llava"})  # architectures that can be written as GGUF
 PICTURES_INDEX = "model_index.json"  # that a folder with a model of pictures has, as diffusers' do
 
 
