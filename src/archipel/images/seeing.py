@@ -74,7 +74,7 @@ class Rows(nn.Module):
 
 def varied(x_B3SS: torch.Tensor) -> torch.Tensor:
     """The pictures as they are shown while they are learnt."""
-    seen = moved(x_B3SS, scale=(0.8, 1.25), turn=0.3, shift=0.12, shear=0.15, bend=0.06)
+    seen = moved(x_B3SS, scale=(0.85, 1.2), turn=0.15, shift=0.12, bend=0.03)
     return noisy(restyled(seen), 0.15).clamp(-1, 1)
 
 

@@ -3,6 +3,7 @@ words are made ready, as transformers' processor of Llava reads it."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import LlavaConfig, LlavaForConditionalGeneration
@@ -14,7 +15,6 @@ from archipel.models.card import RunFacts
 from archipel.models.checkpoint import load_model, save_checkpoint
 
 _BICUBIC = 3
-_CLASS_TOKENS = 1  # the vision transformer's, which is left out of what is seen
 
 
 def save_seeing(
@@ -30,7 +30,7 @@ def save_seeing(
         ConfigError: `folder` exists or can't be written.
         ModelError: the tensors don't fit the configuration.
     """
-    eyes = config.vision_config
+    eyes: Any = config.vision_config
     pictures = {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,
@@ -49,7 +49,7 @@ def save_seeing(
         "processor_class": "LlavaProcessor",
         "patch_size": eyes.patch_size,
         "vision_feature_select_strategy": config.vision_feature_select_strategy,
-        "num_additional_image_tokens": _CLASS_TOKENS,
+        "num_additional_image_tokens": 0,
         "image_token": IMAGE,
     }
     further = {"preprocessor_config.json": pictures, "processor_config.json": both}

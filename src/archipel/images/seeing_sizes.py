@@ -1,8 +1,9 @@
 """Sizes of our models that see, by name, fitted to a corpus.
 
-They are transformers' own Llava (Liu et al. 2023, arXiv 2304.08485), as small as nanoVLM and
-smaller: a vision transformer, its patches through a projector of two layers, in front of a question
-to a language model. So transformers and llama.cpp read what comes of them.
+They are transformers' own Llava (Liu et al. 2023, arXiv 2304.08485), far smaller: SigLIP's vision
+transformer (Zhai et al. 2023, arXiv 2303.15343), its patches through a projector of two layers, in
+front of a question to a Llama. So transformers and llama.cpp read what comes of them; CLIP's, with
+its class token, llama.cpp computes otherwise.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from transformers import CLIPVisionConfig, LlavaConfig
+from transformers import LlavaConfig, SiglipVisionConfig
 
 from archipel.corpus import Manifest
 from archipel.corpus.manifest import TOKENIZER
@@ -63,7 +64,8 @@ def seeing_config(name: str, manifest: Manifest, corpus: Path) -> LlavaConfig:
         context=_CONTEXT,
         end_of_text_id=manifest.end_of_text_id,
     )
-    eyes = CLIPVisionConfig(
+    eyes = SiglipVisionConfig(
+        vision_use_head=False,
         hidden_size=size.hidden,
         intermediate_size=4 * size.hidden,
         num_hidden_layers=size.layers,
@@ -74,10 +76,10 @@ def seeing_config(name: str, manifest: Manifest, corpus: Path) -> LlavaConfig:
     return LlavaConfig(
         vision_config=eyes,
         text_config=text,
-        image_token_index=load_tokenizer(corpus / TOKENIZER).token_to_id(IMAGE),
+        image_token_index=load_tokenizer(corpus / TOKENIZER).get_vocab()[IMAGE],
         image_seq_length=size.side**2,
         vision_feature_layer=-1,
-        vision_feature_select_strategy="default",
+        vision_feature_select_strategy="full",
         tie_word_embeddings=True,
     )
 

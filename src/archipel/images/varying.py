@@ -18,20 +18,17 @@ def moved(
     scale: tuple[float, float],
     turn: float,
     shift: float,
-    shear: float = 0.0,
     bend: float = 0.0,
 ) -> torch.Tensor:
     """Each seen from `scale` times as far (below 1: nearer), turned by up to `turn` radians and
-    shifted by up to `shift` half sides; slanted by up to `shear`, and bent, smoothly, by about
-    `bend` half sides."""
+    shifted by up to `shift` half sides, and bent, smoothly, by about `bend` half sides."""
     count, device = len(x_B3SS), x_B3SS.device
     far = _between(*scale, count, (), device)
     angle = _between(-turn, turn, count, (), device)
-    slant = _between(-shear, shear, count, (), device)
     cos, sin = far * angle.cos(), far * angle.sin()
     way = _between(-shift, shift, count, (2,), device)
     rows = [
-        torch.stack([cos, slant - sin, way[:, 0]], 1),
+        torch.stack([cos, -sin, way[:, 0]], 1),
         torch.stack([sin, cos, way[:, 1]], 1),
     ]
     grid = affine_grid(torch.stack(rows, 1), list(x_B3SS.shape), align_corners=False)
@@ -58,16 +55,16 @@ def restyled(x_B3SS: torch.Tensor) -> torch.Tensor:
     """As another hand could have drawn them: in other colours, which stay near enough to tell flags
     apart, some grey, some with lines around what is in them or of lines alone, some blurred."""
     count, device = len(x_B3SS), x_B3SS.device
-    x = _recoloured(x_B3SS, hue=0.3, saturation=(0.4, 1.6), grey=0.1)
-    x = lit(x, (0.7, 1.3)).clamp(-1, 1)
-    gamma = _between(-0.5, 0.5, count, _ALL, device).exp()
+    x = _recoloured(x_B3SS, hue=0.15, saturation=(0.6, 1.4), grey=0.05)
+    x = lit(x, (0.8, 1.2)).clamp(-1, 1)
+    gamma = _between(-0.3, 0.3, count, _ALL, device).exp()
     x = 2 * ((x + 1) / 2 + 1e-3) ** gamma - 1  # not 0, where a power below 1 is infinitely steep
     lines = _edges(x) * _between(0.5, 1.5, count, _ALL, device)
-    ink = lines.clamp(max=1) * _some(0.15, count, device)
+    ink = lines.clamp(max=1) * _some(0.1, count, device)
     x = x - (x + 1) * ink
-    x = torch.lerp(x, (1 - 2 * lines).clamp(min=-1).expand_as(x), _some(0.1, count, device))
+    x = torch.lerp(x, (1 - 2 * lines).clamp(min=-1).expand_as(x), _some(0.05, count, device))
     coarse = interpolate(avg_pool2d(x, 2), x.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.lerp(x, coarse, _some(0.3, count, device))
+    return torch.lerp(x, coarse, _some(0.2, count, device))
 
 
 def _recoloured(

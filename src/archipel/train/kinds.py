@@ -26,6 +26,7 @@ class Kind(Protocol):
     optimiser: Literal["adamw", "muon"]  # the usual one
     unit: str  # what a loss is measured in
     has_gguf: bool  # whether llama.cpp has such models
+    sees: bool  # whether its GGUF has a second file, with its sight
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """A configuration as a run's spec has it.

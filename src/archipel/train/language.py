@@ -30,6 +30,7 @@ class Language:
     optimiser: Literal["adamw", "muon"] = "muon"
     unit = "nats/token"
     has_gguf = True
+    sees = False
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""

@@ -30,6 +30,7 @@ class Vision:
     optimiser: Literal["adamw", "muon"] = "adamw"
     unit = "nats/token of answers"
     has_gguf = True
+    sees = True
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
