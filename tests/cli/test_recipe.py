@@ -17,7 +17,7 @@ from archipel.cli.main import app
 from archipel.cli.recipe.fine_tuned import Tuning
 from archipel.cli.recipe.finish import finish
 from archipel.cli.recipe.from_scratch import Scratch
-from archipel.cli.recipe.gallery import Gallery
+from archipel.cli.recipe.studio import Studio
 from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Pictured, Texts
 from archipel.corpus import TokenReader, read_manifest, stories
 from archipel.corpus.answers import NO_TARGET
@@ -336,7 +336,7 @@ def write_shapes(path: Path) -> None:
 def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
     write_shapes(tmp_path / EMOJI.file)
     console = Console(record=True, width=200)
-    gallery = Gallery(
+    gallery = Studio(
         name="shapes",
         recipe=EMOJI,
         data=tmp_path,
@@ -381,7 +381,7 @@ def test_quickly_fewer_things_are_learnt(tmp_path: Path) -> None:
 def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / EMOJI.file, "w") as archive:
         archive.writestr("letter.txt", "hello")
-    gallery = Gallery(
+    gallery = Studio(
         name="shapes",
         recipe=EMOJI,
         data=tmp_path,

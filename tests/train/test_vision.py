@@ -76,7 +76,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "corpus"
 
 
-@pytest.fixture
 def test_two_sites_train_it_and_each_row_is_learnt_once(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["--model", "vision-nano", "--tokens", "1500", "--batch", 4, "--sync", 4]
