@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
-from archipel.corpus.roles import IMAGE
+from archipel.corpus.roles import IMAGE, PICTURE_TEMPLATE
 from archipel.errors import ModelError
 from archipel.images.card import seeing_card
 from archipel.models.card import RunFacts
@@ -52,7 +52,11 @@ def save_seeing(
         "num_additional_image_tokens": 0,
         "image_token": IMAGE,
     }
-    further = {"preprocessor_config.json": pictures, "processor_config.json": both}
+    further = {
+        "preprocessor_config.json": pictures,
+        "processor_config.json": both,
+        "chat_template.json": {"chat_template": PICTURE_TEMPLATE},  # a processor reads no other
+    }
     save_checkpoint(folder, config, tensors, tokenizer, card=seeing_card(facts), further=further)
 
 
