@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from archipel.cli.recipe.kitchen import Kitchen
-    from archipel.cli.recipe.table import FineTuned, FromScratch, OfPictures
+    from archipel.cli.recipe.table import FineTuned, FromScratch, Pictured, Sighted
 
 
 def recipe(
@@ -61,7 +61,7 @@ def recipe(
 
 def _make(
     name: str,
-    recipe: "FromScratch | FineTuned | OfPictures",
+    recipe: "FromScratch | FineTuned | Pictured | Sighted",
     data: Path,
     out: Path,
     sites: int | None,
@@ -72,32 +72,32 @@ def _make(
     from archipel.cli.recipe.fine_tuned import Tuning
     from archipel.cli.recipe.finish import finish
     from archipel.cli.recipe.from_scratch import Scratch
+    from archipel.cli.recipe.gallery import Gallery
     from archipel.cli.recipe.studio import Studio
-    from archipel.cli.recipe.table import FineTuned, OfPictures, Pictured
+    from archipel.cli.recipe.table import FineTuned, Pictured, Sighted
     from archipel.cli.recipe.viewing import Viewing
 
     console = Console(highlight=False)
     names = tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
-    if isinstance(recipe, OfPictures):
-        names = names or recipe.sites
-        made = Studio if isinstance(recipe, Pictured) else Viewing
-        gallery = made(name=name, recipe=recipe, data=data, out=out, sites=names, console=console)
-        gallery.cook()
-        gallery.finish(beside)
-        return
-    kitchen: Kitchen
+    made: Gallery | Kitchen
     if isinstance(recipe, FineTuned):
-        kitchen = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
+        made = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
     else:
-        names = names or recipe.sites
-        kitchen = Scratch(
-            name=name, recipe=recipe, data=data, out=out, sites=names, console=console
-        )
-    kitchen.cook()
-    finish(kitchen, beside)
+        sited = {"sites": names or recipe.sites}
+        if isinstance(recipe, Pictured):
+            made = Studio(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+        elif isinstance(recipe, Sighted):
+            made = Viewing(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+        else:
+            made = Scratch(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+    made.cook()
+    if isinstance(made, Gallery):
+        made.finish(beside)
+    else:
+        finish(made, beside)
 
 
-def _usual_data(recipe: "FromScratch | FineTuned | OfPictures") -> Path | None:
+def _usual_data(recipe: "FromScratch | FineTuned | Pictured | Sighted") -> Path | None:
     import sysconfig
 
     from archipel import config

@@ -186,7 +186,7 @@ out: what is asked about then are things that were learnt, drawn by a hand that 
 counts where it is the thing's name, letter by letter but for capitals; a synonym does not. The
 model takes everything for one of its emoji."""
 
-RECIPES: Mapping[str, FromScratch | FineTuned | OfPictures] = MappingProxyType(
+RECIPES: Mapping[str, FromScratch | FineTuned | Pictured | Sighted] = MappingProxyType(
     {
         "translator-fr-en": FromScratch(
             about="translates everyday sentences between English and French",
