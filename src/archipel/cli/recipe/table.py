@@ -338,14 +338,14 @@ RECIPES: Mapping[str, FromScratch | FineTuned | Pictured | Sighted] = MappingPro
             material=EmojiOptions(held_out_style="noto"),
             corpus=PictureOptions(caption_tokens=40),
             model="vision-nano",
-            tokens=150_000_000,
+            tokens=200_000_000,
             batch=64,
             sync_steps=50,
             learning_rate=0.002,
             sites=("athens", "bergen"),
             asked=300,
             quick_groups=("animals & nature", "food & drink"),
-            quick_tokens=10_000_000,
+            quick_tokens=20_000_000,
         ),
     }
 )
