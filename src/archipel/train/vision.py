@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import (
+    AutoConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedConfig,
@@ -35,12 +36,14 @@ class Vision:
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
         try:
-            return LlavaConfig(**fields)
-        except (TypeError, ValueError, StrictDataclassError) as error:
+            config = AutoConfig.for_model(**fields)
+        except (KeyError, TypeError, ValueError, StrictDataclassError) as error:
             raise ConfigError(
                 f"the run's model that sees can't be used: {error}. Upgrade transformers on this "
                 "site"
             ) from error
+        assert isinstance(config, LlavaConfig)
+        return config
 
     def first_model(
         self, name: str, manifest: Manifest, corpus: Path, context: int | None, seed: int
