@@ -161,6 +161,7 @@ def test_pictures_that_no_patches_fill_are_refused(tmp_path: Path) -> None:
 
 def test_only_answers_and_their_ends_are_learnt_wherever_the_picture_is(corpus: Path) -> None:
     manifest = read_manifest(corpus)
+    assert manifest.row_tokens
     config = seeing_config("vision-nano", manifest, corpus)
     rows = Rows(manifest, corpus, config)
     read = TokenReader(corpus, manifest, "train").read(0, 2 * manifest.row_tokens)
