@@ -28,7 +28,7 @@ from archipel.train.kinds import Loss
 class Vision:
     """See `Kind`. A row's loss counts for all of its tokens."""
 
-    optimiser: Literal["adamw", "muon"] = "adamw"
+    optimiser: Literal["adamw", "muon"] = "muon"  # AdamW is far longer blind to the picture
     unit = "nats/token of answers"
     has_gguf = True
     sees = True

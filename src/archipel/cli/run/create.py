@@ -34,7 +34,7 @@ def create(
     optimiser: Optimiser | None = typer.Option(
         None,
         help="The inner optimiser: muon, which moves the hidden matrices with Muon, is usual for "
-        "texts, adamw for pictures.",
+        "texts and to see, adamw to make pictures.",
     ),
     learning_rate: float | None = typer.Option(
         None,
