@@ -17,8 +17,17 @@ from archipel.cli.main import app
 from archipel.cli.recipe.fine_tuned import Tuning
 from archipel.cli.recipe.finish import finish
 from archipel.cli.recipe.from_scratch import Scratch
-from archipel.cli.recipe.gallery import Gallery
-from archipel.cli.recipe.table import RECIPES, Asked, FineTuned, FromScratch, Pictured, Texts
+from archipel.cli.recipe.studio import Studio
+from archipel.cli.recipe.table import (
+    RECIPES,
+    Asked,
+    FineTuned,
+    FromScratch,
+    Pictured,
+    Sighted,
+    Texts,
+)
+from archipel.cli.recipe.viewing import Viewing
 from archipel.corpus import TokenReader, read_manifest, stories
 from archipel.corpus.answers import NO_TARGET
 from archipel.corpus.pictures import PictureOptions
@@ -336,7 +345,7 @@ def write_shapes(path: Path) -> None:
 def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
     write_shapes(tmp_path / EMOJI.file)
     console = Console(record=True, width=200)
-    gallery = Gallery(
+    gallery = Studio(
         name="shapes",
         recipe=EMOJI,
         data=tmp_path,
@@ -368,6 +377,46 @@ def test_a_recipe_of_pictures_goes_on_and_is_judged(tmp_path: Path) -> None:
     assert "sheet.png" in page
 
 
+@pytest.mark.timeout(300)
+def test_a_recipe_of_pictures_that_are_seen_asks_about_a_style_never_seen(tmp_path: Path) -> None:
+    write_shapes(tmp_path / EMOJI.file)
+    recipe = Sighted(
+        about="names discs",
+        note="They are small.",
+        file=EMOJI.file,
+        material=EmojiOptions(held_out_style="square"),
+        corpus=PictureOptions(size=16, values=16, caption_tokens=32, vocab_size=300),
+        model="vision-nano",
+        tokens=2_000,
+        batch=2,
+        sync_steps=4,
+        learning_rate=0.002,
+        sites=("athens",),
+        asked=3,
+        quick_groups=("warm",),
+        quick_tokens=2_000,
+    )
+    viewing = Viewing(
+        name="shapes",
+        recipe=recipe,
+        data=tmp_path,
+        out=tmp_path / "out",
+        sites=recipe.sites,
+        console=Console(record=True, width=200),
+    )
+    viewing.cook()
+    lines = (viewing.material / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    splits = {one["file_name"].split("/")[0]: one["split"] for one in map(json.loads, lines)}
+    assert splits == {"round": "train", "square": "held_out"}
+    viewing.finish(beside=None)
+    results = json.loads((viewing.out / "results.json").read_text(encoding="utf-8"))
+    assert 0 <= results["named_top1_share_fr"] <= 1
+    assert results["prompts"] == 3
+    assert (viewing.model / "mmproj-shapes-f16.gguf").exists()
+    with Image.open(viewing.out / "sheet.png") as sheet:
+        assert sheet.width == 900
+
+
 def test_quickly_fewer_things_are_learnt(tmp_path: Path) -> None:
     write_shapes(tmp_path / EMOJI.file)
     quick = EMOJI.quick()
@@ -381,7 +430,7 @@ def test_quickly_fewer_things_are_learnt(tmp_path: Path) -> None:
 def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / EMOJI.file, "w") as archive:
         archive.writestr("letter.txt", "hello")
-    gallery = Gallery(
+    gallery = Studio(
         name="shapes",
         recipe=EMOJI,
         data=tmp_path,

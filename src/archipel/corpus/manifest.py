@@ -40,12 +40,14 @@ class Shard:
 @dataclass(frozen=True, config=_CONFIG)
 class Pictures:
     """Rows are pictures of `size` × `size` pixels: first the `caption_tokens` of a caption, then
-    the `values` of its picture by the linear code in the file `latents`."""
+    the `values` of its picture by the linear code in the file `latents`. With `answers`, a caption
+    is a question with its answer, which alone is learnt."""
 
     size: Positive
     caption_tokens: Positive
     values: Positive
     latents: Digest
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, config=_CONFIG)

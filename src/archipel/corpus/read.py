@@ -33,6 +33,11 @@ class TokenReader:
         self._maps: dict[int, npt.NDArray[np.unsignedinteger]] = {}
 
     @property
+    def folder(self) -> Path:
+        """The corpus's."""
+        return self._folder
+
+    @property
     def tokens(self) -> int:
         """Tokens of the whole split."""
         return self._starts[-1]

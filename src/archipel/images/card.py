@@ -1,4 +1,4 @@
-"""The model card (README.md) of a model of pictures: what it is, how it came to be."""
+"""The model cards (README.md) of models of pictures: what they are, how they came to be."""
 
 import json
 
@@ -36,5 +36,48 @@ evaluation than the held-out loss is part of this card.
 
 ```sh
 archipel image "a blue cat" -m . -o pictures
+```
+"""
+
+
+def seeing_card(facts: RunFacts) -> str:
+    """As `picture_card`, of a model that sees."""
+    loss = facts["held_out_loss"]
+    return f"""---
+library_name: transformers
+pipeline_tag: image-text-to-text
+tags: [archipel, diloco, llava]
+model_name: {json.dumps(facts["name"], ensure_ascii=False)}
+---
+
+# {facts["name"]}
+
+A small model that answers questions about a small picture, as it has learnt to answer them. It
+knows the things that its corpus shows and takes all else for one of them; it does not converse or
+refuse. Check what it says before relying on it.
+
+| | |
+|---|---|
+| Size | {facts["parameters"]:,} parameters |
+| Trained on | {facts["tokens"]:,} tokens of pictures, questions and answers |
+| Sites | {facts["sites"]} |
+| Rounds | {facts["rounds"]:,} |
+| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} nats per token of answers"} |
+| Corpus digest | `{facts["corpus_digest"]}` |
+| Date | {facts["date"]} |
+
+Its licence depends on that of the corpus: whoever publishes the model states it here. No other
+evaluation than the held-out loss is part of this card.
+
+```python
+from PIL import Image
+from transformers import AutoProcessor, LlavaForConditionalGeneration
+
+model = LlavaForConditionalGeneration.from_pretrained(".")
+processor = AutoProcessor.from_pretrained(".")
+prompt = "<|user|><image>What is this?<|assistant|>"
+inputs = processor(images=Image.open("cat.png").convert("RGB"), text=prompt, return_tensors="pt")
+ids = model.generate(**inputs, max_new_tokens=24)[0, inputs.input_ids.shape[1] :]
+print(processor.decode(ids, skip_special_tokens=True))
 ```
 """

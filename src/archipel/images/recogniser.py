@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.nn.functional import cross_entropy
+
+from archipel.images.varying import lit, moved, noisy
 
 _BATCH = 128
 _RATE = 2e-3
@@ -107,16 +109,5 @@ def _inputs(pixels: Pixels) -> torch.Tensor:
 
 
 def _varied(x_B3SS: torch.Tensor) -> torch.Tensor:
-    count = len(x_B3SS)
-    scale = torch.empty(count).uniform_(0.9, 1.15)
-    turn = torch.empty(count).uniform_(-0.15, 0.15)  # radians
-    cos, sin = scale * turn.cos(), scale * turn.sin()
-    moved = torch.empty(count, 2).uniform_(-0.12, 0.12)
-    places = torch.stack(
-        [torch.stack([cos, -sin, moved[:, 0]], 1), torch.stack([sin, cos, moved[:, 1]], 1)], 1
-    )
-    grid = affine_grid(places, list(x_B3SS.shape), align_corners=False)
-    light = torch.empty(count, 1, 1, 1).uniform_(0.8, 1.2)
-    seen = grid_sample(x_B3SS - 1, grid, padding_mode="zeros", align_corners=False) + 1  # on white
-    noise = torch.empty(count, 1, 1, 1).uniform_(0, 0.25)
-    return 1 + (seen - 1) * light + noise * torch.randn_like(seen)
+    seen = moved(x_B3SS, scale=(0.9, 1.15), turn=0.15, shift=0.12)
+    return noisy(lit(seen, (0.8, 1.2)), 0.25)

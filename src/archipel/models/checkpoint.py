@@ -6,12 +6,19 @@ Knows nothing about how the weights were trained.
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from archipel.errors import ConfigError, ModelError
@@ -48,7 +55,7 @@ def load_model(folder: Path) -> PreTrainedModel:
     if not has_weights(folder):
         raise ModelError(f"{folder} holds no .safetensors file: give a complete checkpoint")
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = _class_for(config).from_pretrained(
             folder,
             config=config,
             dtype=torch.float32,
@@ -77,10 +84,12 @@ def save_checkpoint(
     tokenizer_folder: Path,
     *,
     card: str,
+    further: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Write a checkpoint that transformers, vLLM and SGLang open; `folder` appears when complete.
 
-    `tensors` are the model's `named_parameters()`, so tied ones once; `card` becomes README.md.
+    `tensors` are the model's `named_parameters()`, so tied ones once; `card` becomes README.md, and
+    `further` are JSON files by name.
 
     Raises:
         ModelError: a tensor is missing, unknown or of another shape.
@@ -94,6 +103,8 @@ def save_checkpoint(
             raise ConfigError(f"can't write {folder}: {error}. Free some space first") from error
         GenerationConfig.from_model_config(model.config).save_pretrained(temporary)
         _save_tokenizer(tokenizer_folder, temporary, model.config)
+        for name, content in further.items():
+            write_json(temporary / name, content)
         (temporary / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -106,8 +117,13 @@ def end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
     return frozenset(found)
 
 
+def _class_for(config: PreTrainedConfig) -> Any:
+    """Whose models these are: of texts, or of texts and pictures."""
+    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+
+
 def _from_config(config: PreTrainedConfig) -> PreTrainedModel:
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    model = _class_for(config).from_config(config, dtype=torch.float32, trust_remote_code=False)
     assert isinstance(model, PreTrainedModel)
     return model
 

@@ -59,7 +59,7 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
         StoreError: the store can't be written.
     """
     manifest = read_manifest(corpus)
-    kind = kind_for(manifest)
+    kind = kind_for(options.model, manifest)
     context = options.sequence_tokens or manifest.row_tokens
     model = kind.first_model(options.model, manifest, corpus, context, options.seed)
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
@@ -122,7 +122,7 @@ def _spec(
         )
     codec_named(options.codec)
     share = _FURTHER if kind.learns_further(options.model) else 1
-    rate = share / model.config.hidden_size
+    rate = share / model.config.get_text_config().hidden_size
     return RunSpec(
         owner=owner,
         model=_plain(model),

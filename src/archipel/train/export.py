@@ -1,5 +1,6 @@
-"""A run's global parameters as files: of a text model a Hugging Face checkpoint, and a GGUF beside
-it; of one of pictures a folder as diffusers has them; with the run's facts."""
+"""A run's global parameters as files: of a model of texts, or of one that sees, a Hugging Face
+checkpoint, and GGUF beside it; of one of pictures a folder as diffusers has them; with the run's
+facts."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from archipel.errors import ModelError
 from archipel.ledger import Ledger
 from archipel.models.card import RunFacts
 from archipel.models.gguf_export import export_gguf
+from archipel.models.gguf_mmproj import write_mmproj
 from archipel.models.purpose import Purpose
 from archipel.train.join import load_state
 from archipel.train.kinds import kind_of, run_config, run_model
@@ -37,7 +39,8 @@ class Exported:
 def export_run(
     ledger: Ledger, folder: Path, *, name: str, gguf: str | None, purpose: Purpose = _UNSAID
 ) -> Exported:
-    """Write the run's present parameters to `folder`; with `gguf`, a file of that kind beside them.
+    """Write the run's present parameters to `folder`; with `gguf`, a file of that kind beside them,
+    and of a model that sees another with its sight.
     The card says the `purpose`.
 
     Raises:
@@ -72,6 +75,8 @@ def export_run(
     path = folder / f"{name}-{gguf}.gguf" if gguf else None
     if path and gguf:
         export_gguf(folder, path, gguf)
+        if kind.sees:
+            write_mmproj(folder, folder / f"mmproj-{name}-f16.gguf")
     return Exported(folder, path, state.cover.tokens, loss, kind.unit)
 
 
@@ -81,7 +86,7 @@ def measure(state: GlobalState, held_out: TokenReader) -> float | None:
     sequence = state.spec.inner.sequence_tokens
     if held_out.tokens <= sequence:
         return None
-    model = run_model(state.spec)
+    model = run_model(state.spec, held_out.folder)
     tensors = {name: torch.from_numpy(value) for name, value in state.tensors().items()}
     model.load_state_dict(tensors, strict=False)
     model.tie_weights()

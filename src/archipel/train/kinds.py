@@ -6,12 +6,14 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import LlavaConfig, PreTrainedConfig, PreTrainedModel
 
 from archipel.corpus import Manifest, TokenReader
 from archipel.images.flow import FlowConfig
+from archipel.images.seeing_sizes import SIZES
 from archipel.ledger import RunSpec
 from archipel.models.card import RunFacts
+from archipel.models.sizes import has_weights, read_config
 
 # Inputs and targets, int64 [sequences, tokens] in host memory → the sum of the losses of all
 # targets, on the model's device.
@@ -24,6 +26,7 @@ class Kind(Protocol):
     optimiser: Literal["adamw", "muon"]  # the usual one
     unit: str  # what a loss is measured in
     has_gguf: bool  # whether llama.cpp has such models
+    sees: bool  # whether its GGUF has a second file, with its sight
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """A configuration as a run's spec has it.
@@ -51,9 +54,18 @@ class Kind(Protocol):
         """A model with random weights in fp32, the same for the same configuration and seed."""
         ...
 
+    def equip(self, model: PreTrainedModel, corpus: Path) -> None:
+        """Give a model what else it takes to read the rows of the corpus in this folder.
+
+        Raises:
+            ConfigError: the corpus holds nothing that such a model learns from.
+            IntegrityError: a file of the corpus is damaged.
+        """
+        ...
+
     def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
-        """What is learnt. `forward` is the model as it is laid out; `alone`: whole, over no other
-        process."""
+        """What an equipped model learns. `forward` is the model as it is laid out; `alone`: whole,
+        over no other process."""
         ...
 
     def held_out_loss(
@@ -86,13 +98,26 @@ def kind_of(model_type: object) -> Kind:
         from archipel.train.pictures import Pictures
 
         return Pictures()
+    if model_type == LlavaConfig.model_type:
+        from archipel.train.vision import Vision
+
+        return Vision()
     from archipel.train.language import Language
 
     return Language()
 
 
-def kind_for(manifest: Manifest) -> Kind:
-    """By what a corpus holds."""
+def kind_for(name: str, manifest: Manifest) -> Kind:
+    """By the name of a size, or the path of a model, and what the corpus holds.
+
+    Raises:
+        ModelError: the model at the path has no configuration that can be read.
+    """
+    folder = Path(name)
+    if name in SIZES or (
+        has_weights(folder) and read_config(folder).model_type == LlavaConfig.model_type
+    ):
+        return kind_of(LlavaConfig.model_type)
     return kind_of(FlowConfig.model_type if manifest.pictures else None)
 
 
@@ -105,10 +130,16 @@ def run_config(spec: RunSpec) -> PreTrainedConfig:
     return kind_of(spec.model.get("model_type")).config(spec.model)
 
 
-def run_model(spec: RunSpec) -> PreTrainedModel:
-    """A run's model, its weights random, in fp32.
+def run_model(spec: RunSpec, corpus: Path | None = None) -> PreTrainedModel:
+    """A run's model, its weights random, in fp32; equipped to learn if the folder of the run's
+    corpus is given.
 
     Raises:
         ConfigError: as `run_config`.
+        IntegrityError: a file of the corpus is damaged.
     """
-    return kind_of(spec.model.get("model_type")).new_model(run_config(spec), spec.seed)
+    kind = kind_of(spec.model.get("model_type"))
+    model = kind.new_model(run_config(spec), spec.seed)
+    if corpus:
+        kind.equip(model, corpus)
+    return model

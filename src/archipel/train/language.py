@@ -30,6 +30,7 @@ class Language:
     optimiser: Literal["adamw", "muon"] = "muon"
     unit = "nats/token"
     has_gguf = True
+    sees = False
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
@@ -70,6 +71,9 @@ class Language:
     def new_model(self, config: PreTrainedConfig, seed: int) -> PreTrainedModel:
         """As `Kind.new_model`."""
         return new_model(config, seed)
+
+    def equip(self, model: PreTrainedModel, corpus: Path) -> None:
+        """As `Kind.equip`: its rows are all."""
 
     def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
         """As `Kind.loss`: nats. Targets of NO_TARGET are left out."""

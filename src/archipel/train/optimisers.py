@@ -14,10 +14,12 @@ from archipel.train.muon import Muon
 
 
 class Optimisers:
-    """A model's optimiser or two, stepped as one. Weight decay on matrices only."""
+    """A model's optimiser or two, stepped as one. Weight decay on matrices only; what asks for no
+    gradient stays as it is."""
 
     def __init__(self, model: PreTrainedModel, spec: InnerSpec) -> None:
-        self._parameters = dict(model.named_parameters())
+        learnt = ((name, p) for name, p in model.named_parameters() if p.requires_grad)
+        self._parameters = dict(learnt)
         hidden = _hidden_matrices(model) if spec.optimiser == "muon" else set()
         rest = [p for name, p in self._parameters.items() if name not in hidden]
         groups = [

@@ -26,6 +26,7 @@ class Pictures:
     optimiser: Literal["adamw", "muon"] = "adamw"  # Muon's own products cost more than the model's
     unit = "squared velocity"
     has_gguf = False
+    sees = False
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
@@ -61,6 +62,9 @@ class Pictures:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return FlowModel(config)
+
+    def equip(self, model: PreTrainedModel, corpus: Path) -> None:
+        """As `Kind.equip`: its configuration says all."""
 
     def loss(self, model: PreTrainedModel, forward: Any, *, alone: bool) -> Loss:
         """As `Kind.loss`."""

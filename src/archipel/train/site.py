@@ -98,9 +98,9 @@ def run_site(
         stop.wait(wait)
 
 
-def new_replica(spec: RunSpec, inside: InsideOptions, group: Group | None) -> Replica:
-    """The run's model, ready to be loaded and trained."""
-    return Replica(run_model(spec), run_fragments(spec), spec.inner, inside, group)
+def new_replica(spec: RunSpec, corpus: Path, inside: InsideOptions, group: Group | None) -> Replica:
+    """The run's model, ready to be loaded and trained on the corpus in this folder."""
+    return Replica(run_model(spec, corpus), run_fragments(spec), spec.inner, inside, group)
 
 
 class _Session:
@@ -129,7 +129,7 @@ class _Session:
         )
         self._exchange = Exchange(ledger, state, who, self._mailbox, claims, machine)
         recall_contributions(ledger, self._exchange)
-        self._replica = new_replica(self._spec, options.inside, options.group)
+        self._replica = new_replica(self._spec, reader.folder, options.inside, options.group)
         self._replica.load(state.tensors())
         warm = self._restore(optimiser) if optimiser else False
         self._steps_before = JOIN_WARMUP_STEPS if warm else 0

@@ -48,7 +48,8 @@ def start_site(ledger: Ledger, name: str, stop: threading.Event, place: Place) -
     with open_group() as group:
         torch.manual_seed(_dice(ledger.spec.seed, name, group.rank))
         if group.rank:
-            follow(group, partial(new_replica, ledger.spec, place.inside, group))
+            corpus = open_corpus(ledger, place.corpus, "train").folder
+            follow(group, partial(new_replica, ledger.spec, corpus, place.inside, group))
         elif is_finished(ledger):
             log.info("the run at %s is finished: nothing to train", ledger.store.url)
         else:

@@ -29,7 +29,7 @@ class Witness:
 
     @cached_property
     def _model(self) -> PreTrainedModel:
-        return run_model(self._spec)
+        return run_model(self._spec, self._work.corpus)
 
     @cached_property
     def _loss(self) -> Loss:

@@ -5,6 +5,7 @@ Knows nothing about models. Only the training thread touches it, but for `bring`
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Work:
     def trained(self) -> dict[ClaimKey, tuple[int, int]]:
         """Start and stop, within the unit, of what was trained of each claim: a copy."""
         return dict(self._trained)
+
+    @property
+    def corpus(self) -> Path:
+        """The folder that is read."""
+        return self._reader.folder
 
     def begin(self, claim: Claim) -> None:
         """Take a claim in hand."""

@@ -8,7 +8,6 @@ Texts may stand among them, which are learnt whole: from them a model from scrat
 usual, before it is asked what is not.
 """
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from archipel.corpus.answers import Answers
 from archipel.corpus.left_out import LeftOut
 from archipel.corpus.manifest import FORMAT, MANIFEST, TOKENIZER, Manifest, Shard, Split
 from archipel.corpus.middles import Document, rearranged
-from archipel.corpus.tokenizer import END_OF_TEXT, train_tokenizer
+from archipel.corpus.roles import ROLES, TURN_END, role_tokenizer
 from archipel.errors import ConfigError
 from archipel.files import sha256_bytes, write_atomic
 from archipel.models.folders import complete_folder
@@ -32,13 +31,7 @@ from archipel.tune.batches import split_items
 from archipel.tune.encoding import Example, Item, encode
 from archipel.tune.lessons import Lesson, Material, read_material
 from archipel.tune.start import start_tokenizer
-from archipel.tune.templates import (
-    ROLE_TEMPLATE,
-    ROLES,
-    TURN_END,
-    open_tokenizer,
-    prepare_tokenizer,
-)
+from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 
 _SHARD_ROWS = 1 << 14
 _OPEN_ROWS = 32  # among which a conversation is put where it fits
@@ -186,7 +179,8 @@ def _tokenizer(
     if start:
         prepare_tokenizer(*start_tokenizer(start), folder, use_default=False)
     else:
-        _write_tokenizer(folder, said, vocab_size)
+        for name, data in role_tokenizer(said, vocab_size).items():
+            write_atomic(folder / name, data)
     return open_tokenizer(folder)
 
 
@@ -208,18 +202,6 @@ def _encoded(
         why = left_out.described() or "all lessons are held out, or there are none"
         raise ConfigError(f"there is nothing to learn from: {why}. Give other or more data")
     return items, held_out
-
-
-def _write_tokenizer(folder: Path, said: Sequence[str], vocab_size: int) -> None:
-    """One trained on what is said, with a token for each role. A text begins, when it is measured,
-    with the token that it has before it in a row."""
-    files = train_tokenizer(said, vocab_size, ROLES)
-    settings = json.loads(files["tokenizer_config.json"])
-    settings |= {"chat_template": ROLE_TEMPLATE, "pad_token": END_OF_TEXT}
-    settings |= dict.fromkeys(("bos_token", "eos_token"), TURN_END)
-    files["tokenizer_config.json"] = (json.dumps(settings, indent=2) + "\n").encode()
-    for name, data in files.items():
-        write_atomic(folder / name, data)
 
 
 def _said(lessons: Sequence[Lesson]) -> Iterator[str]:

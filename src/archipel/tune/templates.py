@@ -8,25 +8,17 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from archipel.corpus.roles import TURN_BEGIN, TURN_END
 from archipel.corpus.tokenizer import take_tokenizer
 from archipel.errors import ConfigError, ModelError
 from archipel.files import write_atomic
 from archipel.models.checkpoint import CONTINUE_TEMPLATE
 
-TURN_BEGIN, TURN_END = "<|im_start|>", "<|im_end|>"
 MARKED_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-ROLES = ("<|system|>", "<|user|>", "<|assistant|>")  # the last begins an answer
-ROLE_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>' + message['content'] }}"
-    "{% if message['role'] == 'assistant' %}{{ '<|im_end|>' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"

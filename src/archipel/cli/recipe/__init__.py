@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from archipel.cli.recipe.kitchen import Kitchen
-    from archipel.cli.recipe.table import FineTuned, FromScratch, Pictured
+    from archipel.cli.recipe.table import FineTuned, FromScratch, Pictured, Sighted
 
 
 def recipe(
@@ -32,7 +32,7 @@ def recipe(
 
     Example: archipel recipe translator-fr-en --data ../data -o translator
     """
-    from archipel.cli.recipe.table import RECIPES, FromScratch, Pictured
+    from archipel.cli.recipe.table import RECIPES, FromScratch, OfPictures
     from archipel.errors import ConfigError
 
     if name is None:
@@ -46,10 +46,10 @@ def recipe(
     if out is None or folder is None:
         raise ConfigError("give --data, where the recipe's files lie, and -o, a folder to fill")
     if quick:
-        if not isinstance(chosen, Pictured):
+        if not isinstance(chosen, OfPictures):
             raise ConfigError(f"{name} can't be made more quickly: leave --quick out")
         chosen = chosen.quick()
-    if (sites or beside) and not isinstance(chosen, FromScratch | Pictured):
+    if (sites or beside) and not isinstance(chosen, FromScratch | OfPictures):
         raise ConfigError(f"{name} is made on one machine: leave --sites and --beside out")
 
     try:
@@ -61,7 +61,7 @@ def recipe(
 
 def _make(
     name: str,
-    recipe: "FromScratch | FineTuned | Pictured",
+    recipe: "FromScratch | FineTuned | Pictured | Sighted",
     data: Path,
     out: Path,
     sites: int | None,
@@ -73,31 +73,31 @@ def _make(
     from archipel.cli.recipe.finish import finish
     from archipel.cli.recipe.from_scratch import Scratch
     from archipel.cli.recipe.gallery import Gallery
-    from archipel.cli.recipe.table import FineTuned, Pictured
+    from archipel.cli.recipe.studio import Studio
+    from archipel.cli.recipe.table import FineTuned, Pictured, Sighted
+    from archipel.cli.recipe.viewing import Viewing
 
     console = Console(highlight=False)
     names = tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
-    if isinstance(recipe, Pictured):
-        names = names or recipe.sites
-        gallery = Gallery(
-            name=name, recipe=recipe, data=data, out=out, sites=names, console=console
-        )
-        gallery.cook()
-        gallery.finish(beside)
-        return
-    kitchen: Kitchen
+    made: Gallery | Kitchen
     if isinstance(recipe, FineTuned):
-        kitchen = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
+        made = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
     else:
-        names = names or recipe.sites
-        kitchen = Scratch(
-            name=name, recipe=recipe, data=data, out=out, sites=names, console=console
-        )
-    kitchen.cook()
-    finish(kitchen, beside)
+        sited = {"sites": names or recipe.sites}
+        if isinstance(recipe, Pictured):
+            made = Studio(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+        elif isinstance(recipe, Sighted):
+            made = Viewing(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+        else:
+            made = Scratch(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
+    made.cook()
+    if isinstance(made, Gallery):
+        made.finish(beside)
+    else:
+        finish(made, beside)
 
 
-def _usual_data(recipe: "FromScratch | FineTuned | Pictured") -> Path | None:
+def _usual_data(recipe: "FromScratch | FineTuned | Pictured | Sighted") -> Path | None:
     import sysconfig
 
     from archipel import config

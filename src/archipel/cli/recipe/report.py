@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archipel.cli.recipe.table import FromScratch, Pictured, Recipe
+from archipel.cli.recipe.table import FromScratch, OfPictures, Recipe
 from archipel.files import write_atomic, write_json
 
 RESULTS = "results.json"
@@ -43,6 +43,12 @@ _NAMES = {
     "ms_for_12_words": "a sentence of 12 words alone, milliseconds (median)",
     "recognised_top5_share_en": "pictures of words never seen together, recognised (top 5)",
     "recognised_top5_share_fr": "the same, asked in French",
+    "named_top1_share_en": "pictures in the style that was held out, named in English",
+    "named_top1_share_fr": "the same, in French",
+    "grouped_share": "the same, whose group was said in English",
+    "named_learnt_share_en": "pictures in the styles that were learnt, named in English",
+    "named_learnt_share_fr": "the same, in French",
+    "seconds_per_answer": "seconds for an answer (median)",
     "prompts": "prompts in each language",
     "recogniser_top5_share": "real pictures, moved and noisy, recognised (top 5)",
     "frechet_distance": "Fréchet distance to real pictures, in what the recogniser sees",
@@ -90,9 +96,10 @@ def write_report(folder: Path, name: str, recipe: Recipe, found: Mapping[str, An
 
 
 def write_picture_report(
-    folder: Path, name: str, recipe: Pictured, found: Mapping[str, Any]
+    folder: Path, name: str, recipe: OfPictures, found: Mapping[str, Any], sheet: str
 ) -> None:
-    """Write both files for a recipe of pictures; its contact sheet lies beside them."""
+    """Write both files for a recipe of pictures; `sheet` says what the contact sheet beside them
+    shows."""
     write_json(folder / RESULTS, dict(found))
     page = f"""# {name}
 
@@ -103,8 +110,7 @@ A small model that {recipe.about}. Written by `archipel recipe {name}`
 |---|---|
 {_rows(found)}
 
-![Above, pictures that were held out; below, what was made of their names, in English and
-French](sheet.png)
+![{sheet}](sheet.png)
 
 {recipe.note}
 

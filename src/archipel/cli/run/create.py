@@ -15,8 +15,8 @@ def create(
     corpus: Path = typer.Option(help="The folder that `archipel corpus build` made."),
     model: str = typer.Option(
         "nano",
-        help="A size (nano, micro, small, base), a config.json; to learn further: a checkpoint's "
-        "folder, a .gguf, a pulled name.",
+        help="A size (nano, micro, small, base; to see: vision-nano, vision-micro), a config.json; "
+        "to learn further: a checkpoint's folder, a .gguf, a pulled name.",
     ),
     tokens: str | None = typer.Option(
         None, help="Token budget, as in 500k, 80M, 2B (default: 20 per parameter)."
@@ -34,7 +34,7 @@ def create(
     optimiser: Optimiser | None = typer.Option(
         None,
         help="The inner optimiser: muon, which moves the hidden matrices with Muon, is usual for "
-        "texts, adamw for pictures.",
+        "texts and to see, adamw to make pictures.",
     ),
     learning_rate: float | None = typer.Option(
         None,

@@ -2,9 +2,10 @@
 
 from archipel.corpus.pictures.build import Built, PictureOptions, build_picture_corpus
 from archipel.corpus.pictures.latents import Latents, fit
-from archipel.corpus.pictures.reading import Limits, Picture, read_pictures
+from archipel.corpus.pictures.reading import Asked, Limits, Picture, read_pictures
 
 __all__ = [
+    "Asked",
     "Built",
     "Latents",
     "Limits",

@@ -1,14 +1,16 @@
-"""Build a corpus of pictures: with captions → tokenizer and linear code → rows → shards, manifest.
+"""Build a corpus of pictures: with what is said of them → tokenizer and linear code → rows →
+shards, manifest.
 
-A row is the tokens of one caption and the values of its picture, in the same shards as text has, so
-that sites claim, fetch and account for rows as for any text.
+A row is the tokens of one caption, or of one question with its answer, and the values of its
+picture, in the same shards as text has, so that sites claim, fetch and account for rows as for any
+text.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +27,9 @@ from archipel.corpus.manifest import (
     Split,
 )
 from archipel.corpus.pictures.latents import Latents, fit
-from archipel.corpus.pictures.reading import KINDS, METADATA, Picture, Show, read_pictures
-from archipel.corpus.tokenizer import (
-    SMALLEST_VOCABULARY,
-    Encode,
-    encoder,
-    end_of_text_id,
-    load_tokenizer,
-    train_tokenizer,
-    vocabulary_size,
-)
+from archipel.corpus.pictures.reading import KINDS, METADATA, Asked, Picture, Show, read_pictures
+from archipel.corpus.pictures.wording import Worded, new_wording
+from archipel.corpus.tokenizer import SMALLEST_VOCABULARY
 from archipel.errors import ConfigError
 from archipel.files import sha256_bytes, sha256_file, write_atomic
 
@@ -84,16 +79,6 @@ class Built:
     pictures: dict[Split, int]
 
 
-class _Target(NamedTuple):
-    """The folder of the shards and what makes rows of pictures and captions."""
-
-    folder: Path
-    options: PictureOptions
-    encode: Encode
-    padding: int
-    latents: Latents
-
-
 def build_picture_corpus(
     inputs: list[Path],
     folder: Path,
@@ -112,43 +97,69 @@ def build_picture_corpus(
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} holds something already: name an empty folder or another.")
     splits, duplicates = _read(inputs, options, left_out, show)
-    captions = [text for picture in splits["train"] for text in picture.captions]
+    asks = any(picture.asked for some in splits.values() for picture in some)
+    if asks:
+        splits = {split: list(_asked(some, left_out)) for split, some in splits.items()}
+    _check(splits)
     show("training the tokenizer", 0, 0)
-    # A list: `tokenizers` would read from a thread of its own, deaf to Ctrl-C.
-    tokenizer = train_tokenizer(captions, options.vocab_size)
-    for name, data in tokenizer.items():
-        write_atomic(folder / TOKENIZER / name, data)
+    wording = new_wording(
+        splits["train"],
+        folder / TOKENIZER,
+        asks=asks,
+        vocab_size=options.vocab_size,
+        width=options.caption_tokens,
+    )
+    worded = {split: wording.rows(some, left_out) for split, some in splits.items()}
     show("learning the code of the pictures", 0, 0)
     pixels = _pixels(splits["train"])
     latents = _fitted(pixels, options)
     latents.save(folder / LATENTS)
-    opened = load_tokenizer(folder / TOKENIZER)
-    padding = end_of_text_id(folder / TOKENIZER, opened)
-    target = _Target(folder, options, encoder(folder / TOKENIZER, captions[:64]), padding, latents)
+    shards: dict[Split, tuple[Shard, ...]] = {}
+    for split, some in splits.items():
+        begin = folder / f"{split}-"
+        shards[split] = tuple(
+            _write_shards(begin, worded[split], some, latents, options.seed, show) if some else ()
+        )
     manifest = Manifest(
         version=FORMAT,
-        tokenizer={name: sha256_bytes(data) for name, data in tokenizer.items()},
-        vocab_size=vocabulary_size(opened),
+        tokenizer={path.name: sha256_file(path) for path in sorted((folder / TOKENIZER).iterdir())},
+        vocab_size=wording.vocab_size,
         dtype="uint16",
-        end_of_text_id=padding,
+        end_of_text_id=wording.padding,
         seed=options.seed,
         documents=sum(map(len, splits.values())),
         duplicates=duplicates,
         skipped=sum(left_out.counts.values()),
         text_bytes=sum(
-            len(text.encode()) for some in splits.values() for one in some for text in one.captions
+            len(text.encode()) for some in splits.values() for one in some for text in _said(one)
         ),
-        splits={
-            split: tuple(_write_split(target, split, some, show)) for split, some in splits.items()
-        },
+        splits=shards,
         row_tokens=options.caption_tokens + latents.values,
         pictures=Pictures(
-            options.size, options.caption_tokens, latents.values, sha256_file(folder / LATENTS)
+            options.size,
+            options.caption_tokens,
+            latents.values,
+            sha256_file(folder / LATENTS),
+            wording.answers,
         ),
     )
     write_atomic(folder / MANIFEST, manifest.to_json())
     kept = latents.variance_kept(pixels)
     return Built(manifest, kept, {split: len(some) for split, some in splits.items()})
+
+
+def _asked(pictures: Sequence[Picture], left_out: LeftOut) -> Iterator[Picture]:
+    """Those about which something is asked."""
+    for picture in pictures:
+        if picture.asked:
+            yield picture
+        else:
+            left_out.note("without a question, where others have some", picture.name)
+
+
+def _said(picture: Picture) -> tuple[str, ...]:
+    """The texts that are learnt of it."""
+    return tuple(chain.from_iterable(picture.asked)) or picture.captions
 
 
 def _fitted(pixels: npt.NDArray[np.uint8], options: PictureOptions) -> Latents:
@@ -164,16 +175,17 @@ def _fitted(pixels: npt.NDArray[np.uint8], options: PictureOptions) -> Latents:
 def _read(
     inputs: list[Path], options: PictureOptions, left_out: LeftOut, show: Show
 ) -> tuple[dict[Split, list[Picture]], int]:
-    """The pictures of each split, and how many were met before with the same captions."""
+    """The pictures of each split, and how many were met before with the same words."""
     splits: dict[Split, list[Picture]] = {"train": [], "held_out": []}
-    seen: set[tuple[bytes, tuple[str, ...]]] = set()
+    seen: set[tuple[bytes, tuple[str, ...], tuple[Asked, ...]]] = set()
     duplicates = 0
     for picture in read_pictures(inputs, options.size, left_out, show):
-        if (picture.hash, picture.captions) in seen:
+        met = (picture.hash, picture.captions, picture.asked)
+        if met in seen:
             duplicates += 1
             log.info("%s is left out: it is the same as one before", picture.name)
             continue
-        seen.add((picture.hash, picture.captions))
+        seen.add(met)
         told = picture.held_out
         held_out = _fraction(picture.hash) < options.held_out if told is None else told
         splits["held_out" if held_out else "train"].append(picture)
@@ -184,14 +196,18 @@ def _read(
             f"archives of {', '.join(KINDS)} with a {METADATA} (file_name, text), or with a "
             "NAME.txt beside each NAME.png."
         )
+    return splits, duplicates
+
+
+def _check(splits: Mapping[Split, Sequence[Picture]]) -> None:
+    """Whether there is something to train on."""
     if not splits["train"]:
         raise ConfigError(
-            f"all {len(seen):,} pictures are in the held-out split: give others to train on, or "
-            "lower held-out."
+            f"all {len(splits['held_out']):,} pictures are in the held-out split: give others to "
+            "train on, or lower held-out."
         )
     if not splits["held_out"]:
         log.warning("no picture is in the held-out split: raise --held-out to measure on it")
-    return splits, duplicates
 
 
 def _fraction(hash_: bytes) -> float:
@@ -204,37 +220,24 @@ def _pixels(pictures: Sequence[Picture]) -> npt.NDArray[np.uint8]:
     return np.stack([picture.pixels.reshape(-1) for picture in pictures])
 
 
-def _write_split(
-    target: _Target, split: Split, pictures: Sequence[Picture], show: Show
+def _write_shards(
+    begin: Path,
+    worded: Worded,
+    pictures: Sequence[Picture],
+    latents: Latents,
+    seed: int,
+    show: Show,
 ) -> Iterator[Shard]:
-    """The shards of a split, its rows in an order of the seed's."""
-    options, latents = target.options, target.latents
-    captions = [text for picture in pictures for text in picture.captions]
-    if not captions:
-        return
+    """Rows in an order of the seed's, as files whose names start with `begin`."""
     show("encoding the pictures", 0, 0)
-    tokens = _caption_tokens(target, captions)
     values = latents.encode(_pixels(pictures))
-    picture = np.repeat(np.arange(len(pictures)), [len(one.captions) for one in pictures])
-    order = np.random.default_rng(options.seed).permutation(len(captions))
-    step = _SHARD_TOKENS // (options.caption_tokens + latents.values)
+    order = np.random.default_rng(seed).permutation(len(worded.tokens))
+    step = _SHARD_TOKENS // (worded.tokens.shape[1] + values.shape[1])
     for number, start in enumerate(range(0, len(order), step)):
         show("writing rows", start, len(order))
         some = order[start : start + step]
-        rows = np.concatenate([tokens[some], values[picture[some]]], axis=1)
+        rows = np.concatenate([worded.tokens[some], values[worded.picture[some]]], axis=1)
         data = rows.astype("<u2").tobytes()
-        name = f"{split}-{number:05}.tokens"
-        write_atomic(target.folder / name, data)
-        yield Shard(name, rows.size, sha256_bytes(data))
-
-
-def _caption_tokens(target: _Target, captions: list[str]) -> npt.NDArray[np.uint16]:
-    """Those of each caption, cut or filled with the padding: [captions, caption_tokens]."""
-    ids, ends = target.encode(captions)
-    found = np.full((len(captions), target.options.caption_tokens), target.padding, np.uint16)
-    start = 0
-    for row, end in zip(found, ends.tolist(), strict=True):
-        kept = ids[start : min(end, start + len(row))]
-        row[: len(kept)] = kept
-        start = end
-    return found
+        path = begin.with_name(f"{begin.name}{number:05}.tokens")
+        write_atomic(path, data)
+        yield Shard(path.name, rows.size, sha256_bytes(data))

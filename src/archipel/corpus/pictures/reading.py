@@ -55,15 +55,24 @@ class Limits:
     captions_bytes: int = 256 << 20
 
 
+class Asked(NamedTuple):
+    """What is asked about a picture, and the answer."""
+
+    question: str
+    answer: str
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A picture as uint8 [size, size, 3], with different captions, at least one. `hash` is that of
-    its pixels before they were scaled; `held_out` is None where the material does not say."""
+    """A picture as uint8 [size, size, 3], with different captions or questions, at least one of
+    them. `hash` is that of its pixels before they were scaled; `held_out` is None where the
+    material does not say."""
 
     name: str
     pixels: npt.NDArray[np.uint8]
     hash: bytes
     captions: tuple[str, ...]
+    asked: tuple[Asked, ...]
     held_out: bool | None
 
 
@@ -79,6 +88,7 @@ class _Said(NamedTuple):
     """What is said of a picture."""
 
     captions: tuple[str, ...]
+    asked: tuple[Asked, ...]
     held_out: bool | None
 
 
@@ -183,12 +193,12 @@ def _picture(
     file = files[name]
     if _suffix(name) in _OTHER_KINDS:
         raise UnusablePicture("of a kind that is not read")
-    told = said.get(name, _Said((), None))
+    told = said.get(name, _Said((), (), None))
     captions = told.captions or _beside(name, files, limits)
-    if not captions:
+    if not captions and not told.asked:
         raise UnusablePicture("without a caption")
     kept = tuple(dict.fromkeys(text.strip() for text in captions if text.strip()))
-    if not kept:
+    if not kept and not told.asked:
         raise UnusablePicture("with an empty caption")
     if file.size_bytes > limits.file_bytes:
         raise UnusablePicture(f"over {limits.file_bytes >> 20} MiB")
@@ -198,7 +208,7 @@ def _picture(
         raise UnusablePicture("that can't be read") from error
     whole = decoded(data, limits.pixels)
     hash_ = hashlib.sha256(f"{whole.width} {whole.height} ".encode() + whole.tobytes()).digest()
-    return Picture(file.place, squared(whole, size), hash_, kept, told.held_out)
+    return Picture(file.place, squared(whole, size), hash_, kept, told.asked, told.held_out)
 
 
 def _beside(name: str, files: Mapping[str, _File], limits: Limits) -> tuple[str, ...]:
@@ -229,12 +239,13 @@ def _said(files: Mapping[str, _File], left_out: LeftOut, limits: Limits) -> dict
             if target not in files:
                 _leave_out(left_out, f"of {METADATA}, of a picture that is not there", place)
                 continue
-            before = said.get(target, _Said((), one.held_out))
+            before = said.get(target, _Said((), (), one.held_out))
             if before.held_out != one.held_out:
                 raise ConfigError(
                     f"{place}: {picture} was in another split before. Give it one split"
                 )
-            said[target] = _Said(before.captions + one.captions, one.held_out)
+            asked = tuple(dict.fromkeys(before.asked + one.asked))
+            said[target] = _Said(before.captions + one.captions, asked, one.held_out)
     return said
 
 
@@ -271,9 +282,26 @@ def _said_of(place: str, record: object) -> tuple[str, _Said]:
     split = record.get("split")
     if not isinstance(split, str | None) or split not in _SPLITS:
         raise ConfigError(f'{place}: the split {split!r} is unknown: use "train" or "held_out"')
-    # JSON can hold half of a surrogate pair, which is no text.
-    captions = tuple(one.encode(errors="replace").decode() for one in texts)
-    return record["file_name"], _Said(captions, _SPLITS[split])
+    captions = tuple(map(_text, texts))
+    asked = tuple(_asked(place, record.get("asked", [])))
+    return record["file_name"], _Said(captions, asked, _SPLITS[split])
+
+
+def _asked(place: str, entries: object) -> Iterator[Asked]:
+    for entry in entries if isinstance(entries, list) else [entries]:
+        both = [entry.get(key) for key in Asked._fields] if isinstance(entry, dict) else []
+        said = [_text(one).strip() for one in both if isinstance(one, str)]
+        if len(said) != len(Asked._fields) or not all(said):
+            raise ConfigError(
+                f'{place}: "asked" is no list of questions with answers: {str(entry)[:80]!r}. '
+                'Write [{"question": "What is this?", "answer": "a cat"}]'
+            )
+        yield Asked(*said)
+
+
+def _text(text: str) -> str:
+    """JSON can hold half of a surrogate pair, which is no text."""
+    return text.encode(errors="replace").decode()
 
 
 def _shown(name: str) -> str:
