@@ -53,7 +53,7 @@ class Studio(Gallery):
         real = list(read_pictures([self.material], size, LeftOut()))
         found = self._judged(real, prompts, painted)
         found["seconds_per_picture"] = _seconds(painter, prompts)
-        _sheet(real, prompts[:_SHOWN], painted, self.out / "sheet.png")
+        _sheet(real, prompts, painted, self.out / "sheet.png")
         self.report(found, single, _SHEET)
         self.say(f"archipel image 'un chat, noto' -m {self.model}")
 
@@ -110,13 +110,15 @@ def _seconds(painter: Painter, prompts: Sequence[Prompt]) -> float:
 def _sheet(
     pictures: Sequence[Picture], prompts: Sequence[Prompt], painted: dict[str, Pixels], path: Path
 ) -> None:
-    """Three rows: what was held out, what was painted in English, and in French."""
+    """Three rows, of prompts from all over the list: what was held out, what was painted in
+    English, and in French."""
     held_out = {one.file: index for index, one in enumerate(prompts)}
     real = {
         held_out[file]: picture.pixels
         for picture in pictures
         if (file := "/".join(Path(picture.name).parts[-2:])) in held_out
     }
-    rows = [[real[index] for index in range(len(prompts))]]
-    rows += [list(some[: len(prompts)]) for some in painted.values()]
+    shown = range(0, len(prompts), max(1, len(prompts) // _SHOWN))[:_SHOWN]
+    rows = [[real[index] for index in shown]]
+    rows += [[some[index] for index in shown] for some in painted.values()]
     Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(path)

@@ -15,10 +15,10 @@ from archipel.cli.recipe.gallery import Gallery
 from archipel.cli.recipe.table import Sighted
 from archipel.corpus.left_out import LeftOut
 from archipel.corpus.pictures import Picture, read_pictures
-from archipel.corpus.pictures.decoding import on_white
 from archipel.corpus.pictures.emoji import GROUPED, NAMED
 from archipel.files import read_json
 from archipel.images.viewer import Viewer, open_viewer
+from archipel.pictures import on_white
 
 _SHOWN, _COLUMNS = 24, 6  # pictures on the contact sheet
 _TILE, _CAPTION = 150, 34  # its pixels
