@@ -17,7 +17,7 @@ from archipel.images.sampling import Course, sample
 from archipel.pictures import on_white
 
 _STEPS = 24
-_GUIDANCE = 2.0
+_GUIDANCE = 3.0
 _MOST_TIMES = 8  # as many pixels a side as the model was trained on: beyond it is blur
 
 

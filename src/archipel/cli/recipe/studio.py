@@ -1,5 +1,6 @@
 """A recipe of pictures that are made: what its model paints is looked at by another."""
 
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,14 +47,16 @@ class Studio(Gallery):
     def finish(self, beside: Path | None) -> None:
         """As `Gallery.finish`: ask for what was never seen together, and have it recognised."""
         single = read_json(beside) if beside else None  # a wrong path is told now
-        prompts = read_prompts(self.material)[: self.recipe.asked]
+        prompts = read_prompts(self.material)  # things of one group lie together
+        dice = random.Random(self.recipe.material.seed)
+        prompts = dice.sample(prompts, min(self.recipe.asked, len(prompts)))
         painter = open_painter(self.model, config.usable_cores())
         painted = {way: self._paint(painter, prompts, way) for way in ("en", "fr")}
         size = self.recipe.corpus.size
         real = list(read_pictures([self.material], size, LeftOut()))
         found = self._judged(real, prompts, painted)
         found["seconds_per_picture"] = _seconds(painter, prompts)
-        _sheet(real, prompts, painted, self.out / "sheet.png")
+        _sheet(real, prompts[:_SHOWN], painted, self.out / "sheet.png")
         self.report(found, single, _SHEET)
         self.say(f"archipel image 'un chat, noto' -m {self.model}")
 
@@ -110,15 +113,13 @@ def _seconds(painter: Painter, prompts: Sequence[Prompt]) -> float:
 def _sheet(
     pictures: Sequence[Picture], prompts: Sequence[Prompt], painted: dict[str, Pixels], path: Path
 ) -> None:
-    """Three rows, of prompts from all over the list: what was held out, what was painted in
-    English, and in French."""
+    """Three rows: what was held out, what was painted in English, and in French."""
     held_out = {one.file: index for index, one in enumerate(prompts)}
     real = {
         held_out[file]: picture.pixels
         for picture in pictures
         if (file := "/".join(Path(picture.name).parts[-2:])) in held_out
     }
-    shown = range(0, len(prompts), max(1, len(prompts) // _SHOWN))[:_SHOWN]
-    rows = [[real[index] for index in shown]]
-    rows += [[some[index] for index in shown] for some in painted.values()]
+    rows = [[real[index] for index in range(len(prompts))]]
+    rows += [list(some[: len(prompts)]) for some in painted.values()]
     Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in rows])).save(path)
