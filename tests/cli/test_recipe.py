@@ -35,6 +35,7 @@ from archipel.corpus.pictures.emoji import EmojiOptions, write_emoji
 from archipel.corpus.repairs import DOCUMENTS, HELD_OUT, TRAIN, RepairOptions
 from archipel.corpus.stories import StoryOptions
 from archipel.errors import ConfigError
+from archipel.ledger.cover import UNIT_STEPS
 from archipel.sandbox.sandbox import Sandbox
 from archipel.tune.templates import open_tokenizer
 
@@ -316,6 +317,7 @@ EMOJI = Pictured(
     recogniser_epochs=2,
     quick_groups=("warm",),
     quick_tokens=2_000,
+    quick_batch=2,
 )
 
 
@@ -395,6 +397,7 @@ def test_a_recipe_of_pictures_that_are_seen_asks_about_a_style_never_seen(tmp_pa
         asked=3,
         quick_groups=("warm",),
         quick_tokens=2_000,
+        quick_batch=2,
     )
     viewing = Viewing(
         name="shapes",
@@ -425,6 +428,13 @@ def test_quickly_fewer_things_are_learnt(tmp_path: Path) -> None:
     assert len(list((tmp_path / "pictures").glob("*/*.png"))) == 2 * 12
     done = CliRunner().invoke(app, ["recipe", "summary", "--quick", "--data", ".", "-o", "x"])
     assert isinstance(done.exception, ConfigError)
+
+
+def test_the_fewer_rows_of_quickly_fill_a_unit() -> None:
+    recipe = RECIPES["emoji"]
+    assert isinstance(recipe, Pictured)
+    rows = 4_732  # animals and food, each picture with its captions
+    assert recipe.quick().batch * UNIT_STEPS < rows
 
 
 def test_an_archive_of_something_else_is_told(tmp_path: Path) -> None:

@@ -2,12 +2,11 @@
 
 import json
 
-from archipel.models.card import RunFacts
+from archipel.models.card import RunFacts, run_table
 
 
 def picture_card(facts: RunFacts) -> str:
     """The card as Markdown with the YAML front matter that model hubs read."""
-    loss = facts["held_out_loss"]
     return f"""---
 library_name: archipel
 pipeline_tag: text-to-image
@@ -21,18 +20,7 @@ A small model that makes small pictures of a few words. It knows what its corpus
 else: it puts together what it has seen, and does not compose scenes. Of the words, it does not hear
 the order.
 
-| | |
-|---|---|
-| Size | {facts["parameters"]:,} parameters |
-| Trained on | {facts["tokens"]:,} tokens of captions and pictures |
-| Sites | {facts["sites"]} |
-| Rounds | {facts["rounds"]:,} |
-| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} (mean squared velocity)"} |
-| Corpus digest | `{facts["corpus_digest"]}` |
-| Date | {facts["date"]} |
-
-Its licence depends on that of the corpus: whoever publishes the model states it here. No other
-evaluation than the held-out loss is part of this card.
+{run_table(facts, learnt="tokens of captions and pictures", unit="mean squared velocity")}
 
 ```sh
 archipel image "a blue cat" -m . -o pictures
@@ -42,7 +30,6 @@ archipel image "a blue cat" -m . -o pictures
 
 def seeing_card(facts: RunFacts) -> str:
     """As `picture_card`, of a model that sees."""
-    loss = facts["held_out_loss"]
     return f"""---
 library_name: transformers
 pipeline_tag: image-text-to-text
@@ -56,18 +43,7 @@ A small model that answers questions about a small picture, as it has learnt to 
 knows the things that its corpus shows and takes all else for one of them; it does not converse or
 refuse. Check what it says before relying on it.
 
-| | |
-|---|---|
-| Size | {facts["parameters"]:,} parameters |
-| Trained on | {facts["tokens"]:,} tokens of pictures, questions and answers |
-| Sites | {facts["sites"]} |
-| Rounds | {facts["rounds"]:,} |
-| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} nats per token of answers"} |
-| Corpus digest | `{facts["corpus_digest"]}` |
-| Date | {facts["date"]} |
-
-Its licence depends on that of the corpus: whoever publishes the model states it here. No other
-evaluation than the held-out loss is part of this card.
+{run_table(facts, learnt="tokens of pictures and words", unit="nats per token of answers")}
 
 ```python
 from PIL import Image

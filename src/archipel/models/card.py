@@ -12,7 +12,7 @@ _SPECIALIST = "A small language model made for one thing: {tasks}. It does not c
 
 
 class RunFacts(TypedDict):
-    """What a card says of the run. `date` is ISO 8601; the loss is in nats per token."""
+    """What a card says of the run. `date` is ISO 8601; the loss is in its kind's unit."""
 
     name: str
     size: str
@@ -28,7 +28,7 @@ class RunFacts(TypedDict):
 
 def model_card(facts: RunFacts) -> str:
     """The card as Markdown with the YAML front matter that model hubs read."""
-    loss, purpose = facts["held_out_loss"], facts["purpose"]
+    purpose = facts["purpose"]
     tasks, languages = purpose.tasks or (), purpose.languages or ()
     return f"""---
 library_name: transformers
@@ -42,18 +42,7 @@ model_name: {json.dumps(facts["name"], ensure_ascii=False)}
 {_SPECIALIST.format(tasks=", ".join(tasks)) if tasks else _BASE}
 anything, and it knows only what its corpus holds. Check what it writes before relying on it.
 
-| | |
-|---|---|
-| Size | {facts["size"]}, {facts["parameters"]:,} parameters |
-| Trained on | {facts["tokens"]:,} tokens |
-| Sites | {facts["sites"]} |
-| Rounds | {facts["rounds"]:,} |
-| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} nats per token"} |
-| Corpus digest | `{facts["corpus_digest"]}` |
-| Date | {facts["date"]} |
-
-Its licence depends on that of the corpus: whoever publishes the model states it here. No other
-evaluation than the held-out loss is part of this card.
+{run_table(facts, learnt="tokens", unit="nats per token")}
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -64,3 +53,21 @@ ids = tokenizer("def ", return_tensors="pt").input_ids
 print(tokenizer.decode(model.generate(ids, max_new_tokens=64)[0]))
 ```
 """
+
+
+def run_table(facts: RunFacts, *, learnt: str, unit: str) -> str:
+    """The facts as a table, and what they don't say, for the cards of all kinds of model. `learnt`:
+    what was trained on; `unit`: of the loss."""
+    loss = facts["held_out_loss"]
+    return f"""| | |
+|---|---|
+| Size | {facts["size"]}, {facts["parameters"]:,} parameters |
+| Trained on | {facts["tokens"]:,} {learnt} |
+| Sites | {facts["sites"]} |
+| Rounds | {facts["rounds"]:,} |
+| Held-out loss | {"not measured" if loss is None else f"{loss:.4f} {unit}"} |
+| Corpus digest | `{facts["corpus_digest"]}` |
+| Date | {facts["date"]} |
+
+Its licence depends on that of the corpus: whoever publishes the model states it here. No other
+evaluation than the held-out loss is part of this card."""

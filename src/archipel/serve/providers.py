@@ -169,7 +169,7 @@ async def engine_call(lease: Lease, question: Question, model: str) -> Call:
             # It answers as if that were not there, and tells nothing of a prompt's tokens.
             raise Unmappable("echo", "this model's engine does not give its prompt back")
         question = await _with_pictures(lease, question)
-    except BaseException:
+    except BaseException:  # cancelled too: no lease may outlive its request
         lease.end()
         raise
     url = f"{lease.address.url}/v1{question.endpoint}"

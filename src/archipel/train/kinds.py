@@ -6,9 +6,11 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from transformers import LlavaConfig, PreTrainedConfig, PreTrainedModel
+from huggingface_hub.errors import StrictDataclassError
+from transformers import AutoConfig, LlavaConfig, PreTrainedConfig, PreTrainedModel
 
 from archipel.corpus import Manifest, TokenReader
+from archipel.errors import ConfigError
 from archipel.images.flow import FlowConfig
 from archipel.images.seeing_sizes import SIZES
 from archipel.ledger import RunSpec
@@ -119,6 +121,23 @@ def kind_for(name: str, manifest: Manifest) -> Kind:
     ):
         return kind_of(LlavaConfig.model_type)
     return kind_of(FlowConfig.model_type if manifest.pictures else None)
+
+
+def transformers_config(fields: Mapping[str, Any]) -> PreTrainedConfig:
+    """A configuration of an architecture that transformers has.
+
+    Raises:
+        ConfigError: this version doesn't know it, or not with these fields.
+    """
+    try:
+        config = AutoConfig.for_model(**fields)
+    except (KeyError, TypeError, ValueError, StrictDataclassError) as error:
+        raise ConfigError(
+            f"the run's model {fields.get('model_type')!r} can't be used here: {error}. "
+            "Upgrade transformers on this site"
+        ) from error
+    assert isinstance(config, PreTrainedConfig)
+    return config
 
 
 def run_config(spec: RunSpec) -> PreTrainedConfig:

@@ -7,18 +7,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from archipel.corpus import Manifest, TokenReader
 from archipel.corpus.answers import NO_TARGET
 from archipel.corpus.manifest import TOKENIZER
-from archipel.errors import ConfigError
 from archipel.evaluate.loss import held_out_loss
 from archipel.models.card import RunFacts, model_card
 from archipel.models.checkpoint import load_model, new_model, save_checkpoint
 from archipel.models.logits import logits_at
 from archipel.models.sizes import check_fits, end_with, has_weights, model_config
-from archipel.train.kinds import Loss
+from archipel.train.kinds import Loss, transformers_config
 from archipel.tune.start import open_start
 
 HELD_OUT_TOKENS = 65_536
@@ -34,15 +33,7 @@ class Language:
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
-        try:
-            config = AutoConfig.for_model(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"the run's model {fields.get('model_type')!r} is unknown here: {error}. "
-                "Upgrade transformers on this site"
-            ) from error
-        assert isinstance(config, PreTrainedConfig)
-        return config
+        return transformers_config(fields)
 
     def first_model(
         self, name: str, manifest: Manifest, corpus: Path, context: int | None, seed: int

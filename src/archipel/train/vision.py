@@ -6,9 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from transformers import (
-    AutoConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedConfig,
@@ -17,12 +15,12 @@ from transformers import (
 
 from archipel.corpus import Manifest, TokenReader, read_manifest
 from archipel.corpus.manifest import TOKENIZER
-from archipel.errors import ConfigError, ModelError
+from archipel.errors import ModelError
 from archipel.images.seeing import ROWS, Rows, answer_loss, held_out_loss
 from archipel.images.seeing_folder import load_seeing, save_seeing
 from archipel.images.seeing_sizes import SIZES, check_asks, seeing_config
 from archipel.models.card import RunFacts
-from archipel.train.kinds import Loss
+from archipel.train.kinds import Loss, transformers_config
 
 
 class Vision:
@@ -35,15 +33,7 @@ class Vision:
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
-        try:
-            config = AutoConfig.for_model(**fields)
-        except (KeyError, TypeError, ValueError, StrictDataclassError) as error:
-            raise ConfigError(
-                f"the run's model that sees can't be used: {error}. Upgrade transformers on this "
-                "site"
-            ) from error
-        assert isinstance(config, LlavaConfig)
-        return config
+        return transformers_config(fields)
 
     def first_model(
         self, name: str, manifest: Manifest, corpus: Path, context: int | None, seed: int
