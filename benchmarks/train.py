@@ -23,6 +23,7 @@ from archipel.ledger import Ledger, RunSpec
 from archipel.ledger.invite import open_as_site
 from archipel.ledger.keyring import Keyring
 from archipel.models.checkpoint import new_model
+from archipel.models.precision import autocast
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.group import pick_device
@@ -102,7 +103,7 @@ def _bare_loop(spec: RunSpec, reader: TokenReader, device: torch.device, seconds
     while time.monotonic() - began < seconds + _BARE_WARM_SECONDS:
         start = steps * spec.inner.batch_tokens % (reader.tokens - spec.inner.batch_tokens - 1)
         flat = torch.from_numpy(reader.read(start, spec.inner.batch_tokens + 1)).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             logits = model(input_ids=flat[:-1].view(shape), use_cache=False).logits
         loss = cross_entropy(logits.float().flatten(0, 1), flat[1:])
         loss.backward()

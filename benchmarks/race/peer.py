@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
+from archipel.models.precision import autocast
 from archipel.train.optimisers import Optimisers
 from archipel.train.outer import outer_step
 from benchmarks.race.task import Report, Task
@@ -67,8 +68,8 @@ def _train(task: Task, rank: int, model: PreTrainedModel) -> None:
 
 
 def backward(forward: torch.nn.Module, x_BT: torch.Tensor, y_BT: torch.Tensor) -> None:
-    """The gradients of a batch, in bf16 autocast as Archipel's sites have it."""
-    with torch.autocast("cpu", torch.bfloat16):
+    """The gradients of a batch, in the precision that Archipel's sites have."""
+    with autocast(x_BT.device):
         logits_BTV = forward(input_ids=x_BT, use_cache=False).logits
     cross_entropy(logits_BTV.float().flatten(0, 1), y_BT.flatten()).backward()
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from archipel.errors import RunError
 from archipel.files import read_json, write_json
+from archipel.models.precision import precision
 from benchmarks.peers.environment import peer_python
 from benchmarks.tuning.material import Prepared
 
@@ -69,6 +72,7 @@ def run_trl(prepared: Prepared, terms: Terms, folder: Path, way: str) -> Ran:
     task = {
         **vars(terms),
         "way": way,
+        "bf16": precision(torch.device("cpu")) == torch.bfloat16,
         "rows": max(1, round(step_tokens / terms.context)),
         "warmup": max(1, round(_WARMUP * steps)),
     }

@@ -87,7 +87,7 @@ def _settings(task: dict[str, Any]) -> Any:
         adam_beta2=0.95,
         weight_decay=0.0,
         max_grad_norm=1.0,
-        bf16=True,
+        bf16=task["bf16"],
         use_cpu=True,
         gradient_checkpointing=False,
         dataloader_pin_memory=False,

@@ -89,7 +89,7 @@ def lead(group: Group, folder: Path) -> None:
     """Each mode's story, written to the folder; then what happens when the other process dies."""
     fragments = fragments_of(make_model())
     for sharding, optimiser in MODES:
-        replica = make_replica(group, optimiser, precision="fp32", sharding=sharding)
+        replica = make_replica(group, optimiser, precision=torch.float32, sharding=sharding)
         facts, parameters = story(replica, fragments)
         np.save(folder / f"{sharding}-{optimiser}.npy", parameters)
         (folder / f"{sharding}-{optimiser}.json").write_text(json.dumps(facts))
@@ -106,7 +106,7 @@ def lead(group: Group, folder: Path) -> None:
 def made(group: Group) -> Iterator[Replica]:
     """The same replicas on the other process, which dies when it has made the last."""
     for sharding, optimiser in MODES:
-        yield make_replica(group, optimiser, precision="fp32", sharding=sharding)
+        yield make_replica(group, optimiser, precision=torch.float32, sharding=sharding)
     make_replica(group)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -57,7 +57,7 @@ def test_two_processes_train_as_one_does(
     group_results: Path, sharding: str, optimiser: str
 ) -> None:
     facts = json.loads((group_results / f"{sharding}-{optimiser}.json").read_text())
-    replica = make_replica(ALONE, optimiser, precision="fp32")
+    replica = make_replica(ALONE, optimiser, precision=torch.float32)
     expected, parameters = story(replica, fragments_of(make_model()))
     # Muon rounds to bf16 inside.
     tolerance = 1e-5 if optimiser == "adamw" else 2e-3
@@ -81,8 +81,8 @@ def test_more_processes_than_sequences_are_refused() -> None:
 def test_how_a_site_lays_out_its_work_does_not_change_what_it_learns(
     inside: dict[str, Any],
 ) -> None:
-    plain = train(make_replica(ALONE, precision="fp32"), 5)
-    other = train(make_replica(ALONE, precision="fp32", **inside), 5)
+    plain = train(make_replica(ALONE, precision=torch.float32), 5)
+    other = train(make_replica(ALONE, precision=torch.float32, **inside), 5)
     assert other == pytest.approx(plain, abs=1e-5)
 
 

@@ -7,8 +7,8 @@ import typer
 
 def bench(
     name: str = typer.Argument(
-        help="One of train, inside, corpus, codec, links, rounds, parity, plan, planned, wan, "
-        "serve, complete, books, assistant, documents, documents_search, finetune, "
+        help="One of train, inside, precision, corpus, codec, links, rounds, parity, plan, "
+        "planned, wan, serve, complete, books, assistant, documents, documents_search, finetune, "
         "search."
     ),
     quick: bool = typer.Option(False, "--quick", help="Fewer and shorter runs."),

@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 
 from archipel.corpus import TokenReader
 from archipel.corpus.answers import NO_TARGET
+from archipel.models.precision import autocast
 
 _SEQUENCES = 8
 
@@ -17,7 +18,7 @@ def held_out_loss(
 ) -> float:
     """Mean loss, in nats per token that is learnt, over the first `tokens` of `reader` (or all).
 
-    The model runs in evaluation mode, in bf16 autocast as in training.
+    The model runs in evaluation mode, in the precision of training.
     """
     total, counted = 0.0, 0
     available = min(tokens, reader.tokens - 1) // sequence_tokens
@@ -27,7 +28,7 @@ def held_out_loss(
         start, count = first * sequence_tokens, sequences * sequence_tokens
         x = torch.from_numpy(reader.read(start, count).reshape(sequences, -1)).to(model.device)
         y = torch.from_numpy(reader.read_targets(start, count + 1)[1:]).to(model.device)
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with autocast(model.device):
             logits = model(input_ids=x, use_cache=False).logits
         total += float(cross_entropy(logits.float().flatten(0, 1), y, reduction="sum"))
         counted += int((y != NO_TARGET).sum())

@@ -10,6 +10,7 @@ import torch
 from archipel.corpus import TokenReader
 from archipel.corpus.pictures.latents import DEVIATION, ZERO
 from archipel.images.flow import FlowConfig, FlowModel
+from archipel.models.precision import autocast
 
 _UNCAPTIONED = 0.1  # share of the pictures that are learnt without their captions, to guide by
 _FORGOTTEN = 0.4  # up to this share of a caption's tokens, that others suffice
@@ -64,6 +65,6 @@ def held_out_loss(model: FlowModel, reader: TokenReader) -> float:
         rows = min(_TOGETHER, count - first)
         found = reader.read(first * row, rows * row).reshape(rows, row)
         rows_BT = torch.from_numpy(found).to(model.device)
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with autocast(model.device):
             total += float(flow_loss(model, model.config, rows_BT, dice).sum())
     return total / max(1, count)

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from archipel.images.varying import lit, moved, noisy
+from archipel.models.precision import autocast
 
 _BATCH = 128
 _RATE = 2e-3
@@ -65,7 +66,7 @@ def train_recogniser(
     model.train()
     for epoch in range(epochs):
         for batch in torch.randperm(len(pictures)).split(_BATCH):
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast(pictures.device):
                 logits_BK = model(_varied(pictures[batch]))
             cross_entropy(logits_BK.float(), names[batch], label_smoothing=0.1).backward()
             optimiser.step()

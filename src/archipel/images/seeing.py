@@ -18,6 +18,7 @@ from archipel.corpus.pictures import Latents
 from archipel.corpus.pictures.latents import DEVIATION, ZERO
 from archipel.images.seeing_sizes import check_asks
 from archipel.images.varying import moved, noisy, restyled
+from archipel.models.precision import autocast
 
 ROWS = "rows"  # the module of a model that reads a corpus's rows
 _BEHIND = 0.25  # share of the questions that come before their picture
@@ -108,6 +109,6 @@ def held_out_loss(model: LlavaForConditionalGeneration, reader: TokenReader, row
     for first in range(0, count, _TOGETHER):
         rows = min(_TOGETHER, count - first)
         found = reader.read(first * row, rows * row).reshape(rows, row)
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with autocast(model.device):
             total += rows * float(answer_loss(model, torch.from_numpy(found).to(model.device)))
     return total / max(1, count)

@@ -1,16 +1,18 @@
-"""The inner step: forward, backward, clip, optimiser, in bf16 autocast over fp32 parameters.
+"""The inner step: forward, backward, clip, optimiser, in bf16 or fp32 over fp32 parameters.
 
 Knows nothing about sites; the learning rate follows a count of tokens that is passed in.
 """
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from transformers import PreTrainedModel
 
 from archipel.ledger import InnerSpec
+from archipel.models.precision import autocast, precision
 from archipel.train.group import Group
 from archipel.train.kinds import kind_of
 from archipel.train.optimisers import Optimisers
@@ -44,10 +46,9 @@ class InnerOptimiser:
     ) -> None:
         self.model = model.train()
         self._spec = spec
-        self._options = options
-        self._is_bf16 = options.precision == "bf16"
+        self._options = replace(options, precision=options.precision or _common(group))
         self._group = group
-        self._forward = lay_out(model, options, group)
+        self._forward = lay_out(model, self._options, group)
         kind = kind_of(model.config.model_type)
         self._loss = kind.loss(model, self._forward, alone=group.size == 1)
         self.optimisers = Optimisers(model, spec)
@@ -67,7 +68,7 @@ class InnerOptimiser:
         for start in starts:
             part = slice(start, start + pieces)
             with self._sync(last=start == starts[-1]):
-                with torch.autocast(self._group.device.type, torch.bfloat16, self._is_bf16):
+                with autocast(self._group.device, self._options.precision):
                     share = self._loss(x_BT[part], y_BT[part]) / targets
                 (share * self._group.size).backward()  # DDP and FSDP take the mean over processes
             loss += share.detach()
@@ -80,3 +81,10 @@ class InnerOptimiser:
         if last or not isinstance(self._forward, DistributedDataParallel):
             return nullcontext()
         return self._forward.no_sync()
+
+
+def _common(group: Group) -> torch.dtype:
+    """The precision that is fast on all of the group's devices: with FSDP2 they send each other
+    parameters in it."""
+    slow = torch.tensor(float(precision(group.device) == torch.float32), device=group.device)
+    return torch.float32 if group.sum(slow) else torch.bfloat16

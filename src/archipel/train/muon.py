@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import torch
 from torch.distributed.tensor import DTensor, Replicate
 
+from archipel.models.precision import precision
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024, kellerjordan.github.io/posts/muon
 _ITERATIONS = 5
 
@@ -64,13 +66,13 @@ def _like(whole: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """About the nearest orthogonal matrix, in bf16, by five Newton-Schulz iterations.
+    """About the nearest orthogonal matrix, by five Newton-Schulz iterations.
 
     Singular values end between 0.7 and 1.2, not at 1: that is enough for a step's direction.
     """
     a, b, c = _COEFFICIENTS
     tall = matrix.size(0) > matrix.size(1)
-    x = (matrix.T if tall else matrix).bfloat16()
+    x = (matrix.T if tall else matrix).to(precision(matrix.device))
     x = x / x.norm().clamp(min=1e-7)
     for _ in range(_ITERATIONS):
         gram = x @ x.T

@@ -22,13 +22,15 @@ class InsideOptions:
     """How a site lays out its own work. It changes speed and memory, and results by rounding only.
 
     `micro_batch` is how many sequences a process takes in one forward pass (None: all of its own).
+    `precision` is that of matrix products, bf16 or fp32 (None: the one that is fast on all of the
+    site's devices); parameters are always fp32.
     """
 
     micro_batch: int | None = None
     checkpoint_activations: bool = False
     compile: bool = False
     sharding: Literal["ddp", "fsdp"] = "ddp"
-    precision: Literal["bf16", "fp32"] = "bf16"  # of matrix products; parameters are always fp32
+    precision: torch.dtype | None = None
 
 
 def lay_out(model: PreTrainedModel, options: InsideOptions, group: Group) -> Any:
@@ -56,9 +58,7 @@ def _shard(
     model: PreTrainedModel, layers: Iterable[nn.Module], options: InsideOptions, group: Group
 ) -> PreTrainedModel:
     mesh = init_device_mesh(group.device.type, (group.size,))
-    policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
-    if options.precision == "bf16":
-        policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+    policy = MixedPrecisionPolicy(param_dtype=options.precision, reduce_dtype=torch.float32)
     for module in (*layers, model):  # each moves itself to the device when its turn comes
         fully_shard(module, mesh=mesh, mp_policy=policy)
     return model

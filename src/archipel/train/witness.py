@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from archipel.corpus.answers import NO_TARGET
 from archipel.ledger import Range, RunSpec
+from archipel.models.precision import autocast
 from archipel.train.fragments import Vector
 from archipel.train.kinds import Loss, kind_of, run_model
 from archipel.train.state import GlobalState
@@ -62,7 +63,7 @@ class Witness:
     def _add_gradient(self, piece: Range, at: int) -> None:
         self._work.bring(piece.unit)
         x_BT, y_BT = map(torch.from_numpy, self._work.read(piece.unit, at))
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(x_BT.device):
             loss = self._loss(x_BT, y_BT)
         (loss / max(1, int((y_BT != NO_TARGET).sum()))).backward()
 

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from archipel.corpus.answers import NO_TARGET
 from archipel.models.logits import at_rest, logits_at
+from archipel.models.precision import autocast
 from archipel.tune.batches import cut, pad
 from archipel.tune.encoding import Example, Item
 
@@ -29,7 +30,7 @@ class Likelihood:
         """The log-probability of each learnt token, nats, and the number of its example."""
         x_BT, y_BT = (one.to(self.model.device) for one in pad(examples, self._context))
         wanted = y_BT != NO_TARGET
-        with torch.autocast(self.model.device.type, torch.bfloat16):
+        with autocast(self.model.device):
             logits_NV = self._logits(self.model, x_BT, wanted)
         logp_N = -cross_entropy(logits_NV.float(), y_BT[wanted], reduction="none")
         return logp_N, wanted.nonzero()[:, 0]
