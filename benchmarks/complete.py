@@ -1,13 +1,12 @@
 """Code completion as an editor asks for it: how soon a suggestion comes, what the service adds to
 the engine's own time, and how soon a question that is given up leaves the engine free.
 
-The model has the size of a small one for code (15 million parameters, 8 bits) and random weights:
-how long an answer takes does not depend on what it says. The questions are gaps in Python's
+The model is a `micro` (15 million parameters, 8 bits) with random weights: how long an answer takes
+does not depend on what it says. The questions are gaps in Python's
 standard library, with 3,000 characters before the gap and 800 behind it. The service and who asks
 it share a process.
 """
 
-import json
 import random
 import sysconfig
 import tempfile
@@ -32,15 +31,7 @@ from archipel.serve.service import Service, service
 from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import Settings, with_models
 
-_CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 384,
-    "intermediate_size": 1024,
-    "num_hidden_layers": 7,
-    "num_attention_heads": 6,
-    "num_key_value_heads": 6,
-    "tie_word_embeddings": True,
-}
+_SIZE = "micro"
 _TAUGHT = ("json", "email", "http", "asyncio", "logging", "xml")  # packages, to the tokenizer
 _ASKED = "unittest"  # a package
 _CONTEXT, _VOCABULARY = 2048, 8192
@@ -88,9 +79,8 @@ def _model(folder: Path) -> Path:
     inputs = [library / name for name in _TAUGHT]
     build_corpus(inputs, folder / "corpus", BuildOptions(vocab_size=_VOCABULARY))
     manifest = read_manifest(folder / "corpus")
-    (folder / "config.json").write_text(json.dumps(_CONFIG))
     config = model_config(
-        str(folder / "config.json"),
+        _SIZE,
         vocab_size=manifest.vocab_size,
         context=_CONTEXT,
         end_of_text_id=manifest.end_of_text_id,

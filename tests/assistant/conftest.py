@@ -133,6 +133,8 @@ class Chromium:
             lambda said: self.problems.append(said.text) if "policy" in said.text.lower() else None,
         )
         page.on("request", asked)
+        page.on("requestfailed", lambda request: print("failed:", request.url, request.failure))
+        page.on("console", lambda said: print(f"{said.type}:", said.text))
         page.goto(url)
         if ready:
             expect(page.locator("body.ready")).to_be_visible()
