@@ -128,7 +128,7 @@ class ChatService:
                 f"{self.url} does not answer as OpenAI's API does. Check that the URL ends in /v1."
             ) from error
 
-    async def stream_chat(
+    def stream_chat(
         self, messages: Sequence[Message], model: str, **options: float | str
     ) -> AsyncGenerator[Delta]:
         """The answer to the last message, piece by piece; `options` go into the request.
@@ -136,19 +136,25 @@ class ChatService:
         Raises:
             ServiceError: it can't be reached, refuses, or stops before the answer is complete.
         """
-        body = {
-            "model": model,
-            "messages": [asdict(message) for message in messages],
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **self._for_whom(),
-            **options,
-        }
+        turns = [asdict(message) for message in messages]
+        return self._stream("chat/completions", {"model": model, "messages": turns, **options})
+
+    def stream_completion(
+        self, model: str, prompt: str, **options: float | str
+    ) -> AsyncGenerator[Delta]:
+        """What follows plain text, piece by piece; `options` go into the request.
+
+        Raises:
+            ServiceError: as `stream_chat`.
+        """
+        return self._stream("completions", {"model": model, "prompt": prompt, **options})
+
+    async def _stream(self, path: str, asked: Mapping[str, Any]) -> AsyncGenerator[Delta]:
+        streamed = {"stream": True, "stream_options": {"include_usage": True}}
+        body = {**streamed, **self._for_whom(), **asked}
         finished = False
         try:
-            async with self._client.stream(
-                "POST", f"{self.url}/chat/completions", json=body
-            ) as response:
+            async with self._client.stream("POST", f"{self.url}/{path}", json=body) as response:
                 if response.is_error:
                     await response.aread()
                     raise _refusal(response)
@@ -364,8 +370,8 @@ def _read_chunk(chunk: dict[str, Any]) -> Delta:
     if not chunk["choices"]:
         return Delta(**tokens)
     choice = chunk["choices"][0]
-    text = choice["delta"].get("content") or ""
-    return Delta(text=text, ended=choice.get("finish_reason"), **tokens)
+    text = choice["text"] if "text" in choice else choice["delta"].get("content")
+    return Delta(text=text or "", ended=choice.get("finish_reason"), **tokens)
 
 
 def _refusal(response: httpx.Response) -> ServiceError:

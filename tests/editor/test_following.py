@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from archipel.cli.main import app
 from archipel.editor.counts import Counts, Sum
-from tests.editor.test_lsp import CODE, GAP, Editor, asked, completed, editor, started
+from tests.editor.test_lsp import CODE, GAP, Editor, asked, editor, started
 from tests.serve.scripted import ScriptedService, scripted
 
 __all__ = ["scripted"]
@@ -57,7 +57,7 @@ async def shown(opened: Editor, scripted: ScriptedService, at: types.Position = 
     params = types.InlineCompletionParams(context, opened.document, at)
     waiting = asyncio.create_task(opened.client.text_document_inline_completion_async(params))
     await asked(scripted)
-    completed(scripted, TEXT)
+    scripted.write(TEXT)
     found = await waiting
     assert isinstance(found, types.InlineCompletionList)
     [item] = found.items

@@ -104,11 +104,6 @@ async def asked(scripted: ScriptedService) -> dict[str, Any]:
     return await asyncio.to_thread(scripted.asked)
 
 
-def completed(scripted: ScriptedService, text: str) -> None:
-    scripted.send(text.encode())
-    scripted.send(None)
-
-
 def told(scripted: ScriptedService, text: str) -> None:
     scripted.say(text)
     scripted.finish()
@@ -124,7 +119,7 @@ def test_a_suggestion_is_of_the_text_around_the_cursor(
             assert request["model"] == "reef"
             assert request["prompt"] == "def total(prices):\n    "
             assert request["suffix"] == "\n\n\nprint(total([1]))\n"
-            completed(scripted, "return sum(prices)\nprint(2)\n")
+            scripted.write("return sum(prices)\nprint(2)\n")
             assert await waiting == ["return sum(prices)"]
 
     asyncio.run(scenario())
@@ -138,7 +133,7 @@ def test_editors_without_inline_completion_get_it_in_their_list(
             params = types.CompletionParams(opened.document, GAP)
             waiting = asyncio.create_task(opened.client.text_document_completion_async(params))
             await asked(scripted)
-            completed(scripted, "return sum(prices)")
+            scripted.write("return sum(prices)")
             found = await waiting
             assert isinstance(found, types.CompletionList)
             assert isinstance(found.items[0].text_edit, types.TextEdit)
@@ -161,7 +156,7 @@ def test_what_the_file_imports_from_the_project_is_told_by_its_signatures(
                 "# tax.py\ndef rate(country: str) -> float:  # In percent.\n"
             )
             assert request["prompt"].endswith("\n\nx = ")
-            completed(scripted, "")
+            scripted.write("")
             assert await waiting == []
 
     asyncio.run(scenario())
@@ -178,10 +173,49 @@ def test_a_cancelled_or_overtaken_question_is_given_up_at_the_service(
             assert await first == []
             assert await asyncio.to_thread(scripted.client_left.wait, 20)
             await asked(scripted)
-            completed(scripted, "return 0")
+            scripted.write("return 0")
             assert await second == ["return 0"]
 
     asyncio.run(scenario())
+
+
+def test_a_model_is_stopped_where_the_block_ends(scripted: ScriptedService, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with editor(scripted.url, tmp_path, "--model", "reef") as opened:
+            waiting = asyncio.create_task(opened.suggestion())
+            await asked(scripted)
+            for piece in ("return sum(", "prices)\n", "print"):
+                chunk = {"choices": [{"index": 0, "text": piece, "finish_reason": None}]}
+                scripted.send(f"data: {json.dumps(chunk)}\n\n".encode())
+            assert await waiting == ["return sum(prices)"]
+            assert await asyncio.to_thread(scripted.client_left.wait, 20)
+
+    asyncio.run(scenario())
+
+
+def test_a_model_on_this_machine_is_given_what_it_reads_in_time(
+    scripted: ScriptedService, tmp_path: Path
+) -> None:
+    """One elsewhere is given more at once."""
+    code = "".join(f"line_{number:04} = {number}\n" for number in range(2000))
+    scripted.listed = [
+        {"id": "here", "abilities": ["fill"], "place": "machine"},
+        {"id": "far", "abilities": ["fill"], "place": "supplier"},
+    ]
+
+    async def given(*options: str) -> list[int]:
+        lengths = []
+        async with editor(scripted.url, tmp_path, *options, code=code) as opened:
+            for line in (900, 1900):
+                waiting = asyncio.create_task(opened.suggestion(types.Position(line, 0)))
+                lengths.append(len((await asked(scripted))["prompt"]))
+                scripted.write("x = 1\ny")
+                await waiting
+        return lengths
+
+    first, second = asyncio.run(given())
+    assert first < 2000 < 6000 < second  # it answered at once
+    assert min(asyncio.run(given("--model", "far"))) > 6000
 
 
 def test_a_position_behind_the_end_is_the_end(scripted: ScriptedService, tmp_path: Path) -> None:
@@ -189,7 +223,7 @@ def test_a_position_behind_the_end_is_the_end(scripted: ScriptedService, tmp_pat
         async with editor(scripted.url, tmp_path, "--model", "reef") as opened:
             waiting = asyncio.create_task(opened.suggestion(types.Position(400, 7)))
             assert (await asked(scripted))["prompt"] == CODE
-            completed(scripted, "x = 1")
+            scripted.write("x = 1")
             assert await waiting == ["x = 1"]
 
     asyncio.run(scenario())

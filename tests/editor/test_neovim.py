@@ -100,8 +100,7 @@ def neovim(scripted: ScriptedService, tmp_path: Path) -> Iterator[Neovim]:
 def test_a_completion_is_shown_and_accepted(neovim: Neovim, scripted: ScriptedService) -> None:
     neovim.keys("2GA<C-x><C-o>")
     assert scripted.asked()["prompt"] == "def total(prices):\n    "
-    scripted.send(b"return sum(prices)")
-    scripted.send(None)
+    scripted.write("return sum(prices)")
     neovim.wait("pumvisible()", lambda told: told.strip() == "1")
     assert json.loads(neovim.tells(LINES)) == CODE.splitlines()
     neovim.keys("<C-y><Esc>")
@@ -115,8 +114,7 @@ def test_an_accepted_completion_is_counted_and_looked_at_in_the_end(
     (tmp_path / "tell.lua").write_text(TELL)
     neovim.keys(":luafile tell.lua<CR>2GA<C-x><C-o>")
     scripted.asked()
-    scripted.send(b"return sum(prices)")
-    scripted.send(None)
+    scripted.write("return sum(prices)")
     neovim.wait("pumvisible()", lambda told: told.strip() == "1")
     neovim.keys("<C-y><Esc>")
     counts = Counts(tmp_path / "home" / "editor.db")

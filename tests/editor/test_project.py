@@ -21,7 +21,7 @@ def test_imported_modules_of_the_project_come_first_and_as_signatures(tmp_path: 
     )
     here = tmp_path / "src/shop/main.py"
     source = "import os\nfrom .tax import Tax\nfrom shop.other import fetch\n"
-    assert nearby(here, source, tmp_path, {}) == [
+    assert nearby(here, source, tmp_path, {}, 2000) == [
         (
             "src/shop/tax.py",
             "class Tax(Base):  # What is due.\n    def rate(self, at: int=1) -> float:",
@@ -35,7 +35,7 @@ def test_open_files_of_the_same_kind_are_told_as_they_are_in_the_editor(tmp_path
         tmp_path / "a.ts": "export function add(a: number) {\n  return a;\n}\n",
         tmp_path / "b.py": "def b(): ...\n",
     }
-    told = nearby(tmp_path / "c.ts", "", tmp_path, opened)
+    told = nearby(tmp_path / "c.ts", "", tmp_path, opened, 2000)
     assert told == [("a.ts", "export function add(a: number)")]
 
 
@@ -45,13 +45,13 @@ def test_nothing_outside_the_project_is_read_and_what_is_no_python_is_left_out(
     write(tmp_path, secret_py="def password(): ...\n", project__broken_py="def (:\n")
     root = tmp_path / "project"
     source = "from ..secret import password\nimport broken\n"
-    assert nearby(root / "pkg" / "x.py", source, root, {}) == []
-    assert nearby(root / "x.py", source, root, {}) == []
+    assert nearby(root / "pkg" / "x.py", source, root, {}, 2000) == []
+    assert nearby(root / "x.py", source, root, {}, 2000) == []
 
 
 def test_what_is_told_has_an_end(tmp_path: Path) -> None:
     write(tmp_path, long_py="".join(f"def function_{n}(): ...\n" for n in range(5000)))
-    [(name, told)] = nearby(tmp_path / "x.py", "import long", tmp_path, {})
+    [(name, told)] = nearby(tmp_path / "x.py", "import long", tmp_path, {}, 2000)
     assert name == "long.py"
     assert len(told) <= 2000
     assert told.endswith("():")

@@ -87,6 +87,15 @@ class ScriptedService:
         self.send(b"data: [DONE]\n\n", to)
         self.send(None, to)
 
+    def write(self, *pieces: str) -> None:
+        """A whole completion of plain text, in pieces."""
+        for piece in pieces:
+            chunk = {"choices": [{"index": 0, "text": piece, "finish_reason": None}]}
+            self.send(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+        last = {"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}
+        self.send(f"data: {json.dumps(last)}\n\ndata: [DONE]\n\n".encode())
+        self.send(None)
+
     async def models(self, request: Request) -> Response:
         self.keys.add(request.headers.get("authorization", ""))
         return JSONResponse({"data": self.listed})
@@ -128,7 +137,7 @@ class ScriptedService:
         return StreamingResponse(self._stream(answer), media_type="text/event-stream")
 
     async def complete(self, request: Request) -> Response:
-        """Not streamed: the text is all that is sent until the end."""
+        """Where it is not to be streamed, the text is all that is sent until the end."""
         self._loop = asyncio.get_running_loop()
         body = await request.json()
         if self.refusal:
@@ -137,6 +146,8 @@ class ScriptedService:
         answer: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         self._answers[None] = self._answers[body["model"]] = answer
         self.requests.put(body)
+        if body.get("stream"):
+            return StreamingResponse(self._stream(answer), media_type="text/event-stream")
         leaving = asyncio.create_task(_gone(request))
         text = asyncio.create_task(_all_of(answer))
         await asyncio.wait((leaving, text), return_when=asyncio.FIRST_COMPLETED)

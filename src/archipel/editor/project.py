@@ -17,17 +17,16 @@ _DEFINITION = re.compile(
 )
 _FILE_BYTES = 200 << 10
 _FILES = 8
-_CHARACTERS = 2000  # of all that is told
 _ROOTS = ("", "src", "lib")  # of packages, below the project's folder
 
 
 def nearby(
-    path: Path, source: str, root: Path, opened: Mapping[Path, str]
+    path: Path, source: str, root: Path, opened: Mapping[Path, str], room: int
 ) -> list[tuple[str, str]]:
     """Names and signatures of what stands near the file at `path`: of modules of the project that
-    it imports, if it is Python, then of other open files of its kind: 2,000 characters at most."""
+    it imports, if it is Python, then of other open files of its kind: `room` characters at most."""
     told: list[tuple[str, str]] = []
-    left = _CHARACTERS
+    left = room
     for file in _files(path, source, root, opened):
         text = opened.get(file) or _read(file)
         found = signatures(text) if file.suffix == ".py" else other_signatures(text)

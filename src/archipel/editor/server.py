@@ -5,6 +5,7 @@ again before it is answered is not waited for: the service stops.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +21,15 @@ from archipel.editor.actions import ACTS, Kind, code_in, name_of_tests, question
 from archipel.editor.counts import Counts
 from archipel.editor.following import Following, Suggestion, Wait
 from archipel.editor.project import nearby
-from archipel.editor.suggestion import around, shaped
+from archipel.editor.reading import ALL, Reading
+from archipel.editor.suggestion import around, is_whole, shaped
 from archipel.errors import ArchipelError
 
 _CODE_CHARACTERS = 20_000  # that one action takes
 _ACCEPTED = "archipel.accepted"
 
-Near = Callable[[Path, str], list[tuple[str, str]]]  # of a file and its text: names, signatures
+# Of a file, its text and room for so many characters: names and signatures.
+Near = Callable[[Path, str, int], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Helper:
     service: ChatService
     wishes: Wishes
     models: list[dict[str, Any]] = field(default_factory=list)
+    readings: dict[str, Reading] = field(default_factory=dict)  # by model, of those on this machine
     asking: dict[str, asyncio.Task[Suggestion]] = field(default_factory=dict)  # by document
 
     async def suggest(
@@ -79,20 +83,36 @@ class Helper:
     async def _suggest(
         self, document: TextDocument, position: types.Position, near: Near
     ) -> Suggestion:
-        source, at = document.source, document.offset_at_position(position)
-        before, behind = around(source, at)
-        told = await asyncio.to_thread(near, Path(document.path), source)
-        context = "".join(f"# {name}\n{text}\n\n" for name, text in told)
         model = await self.model("fill", self.wishes.fill_model)
-        answer = await self.service.complete(
-            model,
-            context + before,
-            suffix=behind,
-            max_tokens=self.wishes.tokens,
-            temperature=0,
+        reading = self.readings.setdefault(model, Reading()) if self._is_here(model) else None
+        room = reading.room() if reading else ALL
+        source, at = document.source, document.offset_at_position(position)
+        before, behind = around(source, at, room.before, room.behind)
+        told = await asyncio.to_thread(near, Path(document.path), source, room.told)
+        context = "".join(f"# {name}\n{text}\n\n" for name, text in told)
+        text = await self._filled(model, context + before, behind, reading)
+        shown = shaped(text, before, behind)
+        return Suggestion(shown, model, document.uri, document.language_id or "", position.line)
+
+    async def _filled(self, model: str, before: str, behind: str, reading: Reading | None) -> str:
+        """What the model writes into the gap, until more would change nothing."""
+        clock, text = asyncio.get_running_loop().time, ""
+        began, first = clock(), None
+        stream = self.service.stream_completion(
+            model, before, suffix=behind, max_tokens=self.wishes.tokens, temperature=0
         )
-        text = shaped(str(answer.get("text") or ""), before, behind)
-        return Suggestion(text, model, document.uri, document.language_id or "", position.line)
+        try:
+            async with contextlib.aclosing(stream) as deltas:
+                async for delta in deltas:
+                    first = first or (clock() if delta.text else None)
+                    text += delta.text
+                    if is_whole(text, before, behind):
+                        break
+        finally:
+            if reading:
+                seconds = (first or clock()) - began
+                reading.took(before, behind, seconds, came=first is not None)
+        return text
 
     async def answer(self, kind: Kind, code: str, language: str, name: str) -> str:
         """A model's answer about a piece of code.
@@ -106,10 +126,10 @@ class Helper:
 
     async def model(self, ability: str, wished: str | None) -> str:
         """The model to ask: the one that was wished for, or else the first with the ability."""
-        if wished:
-            return wished
         if not self.models:
             self.models = await self.service.models()
+        if wished:
+            return wished
         for model in self.models:
             told = model.get("abilities")
             if ability in told if told is not None else ability == "chat":
@@ -120,6 +140,10 @@ class Helper:
             f"{self.service.url} has no model that {words[ability]}. Serve one, or name one with "
             f"--{'model' if ability == 'fill' else 'chat-model'}."
         )
+
+    def _is_here(self, model: str) -> bool:
+        """Whether the service says that the model runs on this machine."""
+        return any(one["id"] == model and one.get("place") == "machine" for one in self.models)
 
 
 def make_server(
@@ -254,7 +278,7 @@ def _near(server: LanguageServer) -> Near:
     root = Path(server.workspace.root_path or ".")
     documents = list(server.workspace.text_documents.values())
     opened = {Path(one.path): one.source for one in documents}
-    return lambda path, source: nearby(path, source, root, opened)
+    return lambda path, source, room: nearby(path, source, root, opened, room)
 
 
 def _item(text: str, accepted: types.Command, position: types.Position) -> types.CompletionItem:

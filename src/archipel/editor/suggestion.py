@@ -1,15 +1,25 @@
 """What a model is asked about a place in a file, and what of its text an editor shows. Pure."""
 
 _MOST_LINES = 12
-_BEFORE, _BEHIND = 6000, 2000  # characters
-_STEP = 1500  # characters, in which the beginning moves on
+_STEPS = 4  # in which the beginning moves on by the length of what stands before the place
 
 
-def around(source: str, at: int) -> tuple[str, str]:
-    """What stands before and behind a place of a file, as much of it as a model is given. It begins
-    at the same place while some lines are typed, so that what the model has read of it is kept."""
-    begin = max(0, at - _BEFORE)
-    return source[begin - begin % _STEP : at], source[at : at + _BEHIND]
+def around(source: str, at: int, before: int, behind: int) -> tuple[str, str]:
+    """What stands before and behind a place of a file, so many characters of it, before it a fourth
+    more at most. It begins at the same place while some lines are typed, so that what the model has
+    read of it is kept."""
+    begin = max(0, at - before)
+    return source[begin - begin % (before // _STEPS) : at], source[at : at + behind]
+
+
+def is_whole(text: str, before: str, behind: str) -> bool:
+    """Whether what `shaped` shows of a model's text stays the same, whatever comes after it."""
+    if behind.partition("\n")[0].strip():
+        return "\n" in text
+    lines = text.split("\n")
+    if not lines[-1].strip():  # it may become anything yet
+        lines.pop()
+    return len(_block("\n".join(lines), before)) < len(lines)
 
 
 def shaped(text: str, before: str, behind: str) -> str:
@@ -19,15 +29,20 @@ def shaped(text: str, before: str, behind: str) -> str:
         return ""
     if behind.partition("\n")[0].strip():
         return text.partition("\n")[0].rstrip()
+    return "\n".join(_block(text, before)).rstrip()
+
+
+def _block(text: str, before: str) -> list[str]:
+    """The first lines of a text that are in the block of the cursor's line."""
     depth = _depth(before.rpartition("\n")[2])
     kept: list[str] = []
     for number, line in enumerate(text.split("\n")[:_MOST_LINES]):
         if number and line.strip() and _depth(line) < depth:
-            break  # the block is over
+            break
         if number > 1 and not line.strip() and not kept[-1].strip():
             break
         kept.append(line)
-    return "\n".join(kept).rstrip()
+    return kept
 
 
 def _depth(line: str) -> int:
