@@ -48,6 +48,23 @@ def test_pieces_arrive_as_they_were_sent(scripted: ScriptedService, ask: Ask) ->
     assert deltas[-1].answer_tokens == 3
 
 
+def test_what_follows_plain_text_comes_in_pieces_too(scripted: ScriptedService) -> None:
+    async def answer() -> list[Delta]:
+        async with ChatService(scripted.url) as service:
+            stream = service.stream_completion("reef", "a = ", suffix="\nb", max_tokens=4)
+            return [delta async for delta in stream]
+
+    with ThreadPoolExecutor() as pool:
+        asking = pool.submit(asyncio.run, answer())
+        asked = scripted.asked()
+        told = {name: asked[name] for name in ("model", "prompt", "suffix", "max_tokens")}
+        assert told == {"model": "reef", "prompt": "a = ", "suffix": "\nb", "max_tokens": 4}
+        scripted.write("1", " + 2")
+        deltas = asking.result(20)
+    assert [delta.text for delta in deltas] == ["1", " + 2", ""]
+    assert deltas[-1].ended == "stop"
+
+
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
