@@ -3,8 +3,12 @@
 import io
 import json
 import lzma
+import subprocess
+import sys
 import tarfile
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +167,39 @@ def test_from_data_to_figures_and_nothing_is_done_twice(data: Path, tmp_path: Pa
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert results["bleu_single_site_difference"] == 0
     _tuned_further(kitchen, tmp_path / "tuned")
+
+
+class _Heard(io.StringIO):
+    """What is printed, and when some words of it have been."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words, self.came = words, threading.Event()
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self._words in self.getvalue():
+            self.came.set()
+        return written
+
+
+def test_sites_from_elsewhere_train_a_recipes_run(data: Path, tmp_path: Path) -> None:
+    heard, url = _Heard("archipel run invite"), f"file://{tmp_path / 'store'}"
+    console = Console(file=heard)
+    out = tmp_path / "out"
+    kitchen = Scratch(
+        name="animals", recipe=TINY, data=data, out=out, sites=(), run=url, console=console
+    )
+    with ThreadPoolExecutor() as pool:
+        cooking = pool.submit(kitchen.cook)
+        assert heard.came.wait(60)
+        far = [sys.executable, "-m", "archipel", "site", "join", url, "--name", "far"]
+        subprocess.run(far, check=True, timeout=120, capture_output=True)
+        cooking.result(60)
+    assert url in heard.getvalue()
+    assert kitchen.facts()["sites"] == 1
+    assert kitchen.gguf.exists()
+    assert not (out / "run").exists()
 
 
 def _tuned_further(first: Scratch, out: Path) -> None:

@@ -1,7 +1,8 @@
 """`archipel recipe`: one command from raw data to a served model, with its figures."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,6 +22,12 @@ def recipe(
     sites: int | None = typer.Option(
         None, min=1, max=16, help="Train at so many sites on this machine (default: the recipe's)."
     ),
+    run: str | None = typer.Option(
+        None,
+        metavar="URL",
+        help="Make the run there, s3://… say, for sites that join it from anywhere; with --sites, "
+        "for some of this machine too.",
+    ),
     quick: bool = typer.Option(
         False, "--quick", help="Of pictures: fewer things and less training, some minutes in all."
     ),
@@ -31,6 +38,7 @@ def recipe(
     """Make a small model for one job. Stopped or killed, the same command goes on.
 
     Example: archipel recipe translator-fr-en --data ../data -o translator
+    Over one's own sites: … -o translator --run s3://models/translator
     """
     from archipel.cli.recipe.table import RECIPES, FromScratch, OfPictures
     from archipel.errors import ConfigError
@@ -49,14 +57,29 @@ def recipe(
         if not isinstance(chosen, OfPictures):
             raise ConfigError(f"{name} can't be made more quickly: leave --quick out")
         chosen = chosen.quick()
-    if (sites or beside) and not isinstance(chosen, FromScratch | OfPictures):
-        raise ConfigError(f"{name} is made on one machine: leave --sites and --beside out")
+    trained = isinstance(chosen, FromScratch | OfPictures)
+    if (sites or run or beside) and not trained:
+        raise ConfigError(f"{name} is made on one machine: leave --sites, --run and --beside out")
+    if run and "://" not in run:
+        run = str(Path(run).expanduser().resolve())
 
     try:
-        _make(name, chosen, folder, out, sites, beside)
+        _make(name, chosen, folder, out, _Where(sites, run), beside)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on where it was.", err=True)
         raise typer.Exit(130) from None
+
+
+@dataclass(frozen=True)
+class _Where:
+    """It is trained: at so many sites of this machine, and where the run is, if that was said."""
+
+    sites: int | None
+    run: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"site-{number}" for number in range(1, (self.sites or 0) + 1))
 
 
 def _make(
@@ -64,7 +87,7 @@ def _make(
     recipe: "FromScratch | FineTuned | Pictured | Sighted",
     data: Path,
     out: Path,
-    sites: int | None,
+    where: "_Where",
     beside: Path | None,
 ) -> None:
     from rich.console import Console
@@ -78,12 +101,12 @@ def _make(
     from archipel.cli.recipe.viewing import Viewing
 
     console = Console(highlight=False)
-    names = tuple(f"site-{number}" for number in range(1, (sites or 0) + 1))
     made: Gallery | Kitchen
     if isinstance(recipe, FineTuned):
         made = Tuning(name=name, recipe=recipe, data=data, out=out, console=console)
     else:
-        sited = {"sites": names or recipe.sites}
+        usual = () if where.run else recipe.sites
+        sited: dict[str, Any] = {"sites": where.names or usual, "run": where.run}
         if isinstance(recipe, Pictured):
             made = Studio(name=name, recipe=recipe, data=data, out=out, console=console, **sited)
         elif isinstance(recipe, Sighted):

@@ -1,8 +1,8 @@
-"""A recipe's run, trained at several sites of this machine."""
+"""A recipe's run, trained at several sites: of this machine, or wherever they are."""
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +18,18 @@ from archipel.ledger import Ledger
 from archipel.ledger.view import RunView, Watcher
 from archipel.train.export import measure
 from archipel.train.join import is_finished, load_state
+from archipel.watch.document import shown_url
 
 _LOOK_SECONDS = 0.5
+_FAR_LOOK_SECONDS = 3.0  # each costs requests
 _LINE_SECONDS = 10.0
 
 
 def train_at_sites(
     ledger: Ledger, corpus: Path, folder: Path, sites: Sequence[str], console: Console
 ) -> None:
-    """The run in `folder` to the end of its tokens; Ctrl-C lets the sites hand in what they have.
+    """The run to the end of its tokens, by sites of this machine that log in `folder`; Ctrl-C lets
+    them hand in what they have.
 
     Raises:
         RunError: a site ended with an error.
@@ -35,18 +38,47 @@ def train_at_sites(
         return
     threads = max(1, config.usable_cores() // len(sites))
     words = {name: ["--threads", str(threads)] for name in sites}
-    processes = LocalSites(ledger.store.url, corpus, folder, words)
+    with LocalSites(ledger.store.url, corpus, folder, words) as processes:
+        _look_on(ledger, folder.name, console, processes.all_ended)
+
+
+def await_sites(ledger: Ledger, console: Console) -> None:
+    """The run to the end of its tokens, by whatever sites join it; Ctrl-C ends the looking on, and
+    they go on.
+
+    Raises:
+        StoreError: the run can't be read.
+    """
+    if is_finished(ledger):
+        return
+    url = shown_url(ledger.store.url)
+    console.print(
+        f"{url} waits for sites. A token for each: archipel run invite {url} --name NAME",
+        soft_wrap=True,
+        markup=False,
+    )
+    _look_on(ledger, url, console, lambda: is_finished(ledger), _FAR_LOOK_SECONDS)
+
+
+def _look_on(
+    ledger: Ledger,
+    name: str,
+    console: Console,
+    is_over: Callable[[], bool],
+    seconds: float = _LOOK_SECONDS,
+) -> None:
+    """Show how far the run has come, every so many seconds, until it is over."""
     watcher, next_line = Watcher(ledger), time.monotonic()
     live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-    with processes, live or nullcontext():
-        while not processes.all_ended():
+    with live or nullcontext():
+        while not is_over():
             view = watcher.look(datetime.now(UTC))
             if live:
-                live.update(run_screen(view, folder.name), refresh=True)
+                live.update(run_screen(view, name), refresh=True)
             elif time.monotonic() >= next_line:
                 next_line += _LINE_SECONDS
                 console.print(_line(view), soft_wrap=True, markup=False)
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(seconds)
 
 
 def run_facts(ledger: Ledger, corpus: Path) -> dict[str, float | int]:

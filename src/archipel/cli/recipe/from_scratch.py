@@ -6,7 +6,7 @@ from pathlib import Path
 
 from archipel.cli.material import material_of, pair_reader
 from archipel.cli.recipe import tasting
-from archipel.cli.recipe.at_sites import run_facts, train_at_sites
+from archipel.cli.recipe.at_sites import await_sites, run_facts, train_at_sites
 from archipel.cli.recipe.kitchen import Kitchen
 from archipel.cli.recipe.making import make
 from archipel.cli.recipe.table import FromScratch
@@ -25,10 +25,12 @@ from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
 
 @dataclass(frozen=True, kw_only=True)
 class Scratch(Kitchen):
-    """Of a recipe that is trained at `sites` on this machine."""
+    """Of a recipe that is trained at `sites` on this machine, or by those that join its run, which
+    is at a URL (None: in the folder)."""
 
     recipe: FromScratch
     sites: tuple[str, ...]
+    run: str | None = None
 
     def cook(self) -> None:
         """All stages but the figures.
@@ -42,7 +44,10 @@ class Scratch(Kitchen):
         self._make_corpus()
         if not self.model.exists():
             tasting.check(self.recipe.asked, self.files)  # not after an hour of training
-        train_at_sites(self.ledger, self.corpus, self.out, self.sites, self.console)
+        if self.sites:
+            train_at_sites(self.ledger, self.corpus, self.out, self.sites, self.console)
+        else:
+            await_sites(self.ledger, self.console)
         self._export()
 
     def facts(self) -> dict[str, float | int]:
@@ -64,7 +69,7 @@ class Scratch(Kitchen):
             learning_rate=recipe.learning_rate,
             dead_after_seconds=10.0,
         )
-        return create_run(Store(str(self.out / "run")), self.corpus, options)
+        return create_run(Store(self.run or str(self.out / "run")), self.corpus, options)
 
     @property
     def files(self) -> Data:

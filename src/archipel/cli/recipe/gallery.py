@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from archipel.cli.provenance import provenance
-from archipel.cli.recipe.at_sites import run_facts, train_at_sites
+from archipel.cli.recipe.at_sites import await_sites, run_facts, train_at_sites
 from archipel.cli.recipe.kitchen import Place
 from archipel.cli.recipe.report import write_picture_report
 from archipel.cli.recipe.table import OfPictures
@@ -25,10 +25,12 @@ from archipel.train.export import export_run
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery(Place, ABC):
-    """Where a recipe of pictures is made, at `sites` on this machine."""
+    """Where a recipe of pictures is made, at `sites` on this machine, or by those that join its
+    run, which is at a URL (None: in the folder)."""
 
     recipe: OfPictures
     sites: tuple[str, ...]
+    run: str | None = None
     gguf: ClassVar[str | None] = None  # the kind that is written, where there is one
 
     def cook(self) -> None:
@@ -44,7 +46,10 @@ class Gallery(Place, ABC):
                 write_emoji(source, folder, self.recipe.material)
         if not self.corpus.exists():
             self._build()
-        train_at_sites(self.ledger, self.corpus, self.out, self.sites, self.console)
+        if self.sites:
+            train_at_sites(self.ledger, self.corpus, self.out, self.sites, self.console)
+        else:
+            await_sites(self.ledger, self.console)
         if not self.model.exists():
             with self.console.status("exporting the model"):
                 export_run(self.ledger, self.model, name=self.name, gguf=self.gguf)
@@ -83,7 +88,7 @@ class Gallery(Place, ABC):
             learning_rate=recipe.learning_rate,
             dead_after_seconds=10.0,
         )
-        return create_run(Store(str(self.out / "run")), self.corpus, options)
+        return create_run(Store(self.run or str(self.out / "run")), self.corpus, options)
 
     @property
     def material(self) -> Path:
