@@ -10,6 +10,7 @@ from typing import Any, cast
 from PIL import Image
 
 from archipel.images.painter import Ability, Order, Sizes, Tell
+from archipel.images.signing import Signer
 from archipel.serve.engine import Address
 from archipel.serve.engines import Engines, Lease
 from archipel.serve.image_server import Endpoints, create_app
@@ -57,10 +58,10 @@ class _OneEngine:
 
 
 @contextlib.contextmanager
-def painting_engine(painter: PlainPainter) -> Iterator[str]:
+def painting_engine(painter: PlainPainter, signer: Signer | None = None) -> Iterator[str]:
     """The engine's own server; its URL."""
     with ThreadPoolExecutor(1) as thread:
-        endpoints = Endpoints("plain", cast(Any, painter), KEY, thread)
+        endpoints = Endpoints("plain", cast(Any, painter), KEY, thread, signer)
         with hosted_in_thread(create_app(endpoints)) as url:
             yield url
         for work in [*endpoints.orders]:

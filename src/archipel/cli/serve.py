@@ -107,9 +107,10 @@ def serve(
 def _check(settings: "Settings", files: Mapping[str, "Weights"]) -> None:
     """Look for what the settings name outside their file, and say what would be served."""
     from archipel.serve.login.opened import client_secret
-    from archipel.serve.service import providers_elsewhere
+    from archipel.serve.service import check_provenance, providers_elsewhere
 
     providers_elsewhere(settings)
+    check_provenance(settings)
     if settings.oidc:
         client_secret(settings.oidc)
     typer.echo(f"all is right; it would serve {', '.join(settings.policies())}")

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ from starlette.types import Receive, Scope, Send
 
 from archipel.images.painter import Ability, Order, Painter
 from archipel.images.provenance import as_png
+from archipel.images.signing import Origin, Signer
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.hosting import hosted, listen
@@ -83,6 +85,7 @@ class Endpoints:
     painter: Painter
     key: str
     thread: ThreadPoolExecutor  # of one worker
+    signer: Signer | None = None
     orders: set[Work] = field(default_factory=set)
 
     async def health(self, request: Request) -> Response:
@@ -111,10 +114,17 @@ class Endpoints:
         if not secrets.compare_digest(given.encode(), f"Bearer {self.key}".encode()):
             raise ApiError(401, "The key is wrong.", "invalid_api_key")
 
+    def _check_signer(self) -> None:
+        """Before anything is painted that could not be signed then."""
+        if self.signer is not None and self.signer.valid_until <= datetime.now(UTC):
+            message = "The certificate that signs pictures has run out. It is to be renewed."
+            raise ApiError(500, message, "not_signed")
+
     async def _answer(
         self, request: Request, wanted: Ability, fields: Mapping[str, Any], files: Sequence[File]
     ) -> Response:
         asked = read_asked(fields)
+        self._check_signer()
         order = await asyncio.to_thread(order_of, asked, self.painter, wanted, files)
         if len(self.orders) >= _MOST_ORDERS:
             message = f"{_MOST_ORDERS} orders wait for this model already. Ask again later."
@@ -151,7 +161,15 @@ class Endpoints:
     def _made(self, order: Order, number: int, picture: Any) -> Made:
         seed = order.seed + number
         png = as_png(picture, model=self.name, seed=seed, prompt=order.prompt)
+        png = self._signed(png, "image/png", order, seed)
         return Made(png, seed, f"{picture.width}x{picture.height}")
+
+    def _signed(self, file: bytes, media_type: str, order: Order, seed: int) -> bytes:
+        """With who made it in it, if somebody signs."""
+        if self.signer is None:
+            return file
+        origin = Origin(self.name, seed, order.prompt, begun_from=order.image is not None)
+        return self.signer.signed(file, media_type, origin)
 
     def _end(self, work: Work) -> None:
         work.leave()
@@ -252,10 +270,12 @@ def create_app(endpoints: Endpoints) -> Starlette:
     )
 
 
-async def serve(settings: Mapping[str, Any], painter: Painter, say: Say) -> None:
-    """Answer until standard input ends; `say` tells the parent where."""
+async def serve(
+    settings: Mapping[str, Any], painter: Painter, say: Say, signer: Signer | None = None
+) -> None:
+    """Answer until standard input ends; `say` tells the parent where. `signer` signs pictures."""
     with ThreadPoolExecutor(1) as thread:
-        endpoints = Endpoints(settings["name"], painter, settings["api_key"], thread)
+        endpoints = Endpoints(settings["name"], painter, settings["api_key"], thread, signer)
         async with hosted(create_app(endpoints), listen("127.0.0.1", 0)) as url:
             say({"url": url})
             await asyncio.to_thread(sys.stdin.read)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archipel.serve.setting_tables import ModelTable
+from archipel.serve.setting_tables import ModelTable, ProvenanceTable
 from archipel.serve.weights import Kind, Weights
 
 _PROCESS_BYTES = 32 << 20  # without a model
@@ -36,12 +36,20 @@ class Launch:
 
 
 def launch(
-    name: str, table: ModelTable, weights: Weights, cores: int, *, host: str = "127.0.0.1"
+    name: str,
+    table: ModelTable,
+    weights: Weights,
+    cores: int,
+    *,
+    host: str = "127.0.0.1",
+    provenance: ProvenanceTable | None = None,
 ) -> Launch:
-    """How the model runs. Another `host` opens llama.cpp, with its key, to that network."""
+    """How the model runs. Another `host` opens llama.cpp, with its key, to that network; by
+    `provenance` a model of pictures signs them."""
     said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
     if weights.engine == "pictures":
         request = {"name": name, "path": weights.path, "threads": table.threads or cores}
+        request["provenance"] = _files(provenance)
         size = said or _PICTURES_BYTES + weights.bytes
         return Launch("pictures", "image_process", request, size, is_measured=said is None)
     if weights.engine in ("llama.cpp", "torch"):
@@ -78,6 +86,13 @@ def launch(
     }
     engine, stop = weights.engine, _SERVER_STOP_SECONDS
     return Launch(engine, "server_process", request, said or 0, False, stop)
+
+
+def _files(provenance: ProvenanceTable | None) -> dict[str, str] | None:
+    """Where they are. The key itself is read by who signs, and by nobody else."""
+    if provenance is None:
+        return None
+    return {name: str(file.absolute()) for name, file in provenance}
 
 
 def _openvino(llama: Launch, weights: Weights) -> Launch:

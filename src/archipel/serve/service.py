@@ -116,12 +116,13 @@ async def service(
     Raises:
         ConfigError: `sock` listens on a network and there is no key; a provider's key or the OpenID
             provider's secret is lacking; the metrics' port is taken; the files' store can't be
-            opened; what traces need is not installed.
+            opened; what traces need is not installed; pictures can't be signed.
         DatabaseError: the accounts' database can't be used.
         ModelError: an engine can't load its model.
     """
     check_exposure(sock.getsockname()[0], api_key, settings)
     providers = providers_elsewhere(settings)
+    check_provenance(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sock)
         metrics = Metrics()
@@ -161,6 +162,19 @@ def providers_elsewhere(settings: Settings) -> dict[str, Provider]:
         ConfigError: the key of one can't be had.
     """
     return {name: provider_elsewhere(name, table) for name, table in settings.providers.items()}
+
+
+def check_provenance(settings: Settings) -> None:
+    """Sign a picture on trial, if pictures are to be signed.
+
+    Raises:
+        ConfigError: it can't be signed by what the settings name.
+    """
+    if settings.provenance is None:
+        return
+    from archipel.images.signing import open_signer  # Pillow and the library that signs
+
+    open_signer(settings.provenance.certificate_file, settings.provenance.key_file)
 
 
 async def _show_metrics(
@@ -257,7 +271,8 @@ def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:
     made = {}
     for name, weights in files.items():
         table = settings.models[name]
-        how = launch(name, table, weights, config.usable_cores())
+        cores, provenance = config.usable_cores(), settings.provenance
+        how = launch(name, table, weights, cores, provenance=provenance)
         stay = Stay(table.load == "start", table.idle_seconds, table.pinned)
         made[name] = Engine(name, how), stay
     gigabytes = settings.engines.memory_gigabytes

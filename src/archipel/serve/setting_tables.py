@@ -274,6 +274,13 @@ class TracesTable(Table):
     share: float = Field(default=1.0, ge=0, le=1, description="of the traces that begin here")
 
 
+class ProvenanceTable(Table):
+    """`[provenance]`: each picture that is made here is signed, with C2PA's Content Credentials."""
+
+    certificate_file: Path = Field(description="PEM: the signer's, then those that certify it")
+    key_file: Path = Field(description="PEM: the private key of the first of them")
+
+
 class RouteTable(Table):
     """`[routes.NAME]`: a public model name, answered by the first of its targets that can."""
 

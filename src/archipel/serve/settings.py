@@ -22,6 +22,7 @@ from archipel.serve.setting_tables import (
     MetricsTable,
     ModelTable,
     Name,
+    ProvenanceTable,
     ProviderTable,
     RouteTable,
     Table,
@@ -49,6 +50,7 @@ class Settings(Table):
     logs: LogsTable = LogsTable()
     browsers: BrowsersTable = BrowsersTable()
     traces: TracesTable | None = None
+    provenance: ProvenanceTable | None = None
 
     @model_validator(mode="after")
     def _accounts_are_there(self) -> "Settings":

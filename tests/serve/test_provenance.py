@@ -1,0 +1,135 @@
+"""`[provenance]`: pictures made here are signed, and nothing starts if they can't be."""
+
+import base64
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from openai import OpenAI
+from PIL import Image
+
+from archipel.files import sha256_bytes
+from archipel.images.signing import open_signer
+from tests.images.certificates import new_key, pair, write_key
+from tests.images.conftest import pipeline
+from tests.images.test_given import saved
+from tests.images.test_signing import manifest, sources
+from tests.serve.painted import KEY, PlainPainter, painting_engine
+from tests.serve.test_start import failure
+
+__all__ = ["pipeline"]
+
+Archipel = Callable[..., subprocess.Popen[str]]
+_RED = saved(Image.new("RGB", (40, 30), "red"))
+_HOLE = saved(Image.new("RGBA", (40, 30), (0, 0, 0, 0)))
+
+
+def _file(made: Any) -> bytes:
+    return base64.b64decode(made.data[0].b64_json)
+
+
+def test_the_service_signs_its_pictures(archipel: Archipel, pipeline: Path, tmp_path: Path) -> None:
+    files, settings = pair(tmp_path), tmp_path / "service.toml"
+    settings.write_text(f'[models.art]\npath = "{pipeline}"\nthreads = 1\n{files.table}')
+    process = archipel("--verbose", "serve", "--config", settings, "--port", 0)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    url = next(word for word in first.split() if word.startswith("http://"))
+    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=60) as client:
+        extra = {"steps": 2, "seed": 5}
+        made = client.images.generate(model="art", prompt="a blue cat", n=2, extra_body=extra)
+        signed = [base64.b64decode(one.b64_json or "") for one in made.data or []]
+    process.send_signal(signal.SIGTERM)
+    out, log = process.communicate(timeout=20)
+    assert process.returncode == 0
+    for seed, file in enumerate(signed, 5):
+        said = manifest(file)
+        assert (said["state"], said["signature_info"]["common_name"]) == ("Valid", "Signer")
+        assert sources(said) == [("c2pa.created", "trainedAlgorithmicMedia")]
+        digest = sha256_bytes(b"a blue cat")
+        assert said["archipel.generation"] == {
+            "model": "art",
+            "seed": seed,
+            "prompt_sha256": digest,
+        }
+        assert b"blue" not in file
+        with Image.open(io.BytesIO(file)) as image:
+            assert image.text["Seed"] == str(seed)  # type: ignore[attr-defined]
+    for secret in files.key_file.read_text().splitlines():
+        assert secret not in first + out + log
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+def test_what_begins_from_a_picture_says_so(tmp_path: Path) -> None:
+    files = pair(tmp_path)
+    signer = open_signer(files.certificate_file, files.key_file)
+    with (
+        painting_engine(PlainPainter(), signer) as url,
+        OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0, timeout=20) as client,
+    ):
+        for made in (
+            client.images.edit(prompt="x", image=("a.png", _RED)),
+            client.images.edit(prompt="x", image=("a.png", _RED), mask=("m.png", _HOLE)),
+            client.images.create_variation(image=("a.png", _RED)),
+        ):
+            said = manifest(_file(made))
+            assert said["state"] == "Valid"
+            assert sources(said) == [("c2pa.created", "compositeWithTrainedAlgorithmicMedia")]
+        with client.images.generate(prompt="x", stream=True) as stream:
+            streamed = list(stream)[-1].b64_json  # type: ignore[union-attr]
+        assert sources(manifest(base64.b64decode(streamed)))[0][1] == "trainedAlgorithmicMedia"
+
+
+def test_nothing_is_painted_that_could_not_be_signed(tmp_path: Path) -> None:
+    files, painter = pair(tmp_path), PlainPainter()
+    signer = open_signer(files.certificate_file, files.key_file)
+    left = signer.valid_until - datetime.now(UTC)
+    assert timedelta(days=28) < left < timedelta(days=29)
+    with (
+        painting_engine(painter, replace(signer, valid_until=datetime.now(UTC))) as url,
+        OpenAI(base_url=f"{url}/v1", api_key=KEY, max_retries=0, timeout=20) as client,
+    ):
+        for stream in (False, True):
+            with pytest.raises(openai.InternalServerError, match="has run out") as caught:
+                client.images.generate(prompt="x", stream=stream)
+            assert caught.value.code == "not_signed"
+    assert painter.orders == []
+
+
+@pytest.mark.parametrize("options", [["--check"], ["--port", 0]])
+def test_a_key_of_another_certificate_stops_the_start(
+    archipel: Archipel, tmp_path: Path, options: list[Any]
+) -> None:
+    files, settings = pair(tmp_path), tmp_path / "service.toml"
+    route = '[providers.a]\nurl = "http://127.0.0.1:9/v1"\n'
+    route += '[routes.chat]\ntargets = [{provider = "a", model = "b"}]\n'
+    settings.write_text(route + files.table)
+    process = archipel("serve", "--config", settings, "--check")
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, "all is right" in said) == (0, True)
+    write_key(files.key_file, new_key())
+    log = failure(archipel("--verbose", "serve", "--config", settings, *options))
+    assert "provenance.key_file" in log
+    assert "is not the key of the first certificate" in log
+    for secret in files.key_file.read_text().splitlines():
+        assert secret not in log
+    settings.write_text(f'{route}[provenance]\nkey_file = "{files.key_file}"\n')
+    lacking = failure(archipel("serve", "--config", settings, *options))
+    assert "provenance.certificate_file: Field required" in lacking
+
+
+def test_without_the_table_the_library_is_not_imported() -> None:
+    program = (
+        "import sys, archipel.serve.image_process, archipel.serve.service; "
+        "from archipel.serve.settings import Settings; "
+        "archipel.serve.service.check_provenance(Settings()); sys.exit('c2pa' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
