@@ -267,7 +267,7 @@ _BAD = {
     "animated": (_PNG + _animated(), "animated"),
     "huge": (_PNG + _huge(), "pixels"),
     "svg": ("data:image/svg+xml;base64," + base64.b64encode(b"<svg />").decode(), "SVG"),
-    "gif": (_url(_pictures()[0], "GIF"), "neither a PNG nor a JPEG"),
+    "gif": (_url(_pictures()[0], "GIF"), "neither PNG nor JPEG nor WebP"),
     "cut": (_url(_pictures()[0])[:-400], "damaged"),
     "letters": (_PNG + "no base64!", "base64 is wrong"),
     "plain": ("data:image/png,abc", "no picture in base64"),
