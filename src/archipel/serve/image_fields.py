@@ -133,7 +133,10 @@ def _given(wanted: Ability, files: Sequence[File]) -> tuple[Image | None, Image 
     images = [file for file in files if file.part in ("image", "image[]")]
     masks = [file for file in files if file.part == "mask" and wanted == "edit"]
     others = len(files) - len(images) - len(masks)
-    if len(images) != 1 or len(masks) > 1 or others:
+    if len(images) > 1:
+        message = f"image: {len(images)} were sent, and this model takes one picture. Send one."
+        raise ApiError(400, message, "invalid_value", "image")
+    if not images or len(masks) > 1 or others:
         has_mask = " and at most one as mask" if wanted == "edit" else ""
         message = f"image: this model takes one picture, as image{has_mask}. Send no other file."
         raise ApiError(400, message, "invalid_value", "image")

@@ -22,7 +22,7 @@ from archipel.serve.counting import Tokens, usual_prompt_tokens
 from archipel.serve.question import Question
 
 _FORM_BYTES = 26 << 20  # OpenAI takes sounds of 25 MB
-_MOST_FILES = 16
+_MOST_FILES = 17  # pictures of an edit, with a mask
 _MOST_TEXTS = 64
 _MOST_PICTURES = 10
 _CONTENT_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}")
