@@ -92,6 +92,22 @@ def test_a_picture_is_begun_from(url: str, painter: PlainPainter, tmp_path: Path
     assert (order.image.size, order.strength) == ((24, 24), 0.3)
 
 
+@pytest.mark.parametrize(("kind", "ending"), [("png", ".png"), ("jpeg", ".jpg"), ("webp", ".webp")])
+def test_pictures_are_written_and_begun_from_as_any_kind(
+    url: str, painter: PlainPainter, tmp_path: Path, kind: str, ending: str
+) -> None:
+    given = ("a cat", "-o", tmp_path, "--url", url, "--seed", 7)
+    image(*given, "--format", kind)
+    [file] = tmp_path.iterdir()
+    assert file.name == f"a-cat-7{ending}"
+    with Image.open(file) as made:
+        assert made.get_format_mimetype() == f"image/{kind}"
+    image(*given, "--from", file)
+    begun = painter.orders[-1].image
+    assert begun is not None
+    assert begun.size == (64, 64)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [

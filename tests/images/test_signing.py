@@ -14,7 +14,8 @@ from PIL import Image
 from archipel import __version__
 from archipel.errors import ConfigError
 from archipel.files import sha256_bytes
-from archipel.images.signing import Origin, open_signer
+from archipel.images.provenance import Facts, PictureFile
+from archipel.images.signing import open_signer
 from tests.images.certificates import (
     CLAIMS,
     DOCUMENTS,
@@ -29,7 +30,7 @@ from tests.images.test_given import saved
 c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed: archipel[provenance]")
 
 _WORDS = "a secret reef"
-_ORIGIN = Origin("île", 7, _WORDS)
+_FACTS = Facts("île", 7, _WORDS)
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
@@ -50,7 +51,8 @@ def sources(said: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _signed(files: Pair, file: bytes, media_type: str = "image/png") -> bytes:
-    return open_signer(files.certificate_file, files.key_file).signed(file, media_type, _ORIGIN)
+    signer = open_signer(files.certificate_file, files.key_file)
+    return signer.signed(PictureFile(file, media_type), _FACTS).data
 
 
 @pytest.fixture(scope="module")

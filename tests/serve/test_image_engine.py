@@ -21,7 +21,8 @@ from archipel.serve.launch import launch
 from archipel.serve.setting_tables import ModelTable
 from archipel.serve.weights import find_weights
 from tests.images.conftest import pipeline
-from tests.images.test_given import animated, bomb, saved
+from tests.images.test_given import animated, bomb, saved, webp_bomb
+from tests.images.test_provenance import facts_in
 from tests.serve.painted import KEY, PlainPainter, painting_engine
 
 __all__ = ["pipeline"]
@@ -90,6 +91,51 @@ def test_a_link_shows_the_picture_to_whoever_has_it(client: OpenAI) -> None:
     assert (unknown.status_code, "made again" in unknown.json()["error"]["message"]) == (404, True)
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_pictures_come_as_the_file_that_is_asked_for(client: OpenAI, kind: Any) -> None:
+    def make(**fields: Any) -> Any:
+        extra = {**_STEPS, "seed": 5}
+        return client.images.generate(
+            model="art", prompt="a cat", output_format=kind, extra_body=extra, **fields
+        )
+
+    made = make(background="opaque", output_compression=100)
+    data = base64.b64decode(made.data[0].b64_json)
+    assert (made.output_format, made.background) == (kind, "opaque")
+    assert _opened(made.data[0].b64_json).get_format_mimetype() == f"image/{kind}"
+    said = facts_in(data)
+    assert (said["Model"], said["Seed"]) == ("art", "5")
+    assert make(background="auto").data == made.data
+    shown = httpx.get(make(response_format="url").data[0].url)
+    assert (shown.headers["content-type"], shown.content) == (f"image/{kind}", data)
+    with make(stream=True) as stream:
+        last = list(stream)[-1]
+    assert (last.output_format, last.b64_json) == (kind, made.data[0].b64_json)
+
+
+@_BY_THE_CLIENT
+def test_a_webp_is_begun_from_and_made_of_it(client: OpenAI) -> None:
+    webp = saved(Image.new("RGB", (40, 30), "red"), "WEBP", lossless=True)
+    art: Any = {"model": "art", "prompt": "a cat", "extra_body": {**_STEPS, "seed": 1}}
+    art |= {"output_format": "webp"}
+    sizes = {}
+    for quality in (10, 100):
+        made = client.images.edit(
+            image=("a.webp", webp), mask=("m.png", _HOLE), output_compression=quality, **art
+        )
+        [one] = made.data or []
+        opened = _opened(one.b64_json)
+        assert (made.output_format, opened.format, opened.size) == ("webp", "WEBP", (40, 32))
+        sizes[quality] = len(one.b64_json or "")
+    assert sizes[10] < sizes[100]
+    of_png, of_webp = (client.images.edit(image=image, **art).data for image in (_RED, webp))
+    assert of_png == of_webp
+    varied = client.images.create_variation(
+        image=webp, model="art", extra_body={**_STEPS, "output_format": "jpeg"}
+    )
+    assert (varied.output_format, _opened(varied.data[0].b64_json).format) == ("jpeg", "JPEG")  # type: ignore[index]
+
+
 def test_a_stream_tells_of_each_step_before_the_picture(client: OpenAI) -> None:
     with client.images.generate(
         model="art", prompt="a cat", stream=True, partial_images=1, n=2, extra_body=_STEPS
@@ -125,8 +171,11 @@ def test_pictures_are_begun_from(client: OpenAI) -> None:
         ({"size": "large"}, "size", "'large' can't be made"),
         ({"response_format": "url", "stream": True}, "response_format", "stream"),
         ({"response_format": "gif"}, "response_format", "b64_json"),
-        ({"output_format": "webp"}, "output_format", "png"),
-        ({"background": "transparent"}, "background", "opaque"),
+        ({"output_format": "gif"}, "output_format", "'gif' is not made here.*png, jpeg, webp"),
+        ({"output_compression": 80}, "output_compression", "80 is for jpeg and webp"),
+        ({"output_format": "png", "output_compression": 0}, "output_compression", "a png"),
+        ({"output_format": "webp", "output_compression": 101}, "output_compression", "100"),
+        ({"background": "transparent"}, "background", "'transparent'.*opaque"),
         ({"style": "vivid"}, "style", "Leave it out"),
         ({"extra_body": {"seed": -1}}, "seed", "0"),
         ({"extra_body": {"steps": 0}}, "steps", "1"),
@@ -149,7 +198,10 @@ def test_what_can_not_be_made_is_refused_by_name(
         ({"image": b"<svg xmlns='x'/>"}, "image", "SVG"),
         ({"image": bomb(20_000, 20_000)}, "image", "pixels"),
         ({"image": animated()}, "image", "animated"),
-        ({"image": [_RED, _RED]}, "image", "one picture"),
+        ({"image": animated("WEBP")}, "image", "animated"),
+        ({"image": webp_bomb(16_000, 16_000)}, "image", "16000x16000 pixels"),
+        ({"image": [_RED, _RED]}, "image", "2 were sent.*one picture"),
+        ({"image": 16 * [_RED], "mask": _HOLE}, "image", "16 were sent"),
         ({"mask": _RED}, "mask", "transparent"),
         ({"mask": saved(Image.new("RGBA", (8, 8)))}, "mask", "8x8 and the image 40x30"),
         ({"prompt": ""}, "prompt", "empty"),

@@ -57,6 +57,13 @@ def test_pixels_come_as_they_were_sent() -> None:
     assert _seen(_part(picture, "PNG")).tobytes() == picture.tobytes()
 
 
+def test_a_webp_comes_as_a_png() -> None:
+    picture = Image.frombytes("RGB", (3, 2), bytes(range(18)))
+    assert _seen(_part(picture, "WEBP", lossless=True)).tobytes() == picture.tobytes()
+    clear = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
+    assert _seen(_part(clear, "WEBP")).getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_a_large_picture_comes_smaller() -> None:
     assert _seen(_part(Image.new("RGB", (4096, 512)), "PNG")).size == (2048, 256)
 

@@ -23,6 +23,9 @@ class Shelf:
         self.lent = LentPictures(lambda: self.now, most_bytes)
         self._looks = TestClient(Starlette(routes=[self.lent.route()]))
 
+    def kind(self, path: str | None) -> str:
+        return str(self._looks.get(path or "").headers["content-type"])
+
     def has(self, path: str | None) -> bool:
         try:
             return self._looks.get(path or "").status_code == 200
@@ -47,6 +50,13 @@ def test_a_link_is_good_for_an_hour() -> None:
     assert (shelf.has(first), shelf.has(second)) == (False, True)
 
 
+def test_each_is_shown_as_what_it_is() -> None:
+    shelf = Shelf()
+    kinds = ["PNG", "JPEG", "WEBP"]
+    shown = [shelf.kind(shelf.lent.lend(picture(kind))) for kind in kinds]
+    assert shown == ["image/png", "image/jpeg", "image/webp"]
+
+
 def test_the_oldest_make_room() -> None:
     shelf = Shelf(most_bytes=2 * len(picture()))
     paths = [shelf.lent.lend(picture()) for _ in range(3)]
@@ -54,7 +64,13 @@ def test_the_oldest_make_room() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG\r\n\x1a\n" + bytes(2000)]
+    "data",
+    [
+        b"",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"RIFF\x24\0\0\0WAVEfmt ",
+        b"\x89PNG\r\n\x1a\n" + bytes(2000),
+    ],
 )
 def test_what_browsers_do_more_with_than_show_it_or_is_too_large_is_not_lent(data: bytes) -> None:
     assert Shelf(most_bytes=1000).lent.lend(data) is None

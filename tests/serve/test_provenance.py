@@ -83,6 +83,9 @@ def test_what_begins_from_a_picture_says_so(tmp_path: Path) -> None:
             said = manifest(_file(made))
             assert said["state"] == "Valid"
             assert sources(said) == [("c2pa.created", "compositeWithTrainedAlgorithmicMedia")]
+        for kind in ("jpeg", "webp"):
+            made = client.images.generate(prompt="x", extra_body={"output_format": kind})
+            assert manifest(_file(made), f"image/{kind}")["state"] == "Valid"
         with client.images.generate(prompt="x", stream=True) as stream:
             streamed = list(stream)[-1].b64_json  # type: ignore[union-attr]
         assert sources(manifest(base64.b64decode(streamed)))[0][1] == "trainedAlgorithmicMedia"

@@ -86,7 +86,7 @@ def _pictures() -> list[Pixels]:
 
 def _url(pixels: Pixels, kind: str = "PNG") -> str:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
+    Image.fromarray(pixels).save(file, kind, lossless=True)  # of the kinds here WebP's option
     return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
@@ -178,6 +178,15 @@ def test_another_picture_is_another_answer(seeing: Service, model: str) -> None:
         assert one.keys() != other.keys() or max(apart) > 10 * _TOLERANCE
 
 
+def test_the_same_pixels_are_the_same_answer(seeing: Service) -> None:
+    for pixels in _pictures():
+        answers = {
+            _ask(seeing.client(), "siglip", _url(pixels, kind)).choices[0].message.content
+            for kind in ("PNG", "WEBP")
+        }
+        assert len(answers) == 1
+
+
 def test_every_api_asks_with_pictures(seeing: Service) -> None:
     client, pixels = seeing.client(), _pictures()[0]
     text = _ask(client, "siglip", _url(pixels)).choices[0].message.content
@@ -248,9 +257,9 @@ def test_a_model_that_sees_nothing_says_what_to_do(seeing: Service) -> None:
     assert "mmproj" in refused.value.message
 
 
-def _animated() -> str:
+def _animated(kind: str = "PNG") -> str:
     file, frames = io.BytesIO(), [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
-    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:])
     return base64.b64encode(file.getvalue()).decode()
 
 
@@ -265,9 +274,10 @@ def _huge() -> str:
 _PNG = "data:image/png;base64,"
 _BAD = {
     "animated": (_PNG + _animated(), "animated"),
+    "animated webp": ("data:image/webp;base64," + _animated("WEBP"), "animated"),
     "huge": (_PNG + _huge(), "pixels"),
     "svg": ("data:image/svg+xml;base64," + base64.b64encode(b"<svg />").decode(), "SVG"),
-    "gif": (_url(_pictures()[0], "GIF"), "neither a PNG nor a JPEG"),
+    "gif": (_url(_pictures()[0], "GIF"), "neither PNG nor JPEG nor WebP"),
     "cut": (_url(_pictures()[0])[:-400], "damaged"),
     "letters": (_PNG + "no base64!", "base64 is wrong"),
     "plain": ("data:image/png,abc", "no picture in base64"),

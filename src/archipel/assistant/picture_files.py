@@ -6,6 +6,7 @@ PNG, JPEG and WebP only: a picture can't hold a program, as SVG can.
 from dataclasses import dataclass
 
 from archipel.errors import IntegrityError
+from archipel.images.webp import webp_size
 
 _MOST_PIXELS = 50_000_000  # 200 MB where it is drawn
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers that begin with the size
@@ -27,7 +28,7 @@ def read_picture(data: bytes) -> PictureFile:
     Raises:
         IntegrityError: they are not a picture of a known type, or it has too many pixels.
     """
-    readers = {"image/png": _png_size, "image/jpeg": _jpeg_size, "image/webp": _webp_size}
+    readers = {"image/png": _png_size, "image/jpeg": _jpeg_size, "image/webp": webp_size}
     sizes = {media_type: size_of(data) for media_type, size_of in readers.items()}
     known = [PictureFile(kind, *size, data) for kind, size in sizes.items() if size and all(size)]
     if not known:
@@ -56,20 +57,4 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
             height, width = data[at + 5 : at + 7], data[at + 7 : at + 9]
             return int.from_bytes(width), int.from_bytes(height)
         at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4]))
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
-        return None
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 ":
-        width, height = data[26:28], data[28:30]
-        mask = 0x3FFF
-        return int.from_bytes(width, "little") & mask, int.from_bytes(height, "little") & mask
     return None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"RIFF": ".webp"}
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 _NAME_CHARACTERS = 40
+Format = Literal["png", "jpeg", "webp"]
 
 
 def image(
@@ -36,9 +37,12 @@ def image(
         None, help="WIDTHxHEIGHT in pixels.  [default: the model's own]"
     ),
     steps: int | None = typer.Option(None, min=1, help="More take longer, and may show more."),
-    begin: Path | None = typer.Option(None, "--from", help="A PNG or JPEG to begin from."),
+    begin: Path | None = typer.Option(None, "--from", help="A PNG, JPEG or WebP to begin from."),
     strength: float | None = typer.Option(
         None, min=0.01, max=1, help="How much of --from is changed, 0.01 to 1."
+    ),
+    format_: Format | None = typer.Option(
+        None, "--format", help="As what they are written.  [default: the service's own, png]"
     ),
     url: str = typer.Option("http://127.0.0.1:8080/v1", help="An OpenAI-compatible service."),
 ) -> None:
@@ -48,7 +52,7 @@ def image(
     """
     import asyncio
 
-    wanted = {"size": size, "steps": steps, "strength": strength}
+    wanted = {"size": size, "steps": steps, "strength": strength, "output_format": format_}
     options = {name: value for name, value in wanted.items() if value is not None}
     if strength is not None and begin is None:
         raise ConfigError("--strength says how much of a picture is changed: give --from IMAGE")

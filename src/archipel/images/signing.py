@@ -27,7 +27,7 @@ from PIL import Image
 from archipel import __version__
 from archipel.errors import ConfigError
 from archipel.files import sha256_bytes
-from archipel.images.provenance import as_png
+from archipel.images.provenance import Coding, Facts, PictureFile, as_file
 
 _Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
@@ -42,16 +42,6 @@ _SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Origin:
-    """How a picture was made."""
-
-    model: str
-    seed: int
-    prompt: str  # of which the manifest has the digest only
-    begun_from: bool = False  # from a picture that somebody sent
-
-
-@dataclass(frozen=True)
 class Signer:
     """Who signs pictures: see `open_signer`."""
 
@@ -59,9 +49,9 @@ class Signer:
     valid_until: datetime  # the certificate
     _context: Any  # of c2pa, with the key in it
 
-    def signed(self, file: bytes, media_type: str, origin: Origin) -> bytes:
-        """The whole file of a picture, `image/png`, `image/jpeg` or `image/webp`, with a manifest
-        in it. That has a name of its own, so it is another file each time.
+    def signed(self, file: PictureFile, facts: Facts, *, begun_from: bool = False) -> PictureFile:
+        """A picture's file with a manifest in it; `begun_from` a picture that somebody sent. The
+        manifest has a name of its own, so it is another file each time.
 
         Raises:
             ConfigError: it can't be signed, as when the certificate is no longer valid.
@@ -70,9 +60,9 @@ class Signer:
 
         whole = io.BytesIO()
         with _refusals(self.certificate_file):
-            builder = c2pa.Builder(_manifest(origin), self._context)
-            builder.sign(media_type, io.BytesIO(file), whole)
-        return whole.getvalue()
+            builder = c2pa.Builder(_manifest(facts, begun_from), self._context)
+            builder.sign(file.media_type, io.BytesIO(file.data), whole)
+        return PictureFile(whole.getvalue(), file.media_type)
 
 
 def open_signer(certificate_file: Path, key_file: Path) -> Signer:
@@ -99,20 +89,19 @@ def open_signer(certificate_file: Path, key_file: Path) -> Signer:
         info = c2pa.C2paSignerInfo(_algorithm(key, key_file), certificates, secret, None)
         context = c2pa.Context.from_dict(_SETTINGS, c2pa.Signer.from_info(info))
     signer = Signer(certificate_file, chain[0].not_valid_after_utc, context)
-    trial = as_png(Image.new("RGB", (1, 1)), model="", seed=0, prompt="")
-    signer.signed(trial, "image/png", Origin("", 0, ""))
+    nothing = Facts(model="", seed=0, prompt="")
+    signer.signed(as_file(Image.new("RGB", (1, 1)), nothing, Coding()), nothing)
     return signer
 
 
-def _manifest(origin: Origin) -> dict[str, Any]:
-    kind = (
-        "compositeWithTrainedAlgorithmicMedia" if origin.begun_from else "trainedAlgorithmicMedia"
-    )
+def _manifest(facts: Facts, begun_from: bool) -> dict[str, Any]:
+    """With the digest of the words, and not the words."""
+    kind = "compositeWithTrainedAlgorithmicMedia" if begun_from else "trainedAlgorithmicMedia"
     actions = [{"action": "c2pa.created", "digitalSourceType": _SOURCES + kind}]
     made = {
-        "model": origin.model,
-        "seed": origin.seed,
-        "prompt_sha256": sha256_bytes(origin.prompt.encode()),
+        "model": facts.model,
+        "seed": facts.seed,
+        "prompt_sha256": sha256_bytes(facts.prompt.encode()),
     }
     return {
         "claim_generator_info": [{"name": "Archipel", "version": __version__}],

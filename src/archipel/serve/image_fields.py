@@ -14,19 +14,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from archipel.errors import DocumentError
 from archipel.images.given import read_given
 from archipel.images.painter import Ability, Order, Painter
+from archipel.images.provenance import FORMATS, Coding
 from archipel.serve.api_error import ApiError
 from archipel.serve.body import wrong
 from archipel.serve.media import File
 
 _PROMPT_CHARACTERS = 1000
+_SHOWN_CHARACTERS = 40
 _MOST_SEED = (1 << 32) - 1
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _USUAL_STRENGTH: Mapping[Ability, float] = {"edit": 0.8, "inpaint": 1.0, "vary": 0.5}
 # Fields of OpenAI's that may say only what this engine does anyway.
 _ONLY: Mapping[str, Sequence[Any]] = {
     "response_format": ("b64_json", "url"),  # of which the gateway makes links
-    "output_format": ("png",),
-    "output_compression": (100,),
     "quality": ("auto", "standard"),
     "background": ("auto", "opaque"),
     "moderation": ("auto",),
@@ -45,6 +45,8 @@ class ImageAsked(BaseModel):
     steps: int | None = Field(default=None, ge=1, le=500)
     guidance: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
     strength: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    output_format: str | None = None
+    output_compression: int | None = Field(default=None, ge=0, le=100)
     stream: bool | None = None
     partial_images: int | None = Field(default=None, ge=0, le=3)  # fewer may be sent: none are
     user: str | None = None
@@ -64,7 +66,7 @@ def read_asked(fields: Mapping[str, Any]) -> ImageAsked:
         if value is None or value in _ONLY.get(name, ()):
             continue
         said = "".join(f", or say {one!r}" for one in _ONLY.get(name, ()))
-        message = f"{name}: the engine of this model can't do this. Leave it out{said}."
+        message = f"{name}: the engine of this model can't do {_told(value)}. Leave it out{said}."
         raise ApiError(400, message, "unsupported_by_provider", name)
     if asked.stream and (asked.model_extra or {}).get("response_format") == "url":
         message = "response_format: a stream has the pictures in it. Leave one of the two out."
@@ -76,6 +78,28 @@ def read_asked(fields: Mapping[str, Any]) -> ImageAsked:
         )
         raise ApiError(400, message, "invalid_value", "prompt")
     return asked
+
+
+def coding_of(asked: ImageAsked) -> Coding:
+    """As what the pictures are to be written.
+
+    Raises:
+        ApiError: it is a format that is not made here, or one that can't be compressed.
+    """
+    wanted = "png" if asked.output_format is None else asked.output_format
+    quality = 100 if asked.output_compression is None else asked.output_compression
+    found = next((one for one in FORMATS if one == wanted), None)
+    if found is None:
+        can = ", ".join(FORMATS)
+        message = f"output_format: {_told(wanted)} is not made here. Take one of {can}."
+        raise ApiError(400, message, "unsupported_by_provider", "output_format")
+    if found == "png" and quality != 100:
+        message = (
+            f"output_compression: {quality} is for jpeg and webp, and a png loses nothing. Leave "
+            "it out, or name one of the two as output_format."
+        )
+        raise ApiError(400, message, "invalid_value", "output_compression")
+    return Coding(found, quality)
 
 
 def order_of(
@@ -133,7 +157,10 @@ def _given(wanted: Ability, files: Sequence[File]) -> tuple[Image | None, Image 
     images = [file for file in files if file.part in ("image", "image[]")]
     masks = [file for file in files if file.part == "mask" and wanted == "edit"]
     others = len(files) - len(images) - len(masks)
-    if len(images) != 1 or len(masks) > 1 or others:
+    if len(images) > 1:
+        message = f"image: {len(images)} were sent, and this model takes one picture. Send one."
+        raise ApiError(400, message, "invalid_value", "image")
+    if not images or len(masks) > 1 or others:
         has_mask = " and at most one as mask" if wanted == "edit" else ""
         message = f"image: this model takes one picture, as image{has_mask}. Send no other file."
         raise ApiError(400, message, "invalid_value", "image")
@@ -155,6 +182,11 @@ def _read(part: str, file: File) -> Image:
         return read_given(file.data)
     except DocumentError as error:
         raise ApiError(400, f"{part}: {error}.", "invalid_image", part) from None
+
+
+def _told(value: Any) -> str:
+    """A client's own value, of which the begin is enough."""
+    return repr(value)[:_SHOWN_CHARACTERS]
 
 
 def _shown(image: Image) -> str:

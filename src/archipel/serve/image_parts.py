@@ -80,7 +80,7 @@ def _bytes(part: Mapping[str, Any]) -> bytes:
     image = part.get("image_url")
     found = _DATA.fullmatch(image["url"] if isinstance(image, Mapping) else str(image))
     if found is None:
-        raise ValueError("it is no picture in base64. Send data:image/png;base64,… or JPEG's")
+        raise ValueError("it is no picture in base64. Send data:image/png;base64,…, JPEG or WebP")
     try:
         return base64.b64decode(found[1], validate=True)
     except ValueError as error:

@@ -25,12 +25,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from archipel.images.painter import Ability, Order, Painter
-from archipel.images.provenance import as_png
-from archipel.images.signing import Origin, Signer
+from archipel.images.provenance import Coding, Facts, as_file
+from archipel.images.signing import Signer
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.hosting import hosted, listen
-from archipel.serve.image_fields import ImageAsked, order_of, read_asked
+from archipel.serve.image_fields import ImageAsked, coding_of, order_of, read_asked
 from archipel.serve.media import File, read_form
 
 _BODY_SECONDS = 60.0
@@ -53,14 +53,14 @@ class Step:
 class Made:
     """A picture, whole."""
 
-    png: bytes
+    data: bytes
     seed: int
     size: str
 
     @property
     def fields(self) -> dict[str, Any]:
         """As OpenAI words it; the seed is ours."""
-        return {"b64_json": base64.b64encode(self.png).decode(), "seed": self.seed}
+        return {"b64_json": base64.b64encode(self.data).decode(), "seed": self.seed}
 
 
 @dataclass(eq=False)
@@ -68,6 +68,7 @@ class Work:
     """One order on its way from the painter's thread; `leave` ends it within a step."""
 
     order: Order
+    coding: Coding
     told: asyncio.Queue[Step | list[Made] | Exception | None] = field(default_factory=asyncio.Queue)
     left: threading.Event = field(default_factory=threading.Event)
 
@@ -124,19 +125,21 @@ class Endpoints:
         self, request: Request, wanted: Ability, fields: Mapping[str, Any], files: Sequence[File]
     ) -> Response:
         asked = read_asked(fields)
+        coding = coding_of(asked)
         self._check_signer()
         order = await asyncio.to_thread(order_of, asked, self.painter, wanted, files)
         if len(self.orders) >= _MOST_ORDERS:
             message = f"{_MOST_ORDERS} orders wait for this model already. Ask again later."
             raise ApiError(429, message, "engine_busy", headers=retry_after(_BUSY_SECONDS))
+        work = Work(order, coding)
         if asked.stream:
-            work = self._begin(order)
+            self._begin(work)
             kind = "image_edit" if wanted == "edit" else "image_generation"
             return _Stream(_events(work, kind, len(self.orders) - 1), lambda: self._end(work))
-        return JSONResponse(await self._whole(request, order))
+        return JSONResponse(await self._whole(request, work))
 
-    def _begin(self, order: Order) -> Work:
-        work, loop = Work(order), asyncio.get_running_loop()
+    def _begin(self, work: Work) -> None:
+        loop = asyncio.get_running_loop()
         self.orders.add(work)
 
         def put(told: Step | list[Made] | Exception) -> None:
@@ -150,34 +153,29 @@ class Endpoints:
             if work.left.is_set():
                 return
             try:
-                pictures = self.painter.paint(order, tell)
-                put([self._made(order, *each) for each in enumerate(pictures)])
+                pictures = self.painter.paint(work.order, tell)
+                put([self._made(work, *each) for each in enumerate(pictures)])
             except Exception as error:  # noqa: BLE001 (the thread's end: who waits is told)
                 put(error)
 
         self.thread.submit(run)
-        return work
 
-    def _made(self, order: Order, number: int, picture: Any) -> Made:
-        seed = order.seed + number
-        png = as_png(picture, model=self.name, seed=seed, prompt=order.prompt)
-        png = self._signed(png, "image/png", order, seed)
-        return Made(png, seed, f"{picture.width}x{picture.height}")
-
-    def _signed(self, file: bytes, media_type: str, order: Order, seed: int) -> bytes:
-        """With who made it in it, if somebody signs."""
-        if self.signer is None:
-            return file
-        origin = Origin(self.name, seed, order.prompt, begun_from=order.image is not None)
-        return self.signer.signed(file, media_type, origin)
+    def _made(self, work: Work, number: int, picture: Any) -> Made:
+        """The picture's file, with who made it in it if somebody signs."""
+        order, seed = work.order, work.order.seed + number
+        facts = Facts(self.name, seed, order.prompt)
+        file = as_file(picture, facts, work.coding)
+        if self.signer is not None:
+            file = self.signer.signed(file, facts, begun_from=order.image is not None)
+        return Made(file.data, seed, f"{picture.width}x{picture.height}")
 
     def _end(self, work: Work) -> None:
         work.leave()
         self.orders.discard(work)
 
-    async def _whole(self, request: Request, order: Order) -> dict[str, Any]:
+    async def _whole(self, request: Request, work: Work) -> dict[str, Any]:
         """All pictures in one answer; the work ends early when the client goes."""
-        work = self._begin(order)
+        self._begin(work)
 
         async def watch() -> None:
             while (await request.receive())["type"] != "http.disconnect":
@@ -188,7 +186,7 @@ class Endpoints:
         try:
             async for told in _told(work):
                 if isinstance(told, list):
-                    about = {"created": int(time.time()), **_about(told)}
+                    about = {"created": int(time.time()), **_about(work, told)}
                     return {**about, "data": [made.fields for made in told]}
         finally:
             self._end(work)
@@ -221,7 +219,7 @@ async def _events(work: Work, kind: str, before: int) -> AsyncIterator[bytes]:
             step = {"step": told.done, "steps": told.total}
             yield _event({"type": f"{kind}.progress", **step})
         else:
-            about = {"created_at": int(time.time()), **_about(told)}
+            about = {"created_at": int(time.time()), **_about(work, told)}
             for made in told:
                 yield _event({"type": f"{kind}.completed", **about, **made.fields})
 
@@ -241,10 +239,10 @@ async def _told(work: Work) -> AsyncIterator[Step | list[Made] | None]:
             return
 
 
-def _about(pictures: Sequence[Made]) -> dict[str, Any]:
+def _about(work: Work, pictures: Sequence[Made]) -> dict[str, Any]:
     """What is the same of all."""
-    size = pictures[0].size if pictures else None
-    return {"size": size, "output_format": "png", "background": "opaque", "quality": "auto"}
+    size, format_ = pictures[0].size if pictures else None, work.coding.format
+    return {"size": size, "output_format": format_, "background": "opaque", "quality": "auto"}
 
 
 def _event(body: Mapping[str, Any]) -> bytes:

@@ -18,13 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from archipel.errors import IntegrityError
+from archipel.images.webp import is_webp
 from archipel.serve.api_error import ApiError
 from archipel.serve.question import OPENAI, Dialect, Question
 
 _LENT_SECONDS = 3600.0
 _MOST_BYTES = 256 << 20
 _PATH = "/v1/images/lent"
-_KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _HEADERS = {  # nothing in it is run, whoever opens it
     "Cache-Control": "private, max-age=3600",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -48,7 +49,7 @@ class LentPictures:
 
     def lend(self, data: bytes) -> str | None:
         """The path of a picture; None if it is none that browsers only show, or is too large."""
-        kind = next((kind for begin, kind in _KINDS.items() if data.startswith(begin)), None)
+        kind = _kind(data)
         if kind is None or len(data) > self._most:
             return None
         token = secrets.token_urlsafe(32)
@@ -79,6 +80,12 @@ class LentPictures:
         now, total = self._clock(), sum(len(one.data) for one in self._lent.values())
         while self._lent and (total > self._most or next(iter(self._lent.values())).until <= now):
             total -= len(self._lent.popitem(last=False)[1].data)
+
+
+def _kind(data: bytes) -> str | None:
+    if is_webp(data):
+        return "image/webp"
+    return next((kind for begin, kind in _KINDS.items() if data.startswith(begin)), None)
 
 
 @dataclass(frozen=True)

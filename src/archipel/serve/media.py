@@ -22,9 +22,12 @@ from archipel.serve.counting import Tokens, usual_prompt_tokens
 from archipel.serve.question import Question
 
 _FORM_BYTES = 26 << 20  # OpenAI takes sounds of 25 MB
-_MOST_FILES = 16
+_MOST_FILES = 17  # pictures of an edit, with a mask
 _MOST_TEXTS = 64
 _MOST_PICTURES = 10
+_FORMAT = "png, which is usual, jpeg or webp; providers may have others"
+_COMPRESSION = "of a jpeg or webp: 100, which is usual, keeps the most"
+_BACKGROUND = "auto, which is usual, or opaque; of a provider that makes such, transparent"
 _CONTENT_TYPE = re.compile(r"[\w.+-]{1,64}/[\w.+-]{1,64}")
 
 Ask = Callable[[Request, Callable[[Request], Awaitable[Question]]], Awaitable[Response]]
@@ -38,6 +41,9 @@ class ImageRequest(BaseModel):
     prompt: str
     n: int | None = Field(default=None, ge=1, le=_MOST_PICTURES)
     stream: bool | None = None
+    output_format: str | None = Field(default=None, description=_FORMAT)
+    output_compression: int | None = Field(default=None, ge=0, le=100, description=_COMPRESSION)
+    background: str | None = Field(default=None, description=_BACKGROUND)
 
 
 class SpeechRequest(BaseModel):
@@ -55,6 +61,14 @@ class FormTexts(BaseModel):
     model_config = ConfigDict(extra="allow")
     model: str
     n: int | None = Field(default=None, ge=1, le=_MOST_PICTURES)
+
+
+class ImageTexts(FormTexts):
+    """The texts of a form for pictures. A form has no null."""
+
+    output_format: str = Field(default="png", description=_FORMAT)
+    output_compression: int = Field(default=100, ge=0, le=100, description=_COMPRESSION)
+    background: str = Field(default="auto", description=_BACKGROUND)
 
 
 @dataclass(frozen=True)
@@ -167,13 +181,16 @@ def routes(ask: Ask, seconds: float) -> list[Route]:
     async def speech(request: Request) -> Question:
         return await _json(request, SpeechRequest, seconds)
 
+    async def pictures(request: Request) -> Question:
+        return await _form(request, ImageTexts, seconds)
+
     async def form(request: Request) -> Question:
-        return await _form(request, seconds)
+        return await _form(request, FormTexts, seconds)
 
     return [
         of("/images/generations", picture),
-        of("/images/edits", form),
-        of("/images/variations", form),
+        of("/images/edits", pictures),
+        of("/images/variations", pictures),
         of("/audio/speech", speech),
         of("/audio/transcriptions", form),
         of("/audio/translations", form),
@@ -185,7 +202,7 @@ async def _json(request: Request, fields: type[BaseModel], seconds: float) -> Qu
     return Media(_endpoint(request), read_fields(body, fields), body)
 
 
-async def _form(request: Request, seconds: float) -> Question:
+async def _form(request: Request, known: type[FormTexts], seconds: float) -> Question:
     """A form as a question.
 
     Raises:
@@ -193,7 +210,7 @@ async def _form(request: Request, seconds: float) -> Question:
     """
     texts, files = await read_form(request, seconds)
     try:
-        FormTexts.model_validate(texts)
+        known.model_validate(texts)
     except ValidationError as error:
         raise wrong(error) from None
     if not files:

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from archipel import __version__
 from archipel.serve.annex import NO_ANNEX, Annex
 from archipel.serve.filling import description as filling
-from archipel.serve.media import FormTexts, ImageRequest, SpeechRequest
+from archipel.serve.media import FormTexts, ImageRequest, ImageTexts, SpeechRequest
 from archipel.serve.openapi_parts import (
     FOR_ALL,
     FOR_CALLERS,
@@ -43,6 +43,7 @@ _REQUESTS: tuple[type[BaseModel], ...] = (
     ImageRequest,
     SpeechRequest,
     FormTexts,
+    ImageTexts,
     *filling.REQUESTS,
 )
 
@@ -77,11 +78,11 @@ def document(annex: Annex = NO_ANNEX) -> dict[str, Any]:
                 )
             },
             "/v1/images/generations": {"post": post("Pictures.", "ImageRequest", "Pictures")},
-            "/v1/images/edits": {"post": _form("Changed pictures.", "image", "Pictures")},
-            "/v1/images/variations": {"post": _form("Pictures like one.", "image", "Pictures")},
+            "/v1/images/edits": {"post": _pictures("Changed pictures.", _EDITED)},
+            "/v1/images/variations": {"post": _pictures("Pictures like one.", _VARIED)},
             "/v1/audio/speech": {"post": _speech()},
-            "/v1/audio/transcriptions": {"post": _form("What is said.", "file", "Transcript")},
-            "/v1/audio/translations": {"post": _form("That in English.", "file", "Transcript")},
+            "/v1/audio/transcriptions": {"post": _heard("What is said.")},
+            "/v1/audio/translations": {"post": _heard("That in English.")},
             **filling.PATHS,
             **annex.paths,
         },
@@ -93,15 +94,21 @@ def document(annex: Annex = NO_ANNEX) -> dict[str, Any]:
     }
 
 
-def _form(summary: str, file: str, answer: str) -> dict[str, Any]:
-    """A post of a form with the texts of `FormTexts` and a file."""
-    bytes_ = {"type": "string", "format": "binary"}
-    has_file = {"type": "object", "properties": {file: bytes_}, "required": [file]}
-    form = {"schema": {"allOf": [ref("FormTexts"), has_file]}}
-    found = post(summary, "FormTexts", answer)
+def _form(summary: str, texts: str, files: dict[str, Any], answer: str) -> dict[str, Any]:
+    """A post of a form with the texts of a schema and files."""
+    form = {"schema": {"allOf": [ref(texts), files]}}
+    found = post(summary, texts, answer)
     found["requestBody"]["content"] = {"multipart/form-data": form}
     found["responses"]["200"]["content"] |= {"text/plain": {}}
     return found
+
+
+def _pictures(summary: str, files: dict[str, Any]) -> dict[str, Any]:
+    return _form(summary, "ImageTexts", files, "Pictures")
+
+
+def _heard(summary: str) -> dict[str, Any]:
+    return _form(summary, "FormTexts", object_of({"file": _FILE}), "Transcript")
 
 
 def _speech() -> dict[str, Any]:
@@ -111,6 +118,13 @@ def _speech() -> dict[str, Any]:
 
 
 _OPEN: dict[str, Any] = {"security": []}
+_FILE = {"type": "string", "format": "binary"}
+_SEVERAL = {**list_of(_FILE), "minItems": 1, "maxItems": 16}
+_VARIED = object_of({"image": _FILE})
+_EDITED: dict[str, Any] = {
+    **object_of({"image": _FILE, "image[]": _SEVERAL, "mask": _FILE}, "image", "image[]", "mask"),
+    "anyOf": [{"required": ["image"]}, {"required": ["image[]"]}],
+}
 _MESSAGE = object_of({"role": TEXT, "content": TEXT_OR_NULL}, "content")
 _PRICE = {
     "type": ["object", "null"],
@@ -181,7 +195,9 @@ _ANSWERS = {
             "stop_reason": TEXT_OR_NULL,
         }
     ),
-    "Pictures": object_of({"data": list_of({"type": "object"})}),
+    "Pictures": object_of(
+        {"data": list_of({"type": "object"}), "output_format": TEXT_OR_NULL}, "output_format"
+    ),
     "Transcript": object_of({"text": TEXT}),
     "MessagesError": object_of(
         {"type": {"const": "error"}, "error": object_of({"type": TEXT, "message": TEXT})}

@@ -143,6 +143,15 @@ def test_a_picture_goes_to_the_model_with_its_question(doing: Doing, ruled: Rule
     assert copy["id"] != one["id"]
 
 
+def test_a_webp_goes_to_the_model_as_one(doing: Doing, ruled: Ruled) -> None:
+    ruled.rule = lambda prompt: "Grey."
+    begun = doing.begin("What is it?", pictures=[given(doing, WEBP).json()["id"]])
+    doing.whole(begun["answers"][0]["id"])
+    part = ruled.asked[0]["messages"][-1]["content"][1]
+    url = f"data:image/webp;base64,{base64.b64encode(WEBP).decode()}"
+    assert part == {"type": "image_url", "image_url": {"url": url}}
+
+
 def test_a_model_that_does_not_see_says_so(doing: Doing, ruled: Ruled) -> None:
     ruled.refused = frozenset({"messages"})
     picture = given(doing, png()).json()["id"]

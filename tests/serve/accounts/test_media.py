@@ -202,6 +202,26 @@ def test_forms_go_on_with_all_that_is_in_them(door: Door) -> None:
     assert [row.nanos for row in rows] == [0, 0, 3 * _NANOS // 25, _NANOS // 25]
 
 
+def test_an_edit_goes_on_with_sixteen_pictures_and_a_mask(door: Door) -> None:
+    pictures = [(f"{n}.webp", bytes([n]) * n, "image/webp") for n in range(16)]
+    with door.client(add_key(door.accounts)) as client:
+        made = client.images.edit(
+            model="art",
+            image=pictures,
+            mask=("m.png", _PICTURE, "image/png"),
+            prompt="all of them at a table",
+            output_format="webp",
+            output_compression=40,
+            background="transparent",
+        )
+    assert made.data
+    (asked,) = door.studio.asked
+    assert asked["image[]"] == [[name, kind, data] for name, data, kind in pictures]
+    assert asked["mask"] == [["m.png", "image/png", _PICTURE]]
+    said = [asked[name] for name in ("output_format", "output_compression", "background")]
+    assert said == [["webp"], ["40"], ["transparent"]]
+
+
 _FILE = ("a.wav", b"x", "audio/wav")
 
 
@@ -218,7 +238,7 @@ _WRONG_FORMS: list[tuple[dict[str, Any], int]] = [
         400,
     ),
     ({"data": {"model": "art", "prompt": "x" * (2 << 20)}, "files": {"f": _FILE}}, 400),
-    ({"data": {"model": "art"}, "files": [("f", _FILE)] * 17}, 400),
+    ({"data": {"model": "art"}, "files": [("f", _FILE)] * 18}, 400),
     ({"data": {"model": "art"}, "files": {"f": ("a", b"x" * (27 << 20))}}, 413),
     ({"json": {"model": "art"}}, 400),
     ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400),
