@@ -12,6 +12,7 @@ import torch
 from transformers import GPT2Config, PreTrainedConfig, Qwen2Config
 
 from archipel.errors import ConfigError, IntegrityError
+from archipel.models.precision import precision
 from archipel.train.fragments import assemble
 from archipel.train.group import Group
 from archipel.train.muon import Muon
@@ -59,7 +60,7 @@ def test_two_processes_train_as_one_does(
     facts = json.loads((group_results / f"{sharding}-{optimiser}.json").read_text())
     replica = make_replica(ALONE, optimiser, precision=torch.float32)
     expected, parameters = story(replica, fragments_of(make_model()))
-    # Muon rounds to bf16 inside.
+    # Muon may round to bf16 inside.
     tolerance = 1e-5 if optimiser == "adamw" else 2e-3
     assert facts["losses"] == pytest.approx(expected["losses"], abs=tolerance)
     assert facts["again"] == facts["losses"][-2:]
@@ -136,5 +137,7 @@ def test_muon_is_pytorchs() -> None:
             other.grad = mine.grad.clone()
         optimiser.step()
         peer.step()
+    # PyTorch's rounds to bf16 inside whatever the device; ours where that is fast.
+    tolerance = 0.0 if precision(torch.device("cpu")) == torch.bfloat16 else 1e-3
     for mine, other in zip(ours, theirs, strict=True):
-        assert torch.equal(mine, other)
+        torch.testing.assert_close(mine, other, rtol=0.0, atol=tolerance)
