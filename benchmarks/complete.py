@@ -68,15 +68,15 @@ async def _measure(model: Path, gaps: int) -> dict[str, Any]:
         aiohttp.ClientSession() as client,
     ):
         asks = _Asks(client, running, await _engine(running))
-        places = list(_places(gaps + _LEARNT))
+        places, others = list(_places(gaps)), list(_places(_LEARNT + gaps, seed=1))
         async with ChatService(running.url) as chat:
             editor = _Editor(Helper(chat, Wishes()), _tokenizer(model.parent))
-            for place in places[:_LEARNT]:
+            for place in others[:_LEARNT]:
                 await editor.first(place)
-            first = [await editor.first(place) for place in places[_LEARNT:]]
-            typed = [await editor.next(place) for place in places[_LEARNT:]]
-            given = editor.helper.readings["coder"].room()
-        questions = [place.around for place in places[_LEARNT:]]
+            first = [await editor.first(place) for place in places]
+            given = editor.helper.readings["coder"].characters
+            typed = [await editor.next(place) for place in others[_LEARNT:]]
+        questions = [place.around for place in places]
         whole = [await asks.suggestion(*gap, _TOKENS) for gap in questions]
         added = [await asks.added(*gap, number) for number, gap in enumerate(questions)]
         cancelled = [await asks.cancelled(*gap) for gap in questions[: gaps // 4]]
@@ -84,8 +84,8 @@ async def _measure(model: Path, gaps: int) -> dict[str, Any]:
         "gaps": gaps,
         "first_suggestion_p50_ms": _ms(first),
         "next_suggestion_p50_ms": _ms(typed),
-        "given_characters": given.told + given.before + given.behind,
-        "suggestion_tokens_p50": median(editor.tokens(place) for place in places[_LEARNT:]),
+        "given_characters": given,
+        "suggestion_tokens_p50": median(editor.tokens(place) for place in places),
         "p50_ms_of_3800_characters_and_32_tokens": _ms(whole),
         "added_ms": _ms(added),
         "cancel_ms": _ms(cancelled),
@@ -193,9 +193,9 @@ class _Place:
         return self.text[self.at - _BEFORE : self.at], self.text[self.end : self.end + _BEHIND]
 
 
-def _places(count: int) -> Iterator[_Place]:
+def _places(count: int, seed: int = 0) -> Iterator[_Place]:
     """In a package of the standard library, in lines that are not empty."""
-    dice = random.Random(0)
+    dice = random.Random(seed)
     files = sorted((Path(sysconfig.get_path("stdlib")) / _ASKED).rglob("*.py"))
     texts = [(file, file.read_text(encoding="utf-8")) for file in files]
     long = [(file, text) for file, text in texts if len(text) > 2 * (_BEFORE + _BEHIND)]

@@ -21,7 +21,7 @@ from archipel.editor.actions import ACTS, Kind, code_in, name_of_tests, question
 from archipel.editor.counts import Counts
 from archipel.editor.following import Following, Suggestion, Wait
 from archipel.editor.project import nearby
-from archipel.editor.reading import ALL, Reading
+from archipel.editor.reading import Reading, room_of
 from archipel.editor.suggestion import around, is_whole, shaped
 from archipel.errors import ArchipelError
 
@@ -84,8 +84,10 @@ class Helper:
         self, document: TextDocument, position: types.Position, near: Near
     ) -> Suggestion:
         model = await self.model("fill", self.wishes.fill_model)
-        reading = self.readings.setdefault(model, Reading()) if self._is_here(model) else None
-        room = reading.room() if reading else ALL
+        told_of = next((one for one in self.models if one["id"] == model), {})
+        is_here = told_of.get("place") == "machine"
+        reading = self.readings.setdefault(model, Reading()) if is_here else None
+        room = room_of(reading, told_of.get("context_length"), self.wishes.tokens)
         source, at = document.source, document.offset_at_position(position)
         before, behind = around(source, at, room.before, room.behind)
         told = await asyncio.to_thread(near, Path(document.path), source, room.told)
@@ -140,10 +142,6 @@ class Helper:
             f"{self.service.url} has no model that {words[ability]}. Serve one, or name one with "
             f"--{'model' if ability == 'fill' else 'chat-model'}."
         )
-
-    def _is_here(self, model: str) -> bool:
-        """Whether the service says that the model runs on this machine."""
-        return any(one["id"] == model and one.get("place") == "machine" for one in self.models)
 
 
 def make_server(
