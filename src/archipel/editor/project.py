@@ -5,6 +5,7 @@ the other open files, as short as their signatures. Reads files, runs none.
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 _IMPORT = re.compile(
@@ -17,6 +18,7 @@ _DEFINITION = re.compile(
 )
 _FILE_BYTES = 200 << 10
 _FILES = 8
+_PARSED = 64  # files whose signatures are kept: parsing one takes up to half a second
 _ROOTS = ("", "src", "lib")  # of packages, below the project's folder
 
 
@@ -39,6 +41,7 @@ def nearby(
     return told
 
 
+@lru_cache(_PARSED)
 def signatures(source: str) -> str:
     """The functions and classes of a Python module, with their first lines only; empty if it is no
     Python."""
