@@ -218,6 +218,21 @@ def test_a_model_on_this_machine_is_given_what_it_reads_in_time(
     assert min(asyncio.run(given("--model", "far"))) > 6000
 
 
+def test_a_key_that_may_not_list_models_may_ask_one(
+    scripted: ScriptedService, tmp_path: Path
+) -> None:
+    scripted.may_list = False
+
+    async def scenario() -> None:
+        async with editor(scripted.url, tmp_path, "--model", "reef") as opened:
+            waiting = asyncio.create_task(opened.suggestion())
+            assert (await asked(scripted))["model"] == "reef"
+            scripted.write("return 0")
+            assert await waiting == ["return 0"]
+
+    asyncio.run(scenario())
+
+
 def test_a_position_behind_the_end_is_the_end(scripted: ScriptedService, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with editor(scripted.url, tmp_path, "--model", "reef") as opened:

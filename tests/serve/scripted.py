@@ -48,6 +48,7 @@ class ScriptedService:
     refusal: tuple[int, dict[str, Any]] | None = None
     fits: int = 0  # messages of a request that is not refused
     listed: list[dict[str, Any]] = field(default_factory=lambda: [{"id": "island"}, {"id": "reef"}])
+    may_list: bool = True
     keys: set[str] = field(default_factory=set)
     provider: str = ""  # who answers, in X-Archipel-Provider
     hold: bool = False  # answer nothing at all, not even a header
@@ -98,6 +99,8 @@ class ScriptedService:
 
     async def models(self, request: Request) -> Response:
         self.keys.add(request.headers.get("authorization", ""))
+        if not self.may_list:
+            return JSONResponse({"error": {"message": "not with this key"}}, 403)
         return JSONResponse({"data": self.listed})
 
     async def chat(self, request: Request) -> Response:

@@ -84,7 +84,7 @@ class Helper:
         self, document: TextDocument, position: types.Position, near: Near
     ) -> Suggestion:
         model = await self.model("fill", self.wishes.fill_model)
-        told_of = next((one for one in self.models if one["id"] == model), {})
+        told_of = await self._told_of(model)
         is_here = told_of.get("place") == "machine"
         reading = self.readings.setdefault(model, Reading()) if is_here else None
         room = room_of(reading, told_of.get("context_length"), self.wishes.tokens)
@@ -128,10 +128,10 @@ class Helper:
 
     async def model(self, ability: str, wished: str | None) -> str:
         """The model to ask: the one that was wished for, or else the first with the ability."""
-        if not self.models:
-            self.models = await self.service.models()
         if wished:
             return wished
+        if not self.models:
+            self.models = await self.service.models()
         for model in self.models:
             told = model.get("abilities")
             if ability in told if told is not None else ability == "chat":
@@ -142,6 +142,17 @@ class Helper:
             f"{self.service.url} has no model that {words[ability]}. Serve one, or name one with "
             f"--{'model' if ability == 'fill' else 'chat-model'}."
         )
+
+    async def _told_of(self, model: str) -> dict[str, Any]:
+        """What the service says of a model: nothing, where a key may ask it and not list it."""
+        if not self.models:
+            try:
+                self.models = await self.service.models()
+            except ServiceError as error:
+                if error.status is None:
+                    raise
+                self.models = [{"id": model, "abilities": []}]
+        return next((one for one in self.models if one["id"] == model), {})
 
 
 def make_server(
