@@ -69,6 +69,8 @@ def mean_of(outcomes: Sequence[Outcome]) -> Outcome:
     at = [point.tokens for point in outcomes[0].curve if low <= point.tokens <= high]
 
     def mean(values: Callable[[Point], float]) -> list[float]:
+        if not at:  # bare loops have no curve
+            return []
         lines = [
             np.interp(at, [p.tokens for p in one.curve], [values(p) for p in one.curve])
             for one in outcomes

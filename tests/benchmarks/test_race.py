@@ -167,6 +167,11 @@ def test_several_seeds_are_one_outcome_with_the_mean_of_their_curves() -> None:
     assert (found.seconds, found.tokens, found.seeds) == (15.0, 1000, 2)
 
 
+def test_what_has_no_curve_has_none_as_a_mean_either() -> None:
+    found = mean_of([replace(WHOLE, curve=[])])
+    assert (found.curve, found.tokens, found.training_cores) == ([], 1000, None)
+
+
 def test_figures_compare_at_the_same_tokens_and_name_what_failed() -> None:
     results = Results(
         {
