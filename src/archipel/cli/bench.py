@@ -8,8 +8,8 @@ import typer
 def bench(
     name: str = typer.Argument(
         help="One of train, inside, precision, corpus, codec, links, rounds, parity, plan, "
-        "planned, wan, serve, complete, books, assistant, documents, documents_search, finetune, "
-        "search."
+        "planned, wan, serve, speculation, complete, books, assistant, documents, "
+        "documents_search, finetune, search."
     ),
     quick: bool = typer.Option(False, "--quick", help="Fewer and shorter runs."),
     json_file: Path | None = typer.Option(None, "--json", help="Write the figures here."),

@@ -59,6 +59,11 @@ class Engine:
         """Whether what runs the model is given pictures."""
         return self._launch.projector is not None
 
+    @property
+    def tells_logprobs(self) -> bool:
+        """Whether what runs the model tells how likely each token of an answer was."""
+        return self._launch.tells_logprobs
+
     async def __aenter__(self) -> Self:
         await self.address()
         return self

@@ -18,6 +18,8 @@ _POOLING = {
     "last": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST,
 }
 
+_NGRAM_TOKENS, _GUESSED_TOKENS = 8, 8
+
 
 def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
     """llama.cpp's parameters, with its open defaults (no key, any origin, 8 GiB cache) closed."""
@@ -46,12 +48,23 @@ def parameters(settings: dict[str, Any]) -> xllamacpp.CommonParams:
         ]
     if settings["projector"]:
         params.mmproj.path = settings["projector"]
+    if settings["speculation"]:
+        _speculate(params)
     params.verbosity = 1  # errors only: more would write what people ask into the log
     if settings["pooling"]:
         params.embedding = True
         params.pooling_type = _POOLING[settings["pooling"]]
         params.n_batch = params.n_ubatch = settings["context_tokens"]  # a text goes in one piece
     return params
+
+
+def _speculate(params: xllamacpp.CommonParams) -> None:
+    """After tokens that the same text has had before, guess those that came next then; the model
+    checks them in one pass (docs/decisions/0018). Nothing is kept from one text to another."""
+    kinds = xllamacpp.common_speculative_type
+    params.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_NGRAM_MAP_K]
+    params.speculative.ngram_map_k.size_n = _NGRAM_TOKENS
+    params.speculative.ngram_map_k.size_m = _GUESSED_TOKENS
 
 
 def main() -> None:

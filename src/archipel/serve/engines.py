@@ -50,6 +50,7 @@ class Lease:
     adapters: tuple[str, ...]  # that its requests name by number, in this order
     _give_back: Callable[[], None]
     sees: bool = False  # pictures
+    tells_logprobs: bool = True
     _ended: bool = False
 
     def end(self) -> None:
@@ -118,7 +119,14 @@ class Engines:
             self._give_back(name)
             raise
         give_back = partial(self._give_back, name)
-        return Lease(address, engine.kind, engine.adapters, give_back, engine.sees)
+        return Lease(
+            address,
+            engine.kind,
+            engine.adapters,
+            give_back,
+            sees=engine.sees,
+            tells_logprobs=engine.tells_logprobs,
+        )
 
     def seen(self) -> list[Seen]:
         """All models, in the order of the settings."""

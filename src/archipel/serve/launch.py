@@ -32,6 +32,7 @@ class Launch:
     stop_seconds: float = 5.0
     adapters: tuple[str, ...] = ()  # which each request names by number, in this order
     projector: str | None = None  # the file by which it sees pictures
+    tells_logprobs: bool = True
     otherwise: "Launch | None" = None  # if this one is unfit or fails as it starts
 
 
@@ -66,6 +67,7 @@ def launch(
         adapters = list(weights.adapters.values())
         projector = None if table.pooling else weights.projector
         request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
+        request |= {"speculation": table.speculation}
         return Launch(
             "llama.cpp",
             "engine_process",
@@ -74,6 +76,7 @@ def launch(
             is_measured=said is None,
             adapters=tuple(weights.adapters),
             projector=projector,
+            tells_logprobs=table.speculation is None,
         )
     if weights.engine == "openvino":
         return _openvino(launch(name, table, replace(weights, engine="llama.cpp"), cores), weights)

@@ -168,6 +168,7 @@ async def engine_call(lease: Lease, question: Question, model: str) -> Call:
         if lease.kind == "llama.cpp" and question.fields.get("echo"):
             # It answers as if that were not there, and tells nothing of a prompt's tokens.
             raise Unmappable("echo", "this model's engine does not give its prompt back")
+        _check_logprobs(lease, question.fields)
         question = await _with_pictures(lease, question)
     except BaseException:  # cancelled too: no lease may outlive its request
         lease.end()
@@ -188,6 +189,18 @@ def _check_kind(kind: Kind, question: Question) -> None:
         raise Unmappable("model", f"it makes pictures only. {instead}")
     if kind != "pictures" and question.is_media:
         raise Unmappable("model", "it runs here, and knows texts only. Ask another model")
+
+
+def _check_logprobs(lease: Lease, fields: Mapping[str, Any]) -> None:
+    """Refuse to be asked for what llama.cpp, as of 2026, leaves out of tokens that were guessed: it
+    says 0 of each."""
+    for name in ("logprobs", "n_probs"):
+        if not lease.tells_logprobs and fields.get(name) not in (None, False):
+            raise Unmappable(
+                name,
+                "this model runs with speculation, and does not tell how likely what it guessed "
+                "was. Ask another model, or serve it without: speculation in its table",
+            )
 
 
 async def _with_pictures(lease: Lease, question: Question) -> Question:

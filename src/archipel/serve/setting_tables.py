@@ -26,6 +26,7 @@ _ENGINES_WITH: dict[str, tuple[Kind | None, ...]] = {
     "adapters": (None, "llama.cpp", "vllm"),
     "mmproj": (None, "llama.cpp"),
     "pooling": (None, "llama.cpp", "vllm", "sglang"),
+    "speculation": (None, "llama.cpp"),
     "command": ("vllm", "sglang", "command"),
     "arguments": ("vllm", "sglang"),
     "key_env": ("command",),
@@ -86,6 +87,10 @@ class ModelTable(Table):
     threads: int | None = Field(default=None, ge=1)
     pooling: Literal["mean", "cls", "last"] | None = Field(
         default=None, description="it embeds texts, so pooled, instead of answering"
+    )
+    speculation: Literal["ngram"] | None = Field(
+        default=None,
+        description="what a text repeats is guessed, several tokens checked at once; no logprobs",
     )
     load: Literal["start", "demand"] = Field(
         default="start", description="in memory from the start, or from the first question on"
