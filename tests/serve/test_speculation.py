@@ -54,7 +54,7 @@ def test_what_is_guessed_is_what_the_model_says_anyway(client: OpenAI) -> None:
 
 def test_logprobs_are_refused_where_some_would_be_missing(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="speculation") as refused:
-        client.completions.create(model="guessing", prompt="a", max_tokens=4, logprobs=0)
+        client.completions.create(model="guessing", prompt="a", max_tokens=4, logprobs=1)
     assert refused.value.param == "logprobs"
     message = {"role": "user", "content": "a"}
     for asked in ({"logprobs": True}, {"n_probs": 2}):
@@ -62,7 +62,7 @@ def test_logprobs_are_refused_where_some_would_be_missing(client: OpenAI) -> Non
             client.chat.completions.create(
                 model="guessing", messages=[message], max_tokens=4, extra_body=asked
             )
-    told = client.completions.create(model="either", prompt="a", max_tokens=4, logprobs=0)
+    told = client.completions.create(model="either", prompt="a", max_tokens=4, logprobs=1)
     assert told.choices[0].logprobs  # of the next that answers for the name
 
 

@@ -195,7 +195,7 @@ def _check_logprobs(lease: Lease, fields: Mapping[str, Any]) -> None:
     """Refuse to be asked for what llama.cpp, as of 2026, leaves out of tokens that were guessed: it
     says 0 of each."""
     for name in ("logprobs", "n_probs"):
-        if not lease.tells_logprobs and fields.get(name) not in (None, False):
+        if fields.get(name) and not lease.tells_logprobs:
             raise Unmappable(
                 name,
                 "this model runs with speculation, and does not tell how likely what it guessed "
