@@ -16,12 +16,11 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
-from archipel.files import sha256_bytes
 from archipel.images.signing import open_signer
 from tests.images.certificates import new_key, pair, write_key
 from tests.images.conftest import pipeline
+from tests.images.credentials import how, manifest, sources
 from tests.images.test_given import saved
-from tests.images.test_signing import manifest, sources
 from tests.serve.painted import KEY, PlainPainter, painting_engine
 from tests.serve.test_start import failure
 
@@ -54,12 +53,8 @@ def test_the_service_signs_its_pictures(archipel: Archipel, pipeline: Path, tmp_
         said = manifest(file)
         assert (said["state"], said["signature_info"]["common_name"]) == ("Valid", "Signer")
         assert sources(said) == [("c2pa.created", "trainedAlgorithmicMedia")]
-        digest = sha256_bytes(b"a blue cat")
-        assert said["archipel.generation"] == {
-            "model": "art",
-            "seed": seed,
-            "prompt_sha256": digest,
-        }
+        assert said["c2pa.ai-disclosure"]["modelName"] == "art"
+        assert said["c2pa.actions.v2"]["actions"][-1]["description"] == how(seed, "a blue cat")
         assert b"blue" not in file
         with Image.open(io.BytesIO(file)) as image:
             assert image.text["Seed"] == str(seed)  # type: ignore[attr-defined]

@@ -24,20 +24,18 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from PIL import Image
 
-from archipel import __version__
 from archipel.errors import ConfigError
-from archipel.files import sha256_bytes
+from archipel.images.manifest import OWN_LABELS, manifest_of
 from archipel.images.provenance import Coding, Facts, PictureFile, as_file
 
 _Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
-_SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _SETTINGS = {
     # What a certificate may be for: email, documents, C2PA's claims. If it is not told, the library
     # signs for all three, and then finds fault with its own signature for the last two.
     "trust": {"trust_config": "1.3.6.1.5.5.7.3.4\n1.3.6.1.5.5.7.3.36\n1.3.6.1.4.1.62558.2.1\n"},
     "verify": {"verify_after_sign": True, "remote_manifest_fetch": False, "ocsp_fetch": False},
-    "builder": {"thumbnail": {"enabled": False}},
+    "builder": {"thumbnail": {"enabled": False}, "created_assertion_labels": OWN_LABELS},
 }
 
 
@@ -60,7 +58,7 @@ class Signer:
 
         whole = io.BytesIO()
         with _refusals(self.certificate_file):
-            builder = c2pa.Builder(_manifest(facts, begun_from), self._context)
+            builder = c2pa.Builder(manifest_of(facts, begun_from), self._context)
             builder.sign(file.media_type, io.BytesIO(file.data), whole)
         return PictureFile(whole.getvalue(), file.media_type)
 
@@ -92,24 +90,6 @@ def open_signer(certificate_file: Path, key_file: Path) -> Signer:
     nothing = Facts(model="", seed=0, prompt="")
     signer.signed(as_file(Image.new("RGB", (1, 1)), nothing, Coding()), nothing)
     return signer
-
-
-def _manifest(facts: Facts, begun_from: bool) -> dict[str, Any]:
-    """With the digest of the words, and not the words."""
-    kind = "compositeWithTrainedAlgorithmicMedia" if begun_from else "trainedAlgorithmicMedia"
-    actions = [{"action": "c2pa.created", "digitalSourceType": _SOURCES + kind}]
-    made = {
-        "model": facts.model,
-        "seed": facts.seed,
-        "prompt_sha256": sha256_bytes(facts.prompt.encode()),
-    }
-    return {
-        "claim_generator_info": [{"name": "Archipel", "version": __version__}],
-        "assertions": [
-            {"label": "c2pa.actions", "data": {"actions": actions}},
-            {"label": "archipel.generation", "data": made},
-        ],
-    }
 
 
 @contextlib.contextmanager
