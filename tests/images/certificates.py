@@ -32,7 +32,12 @@ class Pair:
 
 
 def pair(
-    folder: Path, *, key: Any = None, purpose: x509.ObjectIdentifier = EMAIL, days: int = 30
+    folder: Path,
+    *,
+    key: Any = None,
+    purpose: x509.ObjectIdentifier = EMAIL,
+    days: int = 30,
+    name: str = "Signer",
 ) -> Pair:
     """A signer of "Example" with a key of P-256, if no other is given, who may sign for so many
     days from yesterday on."""
@@ -41,7 +46,7 @@ def pair(
     root = _begun("Authority", "Authority", authority, 99)
     root = root.add_extension(x509.BasicConstraints(True, None), True)
     root = root.add_extension(_usage(signs_certificates=True), True)
-    own = _begun("Signer", "Authority", key, days)
+    own = _begun(name, "Authority", key, days)
     own = own.add_extension(x509.BasicConstraints(False, None), True)
     own = own.add_extension(_usage(signs_certificates=False), True)
     own = own.add_extension(x509.ExtendedKeyUsage([purpose]), False)

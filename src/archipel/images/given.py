@@ -52,6 +52,13 @@ def read_given(data: bytes) -> Image.Image:
         raise _damaged(error) from error
 
 
+def media_type_of(data: bytes) -> str:
+    """Of a file that `read_given` has read."""
+    if is_webp(data):
+        return "image/webp"
+    return "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+
+
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if max(width, height) > _MOST_SIDE or width * height > _MOST_PIXELS:

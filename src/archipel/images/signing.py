@@ -1,13 +1,14 @@
 """Content Credentials: a picture's file with a signed manifest of C2PA, so that whoever has it can
-see that a model made it, in whose name, and whether it was changed since.
+see that a model made it, in whose name, from which picture, and whether it was changed since.
 
-Nothing is asked of a network: neither the time, nor what a certificate is worth.
+Nothing is asked of a network: neither the time, nor what a certificate is worth, nor a manifest
+that a picture that is sent has elsewhere.
 """
 
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from cryptography.hazmat.primitives.serialization import (
 from PIL import Image
 
 from archipel.errors import ConfigError
-from archipel.images.manifest import OWN_LABELS, manifest_of
+from archipel.images.manifest import OWN_LABELS, Parent, ingredient_of, manifest_of
 from archipel.images.provenance import Coding, Facts, PictureFile, as_file
 
 _Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+_NOTHING = Facts(model="", seed=0, prompt="")
+_MOST_HISTORY = 1 << 20  # bytes: each picture that is made has it in it
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 _SETTINGS = {
     # What a certificate may be for: email, documents, C2PA's claims. If it is not told, the library
@@ -47,9 +50,19 @@ class Signer:
     valid_until: datetime  # the certificate
     _context: Any  # of c2pa, with the key in it
 
-    def signed(self, file: PictureFile, facts: Facts, *, begun_from: bool = False) -> PictureFile:
-        """A picture's file with a manifest in it; `begun_from` a picture that somebody sent. The
-        manifest has a name of its own, so it is another file each time.
+    def parent(self, file: PictureFile) -> Parent:
+        """A picture that somebody sent, for those that are begun from it. Its own manifest goes
+        along, unless the library can't read it or a trial picture has more than 1 MiB with it."""
+        parent = Parent(file, keeps_history=True)
+        try:
+            trial = self.signed(_trial(), _NOTHING, parent)
+        except ConfigError:
+            return replace(parent, keeps_history=False)
+        return replace(parent, keeps_history=len(trial.data) <= _MOST_HISTORY)
+
+    def signed(self, file: PictureFile, facts: Facts, parent: Parent | None = None) -> PictureFile:
+        """A picture's file with a manifest in it, which has a name of its own: so it is another
+        file each time.
 
         Raises:
             ConfigError: it can't be signed, as when the certificate is no longer valid.
@@ -58,7 +71,12 @@ class Signer:
 
         whole = io.BytesIO()
         with _refusals(self.certificate_file):
-            builder = c2pa.Builder(manifest_of(facts, begun_from), self._context)
+            builder = c2pa.Builder(manifest_of(facts, parent), self._context)
+            if parent is not None and parent.keeps_history:
+                given = parent.file
+                builder.add_ingredient(
+                    ingredient_of(parent), given.media_type, io.BytesIO(given.data)
+                )
             builder.sign(file.media_type, io.BytesIO(file.data), whole)
         return PictureFile(whole.getvalue(), file.media_type)
 
@@ -87,9 +105,13 @@ def open_signer(certificate_file: Path, key_file: Path) -> Signer:
         info = c2pa.C2paSignerInfo(_algorithm(key, key_file), certificates, secret, None)
         context = c2pa.Context.from_dict(_SETTINGS, c2pa.Signer.from_info(info))
     signer = Signer(certificate_file, chain[0].not_valid_after_utc, context)
-    nothing = Facts(model="", seed=0, prompt="")
-    signer.signed(as_file(Image.new("RGB", (1, 1)), nothing, Coding()), nothing)
+    signer.signed(_trial(), _NOTHING)
     return signer
+
+
+def _trial() -> PictureFile:
+    """Of one pixel."""
+    return as_file(Image.new("RGB", (1, 1)), _NOTHING, Coding())
 
 
 @contextlib.contextmanager

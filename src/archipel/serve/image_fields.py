@@ -12,9 +12,9 @@ from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archipel.errors import DocumentError
-from archipel.images.given import read_given
+from archipel.images.given import media_type_of, read_given
 from archipel.images.painter import Ability, Order, Painter
-from archipel.images.provenance import FORMATS, Coding
+from archipel.images.provenance import FORMATS, Coding, PictureFile
 from archipel.serve.api_error import ApiError
 from archipel.serve.body import wrong
 from archipel.serve.media import File
@@ -22,6 +22,7 @@ from archipel.serve.media import File
 _PROMPT_CHARACTERS = 1000
 _SHOWN_CHARACTERS = 40
 _MOST_SEED = (1 << 32) - 1
+_IMAGE = ("image", "image[]")
 _SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 _USUAL_STRENGTH: Mapping[Ability, float] = {"edit": 0.8, "inpaint": 1.0, "vary": 0.5}
 # Fields of OpenAI's that may say only what this engine does anyway.
@@ -136,6 +137,12 @@ def order_of(
     )
 
 
+def image_file(files: Sequence[File]) -> PictureFile:
+    """The image that `order_of` has read among the files, as it was sent."""
+    data = next(file.data for file in files if file.part in _IMAGE)
+    return PictureFile(data, media_type_of(data))
+
+
 def _size(asked: ImageAsked, painter: Painter) -> tuple[int | None, int | None]:
     if asked.size in (None, "auto"):
         return None, None
@@ -154,7 +161,7 @@ def _given(wanted: Ability, files: Sequence[File]) -> tuple[Image | None, Image 
     """The picture and the mask of a form."""
     if wanted == "generate":
         return None, None
-    images = [file for file in files if file.part in ("image", "image[]")]
+    images = [file for file in files if file.part in _IMAGE]
     masks = [file for file in files if file.part == "mask" and wanted == "edit"]
     others = len(files) - len(images) - len(masks)
     if len(images) > 1:

@@ -24,13 +24,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from archipel.images.manifest import Parent
 from archipel.images.painter import Ability, Order, Painter
 from archipel.images.provenance import Coding, Facts, as_file
 from archipel.images.signing import Signer
 from archipel.serve.api_error import ApiError, retry_after
 from archipel.serve.body import read_body, read_fields
 from archipel.serve.hosting import hosted, listen
-from archipel.serve.image_fields import ImageAsked, coding_of, order_of, read_asked
+from archipel.serve.image_fields import ImageAsked, coding_of, image_file, order_of, read_asked
 from archipel.serve.media import File, read_form
 
 _BODY_SECONDS = 60.0
@@ -69,6 +70,7 @@ class Work:
 
     order: Order
     coding: Coding
+    parent: Parent | None  # what its pictures are begun from, where somebody signs them
     told: asyncio.Queue[Step | list[Made] | Exception | None] = field(default_factory=asyncio.Queue)
     left: threading.Event = field(default_factory=threading.Event)
 
@@ -121,6 +123,11 @@ class Endpoints:
             message = "The certificate that signs pictures has run out. It is to be renewed."
             raise ApiError(500, message, "not_signed")
 
+    def _parent(self, order: Order, files: Sequence[File]) -> Parent | None:
+        if self.signer is None or order.image is None:
+            return None
+        return self.signer.parent(image_file(files))
+
     async def _answer(
         self, request: Request, wanted: Ability, fields: Mapping[str, Any], files: Sequence[File]
     ) -> Response:
@@ -128,10 +135,11 @@ class Endpoints:
         coding = coding_of(asked)
         self._check_signer()
         order = await asyncio.to_thread(order_of, asked, self.painter, wanted, files)
+        parent = await asyncio.to_thread(self._parent, order, files)
         if len(self.orders) >= _MOST_ORDERS:
             message = f"{_MOST_ORDERS} orders wait for this model already. Ask again later."
             raise ApiError(429, message, "engine_busy", headers=retry_after(_BUSY_SECONDS))
-        work = Work(order, coding)
+        work = Work(order, coding, parent)
         if asked.stream:
             self._begin(work)
             kind = "image_edit" if wanted == "edit" else "image_generation"
@@ -166,7 +174,7 @@ class Endpoints:
         facts = Facts(self.name, seed, order.prompt)
         file = as_file(picture, facts, work.coding)
         if self.signer is not None:
-            file = self.signer.signed(file, facts, begun_from=order.image is not None)
+            file = self.signer.signed(file, facts, work.parent)
         return Made(file.data, seed, f"{picture.width}x{picture.height}")
 
     def _end(self, work: Work) -> None:
