@@ -57,7 +57,7 @@ class Engine:
     @property
     def sees(self) -> bool:
         """Whether what runs the model is given pictures."""
-        return self._launch.projector is not None
+        return self._launch.sees
 
     async def __aenter__(self) -> Self:
         await self.address()
@@ -195,7 +195,7 @@ class Engine:
         seen = (
             f" It is to see pictures by {self._launch.projector}: if that is damaged or another "
             'model\'s, give its own as mmproj in its table, or mmproj = "none" to go without.'
-            if self.sees
+            if self._launch.projector
             else ""
         )
         return (
