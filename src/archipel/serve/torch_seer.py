@@ -69,8 +69,8 @@ class TorchSeer(TorchModel):
         except _UNLOADABLE as error:
             raise ModelError(
                 f"{folder}: its processor, which makes pictures ready, can't be loaded: "
-                f"{str(error).strip()}. Code inside a checkpoint is never run. Fetch it again, "
-                f"install what it needs, {_INSTEAD}"
+                f"{str(error).strip().rstrip('.')}. Code inside a checkpoint is never run. Fetch "
+                f"it again, install what it needs, {_INSTEAD}"
             ) from error
         # Where there is none, transformers gives whatever else it can load.
         if not isinstance(found, ProcessorMixin) or not hasattr(found, "image_processor"):
