@@ -11,6 +11,7 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    PreTrainedModel,
     SiglipVisionConfig,
 )
 
@@ -54,7 +55,7 @@ def save_llava(folder: Path, tower: str) -> LlavaForConditionalGeneration:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = LlavaForConditionalGeneration(config).eval()
-        _draw(model, tokenizer)
+        draw_weights(model, tokenizer)
     model.save_pretrained(folder)
     prepared = {"image_mean": MEAN, "image_std": STD, "size": {"height": SIDE, "width": SIDE}}
     (folder / "preprocessor_config.json").write_text(json.dumps(prepared))
@@ -63,7 +64,7 @@ def save_llava(folder: Path, tower: str) -> LlavaForConditionalGeneration:
 
 
 @torch.no_grad()
-def _draw(model: LlavaForConditionalGeneration, tokenizer: Tokenizer) -> None:
+def draw_weights(model: PreTrainedModel, tokenizer: Tokenizer) -> None:
     """Weights that pass on what comes in, where those of a new model nearly hush it; and words for
     answers, for llama.cpp tells no log-probability of a token that is a part of a letter."""
     for name, weight in model.named_parameters():

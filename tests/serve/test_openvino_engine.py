@@ -21,7 +21,7 @@ from archipel.models.gguf_export import export_gguf
 from archipel.serve.engine import Engine
 from archipel.serve.launch import Launch, launch
 from archipel.serve.setting_tables import ModelTable
-from archipel.serve.text_model import Sampling, Token
+from archipel.serve.text_model import Prompt, Sampling, Token
 from archipel.serve.text_server import Endpoints, create_app
 from archipel.serve.weights import Weights
 from tests.models.conftest import SPLIT, TEXT
@@ -148,7 +148,7 @@ def test_an_answer_that_nobody_wants_any_more_leaves_room(model: Any) -> None:
         return len(told) % 3 == 0
 
     for _ in range(8):  # all of them are more than its cache has room for
-        model.answer(ids, Sampling(200, 0, 1.0, None), tell)
+        model.answer(Prompt(ids), Sampling(200, 0, 1.0, None), tell)
     assert told == told[:3] * 8
 
 

@@ -27,7 +27,7 @@ from transformers import (
 from archipel.errors import ModelError
 from archipel.serve import torch_model
 from archipel.serve.incremental_text import Detokenizer, StopTexts
-from archipel.serve.text_model import Sampling, TextModel, Token
+from archipel.serve.text_model import Prompt, Sampling, TextModel, Token
 from archipel.serve.text_server import Endpoints, create_app
 from archipel.serve.torch_model import TorchModel
 from archipel.serve.weights import find_weights
@@ -224,7 +224,7 @@ def _told(model: TorchModel, text: str, sampling: Sampling, most: int = 1000) ->
         tokens.append(token.id)
         return len(tokens) >= most
 
-    model.answer(model.tokenizer.encode(text), sampling, tell)
+    model.answer(Prompt(model.tokenizer.encode(text)), sampling, tell)
     return tokens
 
 

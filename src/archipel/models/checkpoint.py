@@ -111,8 +111,8 @@ def save_checkpoint(
 def end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:
     """Those after which an answer is over: a model's, and its tokenizer's, which may end a turn."""
     found: set[int] = set()
-    settings = (model.generation_config.eos_token_id, model.config.eos_token_id)
-    for ends in (*settings, of_tokenizer):
+    own = getattr(model.config.get_text_config(), "eos_token_id", None)
+    for ends in (model.generation_config.eos_token_id, own, of_tokenizer):
         found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
     return frozenset(found)
 

@@ -57,7 +57,7 @@ class Engine:
     @property
     def sees(self) -> bool:
         """Whether what runs the model is given pictures."""
-        return self._launch.projector is not None
+        return self._launch.sees
 
     @property
     def tells_logprobs(self) -> bool:
@@ -200,7 +200,7 @@ class Engine:
         seen = (
             f" It is to see pictures by {self._launch.projector}: if that is damaged or another "
             'model\'s, give its own as mmproj in its table, or mmproj = "none" to go without.'
-            if self.sees
+            if self._launch.projector
             else ""
         )
         return (

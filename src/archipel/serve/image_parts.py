@@ -8,10 +8,13 @@ import base64
 import io
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archipel.errors import DocumentError
 from archipel.serve.api_error import ApiError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _MOST_PICTURES = 10
 _MOST_SIDE = 2048  # pixels: more than models look at; ten such are 120 MiB in an engine
@@ -43,6 +46,21 @@ def with_pictures_read(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "messages": messages}
 
 
+def decoded(place: str, part: Mapping[str, Any]) -> "Image":
+    """The picture of a part, upright, in RGB; `place` says in the request where it is.
+
+    Raises:
+        ApiError: it is none, damaged, animated or too large.
+    """
+    from archipel.images.given import read_given  # brings in Pillow
+    from archipel.pictures import on_white
+
+    try:
+        return on_white(read_given(_bytes(part)))
+    except (DocumentError, ValueError) as error:
+        raise ApiError(400, f"{place}: {error}.", "invalid_image", place) from None
+
+
 def _pictures(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each with its place."""
     for number, message in enumerate(fields.get("messages") or ()):
@@ -61,13 +79,7 @@ def _place(message: int, part: int) -> str:
 
 
 def _read(place: str, part: Mapping[str, Any]) -> dict[str, Any]:
-    from archipel.images.given import read_given  # brings in Pillow
-    from archipel.pictures import on_white
-
-    try:
-        picture = on_white(read_given(_bytes(part)))
-    except (DocumentError, ValueError) as error:
-        raise ApiError(400, f"{place}: {error}.", "invalid_image", place) from None
+    picture = decoded(place, part)
     picture.thumbnail((_MOST_SIDE, _MOST_SIDE))
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=1)
@@ -78,7 +90,7 @@ def _read(place: str, part: Mapping[str, Any]) -> dict[str, Any]:
 def _bytes(part: Mapping[str, Any]) -> bytes:
     """Raises ValueError if they are not given as base64."""
     image = part.get("image_url")
-    found = _DATA.fullmatch(image["url"] if isinstance(image, Mapping) else str(image))
+    found = _DATA.fullmatch(str(image.get("url") if isinstance(image, Mapping) else image))
     if found is None:
         raise ValueError("it is no picture in base64. Send data:image/png;base64,…, JPEG or WebP")
     try:

@@ -31,7 +31,8 @@ class Launch:
     is_measured: bool = True  # whether the process's own memory is all that it takes
     stop_seconds: float = 5.0
     adapters: tuple[str, ...] = ()  # which each request names by number, in this order
-    projector: str | None = None  # the file by which it sees pictures
+    sees: bool = False  # pictures
+    projector: str | None = None  # the file by which it does, if not by itself
     tells_logprobs: bool = True
     otherwise: "Launch | None" = None  # if this one is unfit or fails as it starts
 
@@ -63,7 +64,15 @@ def launch(
         }
         size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
         if weights.engine == "torch":
-            return Launch("torch", "torch_process", request, size, is_measured=said is None)
+            request["sees"] = weights.sees
+            return Launch(
+                "torch",
+                "torch_process",
+                request,
+                size,
+                is_measured=said is None,
+                sees=weights.sees,
+            )
         adapters = list(weights.adapters.values())
         projector = None if table.pooling else weights.projector
         request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
@@ -75,6 +84,7 @@ def launch(
             size,
             is_measured=said is None,
             adapters=tuple(weights.adapters),
+            sees=projector is not None,
             projector=projector,
             tells_logprobs=table.speculation is None,
         )

@@ -18,7 +18,7 @@ import numpy as np
 import openvino
 import openvino_genai
 
-from archipel.serve.text_model import Sampling, Token
+from archipel.serve.text_model import Prompt, Sampling, Token
 
 _BLOCK_TOKENS = 32  # of its cache of keys and values, on a CPU
 _STEP_TOKENS = 512  # of prompts that one step reads: others wait for it
@@ -125,10 +125,8 @@ class OpenVinoModel:
         self._asked: queue.SimpleQueue[_Asking] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def answer(
-        self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
-    ) -> None:
-        self._ask(prompt, _how(sampling, self.end_tokens), tell)
+    def answer(self, prompt: Prompt, sampling: Sampling, tell: Callable[[Token], bool]) -> None:
+        self._ask(prompt.ids, _how(sampling, self.end_tokens), tell)
 
     def timed(self, prompt: Sequence[int], tokens: int) -> Timed:
         """How quickly it goes on after a prompt, for two tokens or more, whatever they are."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from archipel.serve.child import begin
 from archipel.serve.llama_reference import LlamaReference, llama_reference
 from archipel.serve.openvino_model import OpenVinoModel
-from archipel.serve.text_model import Sampling, Token
+from archipel.serve.text_model import Prompt, Sampling, Token
 from archipel.serve.text_server import serve
 from archipel.serve.trial import Speed, answer_fault, compared, speed_fault, tokens_fault
 
@@ -84,7 +84,7 @@ def _answer(model: OpenVinoModel, prompt: list[int]) -> list[Token]:
         told.append(token)
         return False
 
-    model.answer(prompt, Sampling(_ANSWER_TOKENS, 0, 1.0, None, likeliest=0), tell)
+    model.answer(Prompt(prompt), Sampling(_ANSWER_TOKENS, 0, 1.0, None, likeliest=0), tell)
     return [token for token in told if token.id not in model.end_tokens]
 
 

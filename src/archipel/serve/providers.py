@@ -209,10 +209,11 @@ async def _with_pictures(lease: Lease, question: Question) -> Question:
     if place is None or lease.kind in _OF_OTHERS:
         return question
     if not lease.sees:
+        instead = "serve this one with a projector: mmproj in its table"
         raise Unmappable(
             place,
             'this model can\'t see pictures. Ask one whose "abilities" in GET /v1/models have '
-            '"sight", or serve this one with a projector: mmproj in its table',
+            '"sight"' + (f", or {instead}" if lease.kind == "llama.cpp" else ""),
         )
     fields = await asyncio.to_thread(with_pictures_read, question.fields)
     return Question(question.endpoint, fields, None)

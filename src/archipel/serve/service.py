@@ -264,7 +264,7 @@ def _marks(table: ModelTable, weights: Weights) -> Marks | None:
 def _further(weights: Weights, marks: Marks | None) -> list[Ability]:
     """What a model that runs here can do beside chatting."""
     fills: list[Ability] = ["fill"] if marks else []
-    return [*fills, "sight"] if weights.projector else fills
+    return [*fills, "sight"] if weights.sees else fills
 
 
 def _engines(settings: Settings, files: Mapping[str, Weights]) -> Engines:

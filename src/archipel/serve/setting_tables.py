@@ -24,7 +24,7 @@ class Table(BaseModel):
 
 _ENGINES_WITH: dict[str, tuple[Kind | None, ...]] = {
     "adapters": (None, "llama.cpp", "vllm"),
-    "mmproj": (None, "llama.cpp"),
+    "mmproj": (None, "llama.cpp", "torch"),
     "pooling": (None, "llama.cpp", "vllm", "sglang"),
     "speculation": (None, "llama.cpp"),
     "command": ("vllm", "sglang", "command"),

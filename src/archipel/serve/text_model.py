@@ -1,7 +1,7 @@
 """What the API of our own engines needs of a model of text, whatever computes it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 
@@ -14,6 +14,16 @@ class Sampling:
     top_p: float
     seed: int | None
     likeliest: int | None = None
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model reads: tokens, `of_pictures` of them places of pictures, and what it sees there,
+    as its own `answer` takes that."""
+
+    ids: Sequence[int]
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    of_pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,19 @@ class Tokenizer(Protocol):
         """One token's text, marks too."""
 
 
+@runtime_checkable
+class SeeingTokenizer(Tokenizer, Protocol):
+    """One that makes pictures ready for its model too."""
+
+    def show(self, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """As `converse`, of messages whose contents are lists of parts: `{"type": "text", "text":
+        …}`, or `{"type": "image", "image": …}` with a picture of Pillow's in RGB.
+
+        Raises:
+            ValueError: the template does not take them, or the model no such picture.
+        """
+
+
 class TextModel(Protocol):
     """A loaded model, which several threads may ask at once."""
 
@@ -62,9 +85,7 @@ class TextModel(Protocol):
     def end_tokens(self) -> frozenset[int]:
         """Those after which an answer is over."""
 
-    def answer(
-        self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
-    ) -> None:
+    def answer(self, prompt: Prompt, sampling: Sampling, tell: Callable[[Token], bool]) -> None:
         """Tell token after token until `tell` says that it was enough, or the answer ends; the end
         token is told too."""
 

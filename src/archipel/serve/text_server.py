@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from archipel.serve.api_error import ApiError
 from archipel.serve.hosting import hosted, listen
-from archipel.serve.text_model import LogprobModel, Sampling, TextModel, Token
+from archipel.serve.text_model import LogprobModel, Prompt, Sampling, TextModel, Token
 from archipel.serve.text_pieces import Pieces
 from archipel.serve.text_wording import (
     USUAL_TEMPERATURE,
@@ -78,21 +78,25 @@ class Endpoints:
         likeliest = shape.likeliest(asked)
         if likeliest is not None and not isinstance(self.model, LogprobModel):
             raise unsupported("logprobs")
-        prompt = shape.prompt(asked, self.model.tokenizer)
-        room = self.context - len(prompt)
-        if not prompt or room < 1:
-            message = f"The prompt has {len(prompt)} tokens; 1 to {self.context - 1} are taken."
-            code = "context_length_exceeded" if prompt else "invalid_value"
-            raise ApiError(400, message, code)
+        # In a thread: to make large pictures ready takes seconds.
+        prompt = await asyncio.to_thread(shape.prompt, asked, self.model.tokenizer)
+        room = self._room(prompt)
         most = min(asked.max_completion_tokens or asked.max_tokens or room, room)
         answering = self._begin(shape, asked, prompt, _sampling(asked, most, likeliest))
         if asked.stream:
-            return _Stream(answering, _events(answering, shape, asked, len(prompt)))
-        return JSONResponse(await _whole(request, answering, shape, len(prompt)))
+            return _Stream(answering, _events(answering, shape, asked, len(prompt.ids)))
+        return JSONResponse(await _whole(request, answering, shape, len(prompt.ids)))
 
-    def _begin(
-        self, shape: Shape, asked: Asked, prompt: list[int], sampling: Sampling
-    ) -> Answering:
+    def _room(self, prompt: Prompt) -> int:
+        """Tokens that are left for an answer."""
+        tokens, most = len(prompt.ids), self.context - 1
+        if 1 <= tokens <= most:
+            return self.context - tokens
+        pictures = f", {prompt.of_pictures} of them for its pictures" if prompt.of_pictures else ""
+        message = f"The prompt has {tokens} tokens{pictures}; 1 to {most} are taken."
+        raise ApiError(400, message, "context_length_exceeded" if tokens else "invalid_value")
+
+    def _begin(self, shape: Shape, asked: Asked, prompt: Prompt, sampling: Sampling) -> Answering:
         given = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
         stops = [stop for stop in given if stop]
         echo = shape.echo(asked, prompt, self.model.tokenizer)
@@ -123,11 +127,11 @@ class Endpoints:
         self.threads.submit(run)
         return answering
 
-    def _read(self, prompt: list[int], likeliest: int | None) -> list[Token]:
+    def _read(self, prompt: Prompt, likeliest: int | None) -> list[Token]:
         """The prompt's tokens, if their log-probabilities are asked for."""
         if likeliest is None or not isinstance(self.model, LogprobModel):
             return []
-        return self.model.read(prompt, likeliest)
+        return self.model.read(prompt.ids, likeliest)
 
 
 def _sampling(asked: Asked, most: int, likeliest: int | None) -> Sampling:

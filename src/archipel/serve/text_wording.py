@@ -1,4 +1,4 @@
-"""How our own engines word things: OpenAI's requests and answers, of texts.
+"""How our own engines word things: OpenAI's requests and answers, which are texts.
 
 What they have no way to do they refuse by name.
 """
@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Annotated, Any
@@ -15,7 +15,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archipel.serve.api_error import ApiError
-from archipel.serve.text_model import Tokenizer
+from archipel.serve.image_parts import decoded
+from archipel.serve.text_model import Prompt, SeeingTokenizer, Tokenizer
 
 USUAL_TEMPERATURE = 0.3  # as llama.cpp's engine has it
 _UNSUPPORTED = (
@@ -66,7 +67,7 @@ class Shape(ABC):
         self._facts = {"id": secrets.token_hex(12), "created": int(time.time()), "model": name}
 
     @abstractmethod
-    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> Prompt:
         """What the model reads."""
 
     @abstractmethod
@@ -74,7 +75,7 @@ class Shape(ABC):
         """How many of the likeliest tokens are to be told with each; None: no log-probabilities."""
 
     @abstractmethod
-    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+    def echo(self, asked: Asked, prompt: Prompt, tokenizer: Tokenizer) -> str | None:
         """The prompt's text, if the answer is to begin with it."""
 
     @abstractmethod
@@ -88,14 +89,18 @@ class Shape(ABC):
 class Chat(Shape):
     kind = "chat.completion"
 
-    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> Prompt:
         if asked.messages is None:
             raise ApiError(400, "messages are lacking.", "invalid_value", "messages")
-        messages = [{**one, "content": _content(one.get("content"))} for one in asked.messages]
+        contents = [one.get("content") for one in asked.messages]
         try:
-            return tokenizer.converse(messages)
+            if isinstance(tokenizer, SeeingTokenizer):
+                shown = [_shown(number, content) for number, content in enumerate(contents)]
+                return tokenizer.show(_with(asked.messages, shown))
+            said = [_content(content) for content in contents]
+            return Prompt(tokenizer.converse(_with(asked.messages, said)))
         except ValueError as error:
-            message = f"The model's chat template does not take these messages: {error}"
+            message = f"The model does not take these messages: {error}"
             raise ApiError(400, message, "invalid_value", "messages") from error
 
     def likeliest(self, asked: Asked) -> int | None:
@@ -103,7 +108,7 @@ class Chat(Shape):
             return (asked.top_logprobs or 0) if asked.logprobs else None
         raise ApiError(400, "logprobs: true or false", "invalid_value", "logprobs")
 
-    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+    def echo(self, asked: Asked, prompt: Prompt, tokenizer: Tokenizer) -> str | None:
         if asked.echo:
             raise unsupported("echo")
         return None
@@ -128,14 +133,14 @@ class Completion(Shape):
         super().__init__(name)
         self._characters = 0  # of the tokens whose log-probabilities were told
 
-    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> list[int]:
+    def prompt(self, asked: Asked, tokenizer: Tokenizer) -> Prompt:
         match asked.prompt:
             case str(text) | [str(text)]:
-                return tokenizer.encode(text)
+                return Prompt(tokenizer.encode(text))
             case ([int(), *_] as found) | [[int(), *_] as found]:
                 ids = [one for one in found if isinstance(one, int) and 0 <= one < len(tokenizer)]
                 if len(ids) == len(found):
-                    return ids
+                    return Prompt(ids)
         raise ApiError(400, "prompt: one text, or the numbers of its tokens", param="prompt")
 
     def choice(self, piece: Piece, *, streams: bool, is_first: bool = True) -> dict[str, Any]:
@@ -149,13 +154,13 @@ class Completion(Shape):
             raise ApiError(400, message, "invalid_value", "logprobs")
         return None if asked.logprobs is False else asked.logprobs
 
-    def echo(self, asked: Asked, prompt: list[int], tokenizer: Tokenizer) -> str | None:
+    def echo(self, asked: Asked, prompt: Prompt, tokenizer: Tokenizer) -> str | None:
         if not asked.echo:
             return None
         match asked.prompt:
             case str(text) | [str(text)]:
                 return text
-        return tokenizer.decode(prompt)
+        return tokenizer.decode(list(prompt.ids))
 
     def _columns(self, logprobs: list[dict[str, Any]]) -> dict[str, Any]:
         """Tokens with their log-probabilities as this endpoint has them; the first token of a
@@ -174,6 +179,27 @@ class Completion(Shape):
             ],
             "text_offset": offsets,
         }
+
+
+def _with(messages: list[dict[str, Any]], contents: Sequence[Any]) -> list[dict[str, Any]]:
+    pairs = zip(messages, contents, strict=True)
+    return [{**message, "content": content} for message, content in pairs]
+
+
+def _shown(message: int, content: Any) -> list[dict[str, Any]]:
+    """A message's texts and its pictures, decoded; parts of other kinds are refused."""
+    if not isinstance(content, list) or not content:
+        return [{"type": "text", "text": content or ""}]
+    return [_part(f"messages.{message}.content.{at}", part) for at, part in enumerate(content)]
+
+
+def _part(place: str, part: Any) -> dict[str, Any]:
+    match part:
+        case {"type": "image_url"}:
+            return {"type": "image", "image": decoded(place, part)}
+        case {"text": str(text)}:
+            return {"type": "text", "text": text}
+    raise unsupported(place)
 
 
 def _content(content: Any) -> str:

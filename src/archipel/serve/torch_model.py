@@ -5,6 +5,7 @@ request's own, and an answer ends within a token.
 """
 
 import functools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,12 @@ from typing import Any
 import torch
 from jinja2 import TemplateError
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     AutoTokenizer,
+    BatchFeature,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
@@ -23,18 +28,18 @@ from transformers import (
 )
 
 from archipel.models.checkpoint import end_tokens
-from archipel.serve.text_model import Sampling, Token
+from archipel.serve.text_model import Prompt, Sampling, Token
 
 _NUMBERS_AT_ONCE = 1 << 28  # of a prompt: each of its tokens has one for every token there is
-_LOCAL = {"local_files_only": True, "trust_remote_code": False}
+LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
 class TorchTokenizer:
     """A checkpoint's own tokenizer and template."""
 
-    def __init__(self, folder: Path) -> None:
-        self._own: Any = AutoTokenizer.from_pretrained(folder, **_LOCAL)
-        self.end_token: int | None = self._own.eos_token_id
+    def __init__(self, own: Any) -> None:
+        self._own = own
+        self.end_token: int | None = own.eos_token_id
 
     def __len__(self) -> int:
         return len(self._own)
@@ -66,33 +71,38 @@ class TorchModel:
     """
 
     def __init__(self, folder: Path, threads: int) -> None:
-        torch.set_num_threads(1)  # of the choices; see `steps`
-        self.tokenizer = TorchTokenizer(folder)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, use_safetensors=True, dtype="auto", **_LOCAL
-        )
+        torch.set_num_threads(1)  # of the choices; see `_Steps`
+        self.tokenizer = self._reader(folder)
+        kind = self._kind(folder)
+        model: Any = kind.from_pretrained(folder, use_safetensors=True, dtype="auto", **LOCAL)
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        self.context: int | None = getattr(model.config, "max_position_embeddings", None)
+        text_config = self._model.config.get_text_config()
+        self.context: int | None = getattr(text_config, "max_position_embeddings", None)
         self.end_tokens = end_tokens(self._model, self.tokenizer.end_token)
         self._model.generation_config = GenerationConfig()  # a checkpoint's habits are not asked
-        # All steps are one thread's, each answer's in turn: teams of threads would fight for cores.
-        steps = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
-        forward = self._model.forward
+        steps = _Steps(threads)
+        self._model.forward = steps.in_turn(self._model.forward)
+        base = self._model.base_model
+        if hasattr(base, "get_image_features"):  # `generate` begins with it, before any step
+            base.get_image_features = steps.in_turn(base.get_image_features)
 
-        @functools.wraps(forward)
-        def in_turn(*args: Any, **kwargs: Any) -> Any:
-            return steps.submit(torch.no_grad()(forward), *args, **kwargs).result()
+    def _reader(self, folder: Path) -> TorchTokenizer:
+        return TorchTokenizer(AutoTokenizer.from_pretrained(folder, **LOCAL))
 
-        self._model.forward = in_turn
+    def _kind(self, folder: Path) -> Any:
+        """What loads it. Some that could see are loaded whole only."""
+        config = AutoConfig.from_pretrained(folder, **LOCAL)
+        if hasattr(config, "vision_config") and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            return AutoModelForImageTextToText
+        return AutoModelForCausalLM
 
-    def answer(
-        self, prompt: Sequence[int], sampling: Sampling, tell: Callable[[Token], bool]
-    ) -> None:
-        ids = torch.tensor([list(prompt)], device=self._model.device)
+    def answer(self, prompt: Prompt, sampling: Sampling, tell: Callable[[Token], bool]) -> None:
+        ids = torch.tensor([list(prompt.ids)], device=self._model.device)
+        seen = BatchFeature(dict(prompt.seen)).to(self._model.device, self._model.dtype)
         chooser = _Chooser(sampling, tell, self._model.device)
         self._model.generate(
             ids,
-            attention_mask=torch.ones_like(ids),
+            **{"attention_mask": torch.ones_like(ids), **seen},
             generation_config=GenerationConfig(
                 max_new_tokens=sampling.max_tokens,
                 do_sample=False,
@@ -115,6 +125,31 @@ class TorchModel:
             rows = zip(prompt[first + 1 : end + 1], found.logits[0], strict=True)
             tokens += [_told(token, row.float(), likeliest) for token, row in rows]
         return tokens
+
+
+class _Steps:
+    """One thread for all that is computed, each answer's in turn: teams of threads would fight for
+    cores."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(1, initializer=self._begin, initargs=(threads,))
+        self._thread = 0
+
+    def _begin(self, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._thread = threading.get_ident()
+
+    def in_turn(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """It, done in that thread."""
+        computes = torch.no_grad()(function)
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() == self._thread:  # a part of what it does already
+                return computes(*args, **kwargs)
+            return self._pool.submit(computes, *args, **kwargs).result()
+
+        return call
 
 
 class _Chooser(LogitsProcessor):

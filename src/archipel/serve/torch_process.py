@@ -4,15 +4,22 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from archipel.errors import ModelError
 from archipel.serve.child import begin
 from archipel.serve.text_server import serve
 from archipel.serve.torch_model import TorchModel
+from archipel.serve.torch_seer import TorchSeer
 
 
 def main() -> None:
-    """Serve one checkpoint until standard input ends."""
+    """Serve one checkpoint until standard input ends; or say why it can't see."""
     settings, say = begin()
-    model = TorchModel(Path(settings["path"]), settings["threads"])
+    kind = TorchSeer if settings["sees"] else TorchModel
+    try:
+        model = kind(Path(settings["path"]), settings["threads"])
+    except ModelError as error:
+        say({"unfit": str(error)})
+        return
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings, model, say))
 

@@ -14,6 +14,7 @@ from archipel.models.projectors import ggufs_in, is_projector, projector_in
 from archipel.models.sizes import EXPORTED, has_weights, makes_pictures
 
 Kind = Literal["llama.cpp", "openvino", "torch", "pictures", "vllm", "sglang", "command"]
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 _log = logging.getLogger(__name__)
 
 
@@ -24,14 +25,20 @@ class Weights:
     engine: Kind
     path: str
     adapters: Mapping[str, str] = field(default_factory=dict)
-    projector: str | None = None  # the file by which it sees pictures
+    projector: str | None = None  # the file by which llama.cpp sees pictures
+    has_processor: bool = False  # by which torch does: the checkpoint's own
     graph: str | None = None  # a folder with the same model as OpenVINO has it, if there is one
 
     def described(self) -> str:
         """In a few words: the engine, and what it loads."""
         size = f"{self.bytes / 1e6:,.0f} MB" if self.bytes else self.path
-        sees = ["sees pictures"] if self.projector else []
+        sees = ["sees pictures"] if self.sees else []
         return ", ".join([f"{self.engine} {size}".rstrip(), *sees, *self.adapters])
+
+    @property
+    def sees(self) -> bool:
+        """Whether it is given pictures."""
+        return self.projector is not None or self.has_processor
 
     @property
     def bytes(self) -> int:
@@ -79,13 +86,14 @@ def find_weights(
 ) -> Weights:
     """What runs the model at `path`: llama.cpp or, for a checkpoint that it does not know, torch;
     the engine of pictures for a pipeline's folder. `projector` is the file by which llama.cpp sees
-    pictures, or "none"; if not given, the one beside the model, if there is one.
+    pictures, or "none", with which no engine does; if not given, the one beside the model, if there
+    is one, and torch sees by a checkpoint's own processor.
 
     Raises:
-        ConfigError: a directory leaves a choice; an adapter or the projector is not there; OpenVINO
-            is not installed.
-        ModelError: there is no model, it or an adapter can't be converted, or torch or diffusers is
-            lacking.
+        ConfigError: a directory leaves a choice; an adapter or the projector is not there, or that
+            is named for torch; OpenVINO is not installed.
+        ModelError: there is no model, it or an adapter can't be converted, torch or diffusers is
+            lacking, or what torch needs to show it pictures.
     """
     if engine == "pictures" or (engine is None and makes_pictures(path)):
         if adapters:
@@ -95,17 +103,22 @@ def find_weights(
         return _openvino(path, home)
     if engine != "torch":
         try:
-            base = find_gguf(path, home)
-            made = {
-                name: str(_adapter(text, base, home)) for name, text in (adapters or {}).items()
-            }
+            return _llama(path, home, adapters or {}, projector)
         except UnsupportedModel as error:
             if engine is not None or adapters:
                 raise
             _log.warning("%s: torch runs it, for llama.cpp can't: %s", path, error)
-        else:
-            sees_by = find_projector(path, base, projector)
-            return Weights("llama.cpp", str(base), made, str(sees_by) if sees_by else None)
+    return _torch(path, projector)
+
+
+def _llama(path: Path, home: Path, adapters: Mapping[str, str], projector: str | None) -> Weights:
+    base = find_gguf(path, home)
+    made = {name: str(_adapter(text, base, home)) for name, text in adapters.items()}
+    sees_by = find_projector(path, base, projector)
+    return Weights("llama.cpp", str(base), made, str(sees_by) if sees_by else None)
+
+
+def _torch(path: Path, projector: str | None) -> Weights:
     if not (path / "config.json").is_file() or not has_weights(path):
         raise ModelError(
             f"{path} has no config.json with *.safetensors beside it, which torch needs. Give a "
@@ -116,7 +129,30 @@ def find_weights(
             f"{path} is run by torch, and {' and '.join(lacking)} is not installed. Install "
             "archipel[torch]"
         )
-    return Weights("torch", str(path))
+    if projector not in (None, "none"):
+        raise ConfigError(
+            f"mmproj {projector!r} is for llama.cpp, and {path} is run by torch, which sees by the "
+            'checkpoint\'s own processor. Leave it out, or give "none".'
+        )
+    return Weights("torch", str(path), has_processor=projector is None and _has_processor(path))
+
+
+def _has_processor(checkpoint: Path) -> bool:
+    """Whether pictures can be shown to a checkpoint.
+
+    Raises:
+        ModelError: it could see them, but nothing makes them ready for it.
+    """
+    config = read_json(checkpoint / "config.json")
+    if not isinstance(config, dict) or "vision_config" not in config:
+        return False
+    if not any((checkpoint / name).is_file() for name in _PROCESSOR_FILES):
+        raise ModelError(
+            f"{checkpoint} is of a model that sees, by its vision_config, and nothing says how "
+            f"pictures are made ready for it, as {' or '.join(_PROCESSOR_FILES)} would. Fetch the "
+            'whole checkpoint, or give mmproj = "none" in its table to serve it without its sight'
+        )
+    return True
 
 
 def _pictures(path: Path) -> Weights:
