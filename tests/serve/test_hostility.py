@@ -82,6 +82,7 @@ class _Engine(Engine):
     kind = "llama.cpp"
     is_running = True
     sees = True
+    tells_logprobs = True
 
     def __init__(self, url: str) -> None:
         self.url = url

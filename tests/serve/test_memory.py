@@ -70,6 +70,7 @@ class _Slow(Engine):
     is_starting = False
     kind = "llama.cpp"
     sees = False
+    tells_logprobs = True
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.runs, self.may_leave = name, False, asyncio.Event()
