@@ -15,11 +15,12 @@ from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
 from archipel.ledger.tempo import SNAPSHOT_CYCLES
+from archipel.models.digest import digest_of_all
 from archipel.store import Store
 from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.kinds import Kind, kind_for
-from archipel.train.state import GlobalState, digest_of_all
+from archipel.train.state import GlobalState
 
 _FEW_STEPS = 8
 _FURTHER = 0.1  # of the usual rate, for a model that has learnt before
