@@ -8,10 +8,11 @@ import numpy as np
 from archipel.ledger import Claim, Commit, Contribution, Ledger, Range, RunSpec
 from archipel.ledger.invite import create_as_owner, open_as_owner, open_as_site
 from archipel.ledger.keyring import Keyring
+from archipel.models.digest import digest_of_all
 from archipel.store import Store
 from archipel.train.fragments import Fragment
 from archipel.train.merge import Merge
-from archipel.train.state import GlobalState, digest_of_all
+from archipel.train.state import GlobalState
 
 VALUES = 50
 

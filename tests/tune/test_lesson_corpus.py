@@ -186,6 +186,8 @@ def test_what_begins_in_a_row_ends_with_it_and_marks_of_several_tokens_are_found
     tokens = np.array([1, 7, 8, 2, 3, 9, 4, 9, 8, 7, 8, 5], np.int64)
     learnt = [False, False, False, True, True, True, False, False, False, False, False, True]
     assert answers.learnt(tokens).tolist() == learnt
+    assert answers.learnt_last(tokens).tolist() == [*[False] * 11, True]
+    assert answers.learnt_last(tokens[:6]).tolist() == [*[False] * 3, *[True] * 3]
     among_texts = Answers(begin=(7,), end=9, questions=(6,))
     tokens = np.array([1, 9, 6, 2, 7, 3, 9, 4], np.int64)
     learnt = [True, True, True, False, False, True, True, True]

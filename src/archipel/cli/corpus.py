@@ -75,30 +75,70 @@ def lessons(
         None, help="Take those of a model that is to learn further: a folder, .gguf or pulled name."
     ),
     context: int = typer.Option(256, min=8, help="Tokens of a row, and most of a conversation."),
+    preferences: bool = typer.Option(
+        False, help="The data are pairs of a chosen and a rejected answer (DPO); give --model."
+    ),
+    model: str | None = typer.Option(
+        None, help="The model that is to learn preferences: a folder, .gguf or pulled name."
+    ),
+    beta: float = typer.Option(0.1, min=1e-3, help="How closely DPO holds to that model."),
     seed: int = typer.Option(0, help="Decides the order of the conversations."),
 ) -> None:
     """Make a corpus of conversations or pairs, for `archipel run create`: only answers are learnt.
 
     Example: archipel corpus lessons en-fr.tsv --task translate --fields en,fr -o corpus
-    """
-    from archipel import config
-    from archipel.corpus.left_out import LeftOut
-    from archipel.models.here import resolve_model
-    from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
 
-    start = resolve_model(tokenizer, config.home()) if tokenizer else None
+    Example: archipel corpus lessons liked.jsonl --preferences --model ./first -o liked
+    """
+    from archipel.corpus.left_out import LeftOut
+    from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
+    from archipel.tune.preference_corpus import PreferenceOptions, build_preference_corpus
+
+    start, left_out = _start(model, tokenizer, preferences=preferences), LeftOut()
     pair = pair_reader(task, fields, asked_in, one_way=one_way)
-    material = material_of(data, held_out_data, pair, prefers=False)
-    options = LessonOptions(vocab_size=vocab_size, row_tokens=context, held_out=held_out, seed=seed)
-    left_out = LeftOut()
-    manifest = build_lesson_corpus(material, out, options, left_out, start=start)
+    material = material_of(data, held_out_data, pair, prefers=preferences)
+    if preferences:
+        assert start
+        asked = PreferenceOptions(context=context, held_out=held_out, beta=beta, seed=seed)
+        manifest = build_preference_corpus(start, material, out, asked, left_out)
+    else:
+        options = LessonOptions(
+            vocab_size=vocab_size, row_tokens=context, held_out=held_out, seed=seed
+        )
+        manifest = build_lesson_corpus(material, out, options, left_out, start=start)
     typer.echo(
-        f"{out}: {manifest.documents:,} conversations from {material.kind}, "
-        f"{manifest.tokens('train'):,} tokens to train on, {manifest.tokens('held_out'):,} held "
-        f"out, in rows of {context}. Digest {manifest.digest}"
+        f"{out}: {manifest.documents:,} {'pairs' if preferences else 'conversations'} from "
+        f"{material.kind}, {manifest.tokens('train'):,} tokens to train on, "
+        f"{manifest.tokens('held_out'):,} held out, in rows of {manifest.row_tokens}. "
+        f"Digest {manifest.digest}"
     )
     if left_out.counts:
         typer.echo(f"left out: {left_out.described()}")
+
+
+def _start(model: str | None, tokenizer: str | None, *, preferences: bool) -> Path | None:
+    """Where the model is that is to learn further, if one is named.
+
+    Raises:
+        ConfigError: it is needed and not named, or named by the other option.
+        ModelError: there is no such model.
+    """
+    from archipel import config
+    from archipel.errors import ConfigError
+    from archipel.models.here import resolve_model
+
+    if preferences and (tokenizer or not model):
+        raise ConfigError(
+            "preferences are measured from the model that learns them, and are in its tokens: give "
+            "it with --model, and no --tokenizer"
+        )
+    if model and not preferences:
+        raise ConfigError(
+            "--model is of --preferences. For a model to learn answers further give its tokenizer, "
+            f"--tokenizer {model}"
+        )
+    named = model or tokenizer
+    return resolve_model(named, config.home()) if named else None
 
 
 @contextmanager

@@ -38,6 +38,10 @@ class Answers:
             return _latest(begins) >= _latest(np.isin(tokens, self.questions))
         return _latest(begins) > _latest(tokens == self.end)
 
+    def learnt_last(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether each of these tokens, of a conversation up to its end, is of the last answer."""
+        return np.logical_and.accumulate(self.learnt(tokens)[::-1])[::-1].copy()
+
     def targets(self, tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The tokens, with NO_TARGET in the place of those that are not learnt."""
         return np.where(self.learnt(tokens), tokens, NO_TARGET)

@@ -17,6 +17,7 @@ FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer"
 LATENTS = "latents.safetensors"
+MARGIN_TOKENS = 2  # in front of a pair of answers
 
 Split = Literal["train", "held_out"]
 Count = Annotated[int, Field(ge=0)]
@@ -51,9 +52,28 @@ class Pictures:
 
 
 @dataclass(frozen=True, config=_CONFIG)
+class Preferences:
+    """Rows are two conversations of up to `context` tokens, the last answer of the first to be
+    preferred to the second's. In front of them stands by how much the model at the start, whose
+    parameters have the digest `start`, prefers it; how closely to hold to that model, `beta` says.
+    """
+
+    context: Positive
+    answers: Answers
+    start: Digest
+    beta: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of a row."""
+        return MARGIN_TOKENS + 2 * self.context
+
+
+@dataclass(frozen=True, config=_CONFIG)
 class Manifest:
     """What a corpus holds. `skipped` counts what is not UTF-8 or has no text. A corpus of lessons
-    has rows of `row_tokens`, of which the `answers` are learnt; one of `pictures` has rows, too."""
+    has rows of `row_tokens`, of which the `answers` are learnt; one of `pictures` or `preferences`
+    has rows, too."""
 
     version: Literal[1]
     tokenizer: dict[FileName, Digest]
@@ -69,6 +89,7 @@ class Manifest:
     answers: Answers | None = None
     row_tokens: Positive | None = None
     pictures: Pictures | None = None
+    preferences: Preferences | None = None
 
     @property
     def digest(self) -> str:
@@ -117,6 +138,12 @@ class Manifest:
             raise IntegrityError(
                 f"{source}: rows of {manifest.row_tokens} are not {drawn.caption_tokens} tokens "
                 f"and {drawn.values} values: build the corpus again."
+            )
+        pairs = manifest.preferences
+        if pairs and manifest.row_tokens != pairs.row_tokens:
+            raise IntegrityError(
+                f"{source}: rows of {manifest.row_tokens} are not two conversations of "
+                f"{pairs.context} tokens: build the corpus again."
             )
         return manifest
 

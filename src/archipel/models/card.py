@@ -8,6 +8,10 @@ from archipel.models.purpose import Purpose, front_matter
 _BASE = (
     "A base language model: it continues text. It was not tuned to follow instructions or to refuse"
 )
+_PREFERRING = (
+    "A language model that learnt, from a model before it, which of two answers is better. It was "
+    "not tuned to refuse"
+)
 _SPECIALIST = "A small language model made for one thing: {tasks}. It does not converse or refuse"
 
 
@@ -28,6 +32,17 @@ class RunFacts(TypedDict):
 
 def model_card(facts: RunFacts) -> str:
     """The card as Markdown with the YAML front matter that model hubs read."""
+    return _card(facts, _BASE, run_table(facts, learnt="tokens", unit="nats per token"))
+
+
+def preferring_card(facts: RunFacts) -> str:
+    """As `model_card`, of a model that learnt from pairs of answers."""
+    table = run_table(facts, learnt="tokens of pairs of answers", unit="nats per pair (DPO)")
+    return _card(facts, _PREFERRING, table)
+
+
+def _card(facts: RunFacts, usual: str, table: str) -> str:
+    """`usual` is what the model is where it is made for no task."""
     purpose = facts["purpose"]
     tasks, languages = purpose.tasks or (), purpose.languages or ()
     return f"""---
@@ -39,10 +54,10 @@ model_name: {json.dumps(facts["name"], ensure_ascii=False)}
 
 # {facts["name"]}
 
-{_SPECIALIST.format(tasks=", ".join(tasks)) if tasks else _BASE}
+{_SPECIALIST.format(tasks=", ".join(tasks)) if tasks else usual}
 anything, and it knows only what its corpus holds. Check what it writes before relying on it.
 
-{run_table(facts, learnt="tokens", unit="nats per token")}
+{table}
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer

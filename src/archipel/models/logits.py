@@ -20,7 +20,7 @@ LogitsAt = Callable[[PreTrainedModel, torch.Tensor, torch.Tensor], torch.Tensor]
 
 def logits_at(model: PreTrainedModel) -> LogitsAt:
     """The cheapest way that changes nothing, found by a trial."""
-    return _few if _has_plain_head(model) else _of_all
+    return _few if _has_plain_head(model) else logits_of_all
 
 
 @contextmanager
@@ -33,7 +33,8 @@ def at_rest(model: PreTrainedModel) -> Iterator[None]:
     model.train(training)
 
 
-def _of_all(model: PreTrainedModel, x_BT: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def logits_of_all(model: PreTrainedModel, x_BT: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """As `LogitsAt`, by the whole forward pass, in which every architecture's are right."""
     found: torch.Tensor = model(input_ids=x_BT, use_cache=False).logits[wanted]
     return found
 
@@ -56,5 +57,5 @@ def _has_plain_head(model: PreTrainedModel) -> bool:
     x_BT = torch.arange(_PROBE_TOKENS, device=model.device)[None]
     everywhere = torch.ones_like(x_BT, dtype=torch.bool)
     with at_rest(model):
-        full, few = (logits(model, x_BT, everywhere) for logits in (_of_all, _few))
+        full, few = (logits(model, x_BT, everywhere) for logits in (logits_of_all, _few))
     return torch.allclose(full, few, rtol=_SAME, atol=_SAME)

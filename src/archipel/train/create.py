@@ -15,11 +15,13 @@ from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
 from archipel.ledger.tempo import SNAPSHOT_CYCLES
+from archipel.models.digest import digest_of_all
 from archipel.store import Store
 from archipel.train.codec import codec_named
 from archipel.train.fragments import split
 from archipel.train.kinds import Kind, kind_for
-from archipel.train.state import GlobalState, digest_of_all
+from archipel.train.state import GlobalState
+from archipel.tune.losses import GENTLER_BY_PREFERENCE
 
 _FEW_STEPS = 8
 _FURTHER = 0.1  # of the usual rate, for a model that has learnt before
@@ -38,7 +40,7 @@ class RunOptions:
     optimiser: Literal["adamw", "muon"] | None = None  # None: the usual one of the kind of model
     batch_sequences: int = 8
     sequence_tokens: int | None = None  # None: the model's context
-    learning_rate: float | None = None  # None: 1 over the model's width, or a tenth of it
+    learning_rate: float | None = None  # None: by the model's width and what it learns
     warmup_share: float = 0.05  # of the budget
     outer_learning_rate: float | None = None  # None: by codec and H
     outer_momentum: float | None = None  # likewise
@@ -66,6 +68,7 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
     initial_digest = digest_of_all(tensors)
+    _check_start(manifest, initial_digest, options.model)
     ledger = create_as_owner(
         store,
         Keyring(config.keys_folder()),
@@ -78,6 +81,18 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
         state = GlobalState(ledger.spec, fragments, tensors)
         ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
     return ledger
+
+
+def _check_start(manifest: Manifest, initial_digest: str, name: str) -> None:
+    """Whether the run begins with the model from which the corpus's preferences are measured."""
+    preferences = manifest.preferences
+    if preferences and preferences.start != initial_digest:
+        raise ConfigError(
+            "the corpus's preferences are measured from another model than "
+            f"{name} (the digest of its parameters is {initial_digest[:12]}, that of the corpus's "
+            f"start {preferences.start[:12]}): give that one as --model, or build the corpus again "
+            "with the model that is to learn, archipel corpus lessons --preferences --model MODEL"
+        )
 
 
 def _outer(options: RunOptions) -> OuterSpec:
@@ -113,7 +128,7 @@ def _spec(
     parameters = sum(parameter.numel() for parameter in model.parameters())
     budget = options.tokens or _TOKENS_PER_PARAMETER * parameters
     budget = -(-budget // batch) * batch
-    unit = min(options.unit_steps * batch, budget)
+    unit = min(_unit_steps(manifest, options.unit_steps, batch) * batch, budget)
     epoch_units = (manifest.tokens("train") - 1) // unit
     if epoch_units < 1:
         raise ConfigError(
@@ -121,8 +136,6 @@ def _spec(
             f"of {unit:,}: build a larger corpus, or lower --batch or --sequence"
         )
     codec_named(options.codec)
-    share = _FURTHER if kind.learns_further(options.model) else 1
-    rate = share / model.config.get_text_config().hidden_size
     return RunSpec(
         owner=owner,
         model=_plain(model),
@@ -130,7 +143,7 @@ def _spec(
         sync_steps=options.sync_steps,
         inner=InnerSpec(
             optimiser=options.optimiser or kind.optimiser,
-            learning_rate=options.learning_rate or rate,
+            learning_rate=options.learning_rate or _rate(manifest, model, kind, options.model),
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,
             sequence_tokens=sequence,
@@ -149,6 +162,23 @@ def _spec(
         snapshot_every_cycles=options.snapshot_every_cycles or SNAPSHOT_CYCLES[options.codec],
         keep_history=options.keep_history,
     )
+
+
+def _unit_steps(manifest: Manifest, most: int, batch_tokens: int) -> int:
+    """How many steps' data a site claims at once. An epoch is of whole units, and what is left over
+    is learnt in none: pairs of answers are few, so that their units are of a length that leaves
+    fewer steps over than there are units."""
+    steps = (manifest.tokens("train") - 1) // batch_tokens
+    if not manifest.preferences or not steps:
+        return most
+    return steps // -(-steps // most)
+
+
+def _rate(manifest: Manifest, model: PreTrainedModel, kind: Kind, name: str) -> float:
+    """The narrower, the faster; more gently what has learnt before, as `archipel finetune` does."""
+    share = _FURTHER if kind.learns_further(name) else 1
+    rate: float = share / model.config.get_text_config().hidden_size
+    return rate / (GENTLER_BY_PREFERENCE if manifest.preferences else 1)
 
 
 def _plain(model: PreTrainedModel) -> dict[str, object]:

@@ -18,7 +18,7 @@ from archipel.models.gguf_export import export_gguf
 from archipel.models.gguf_mmproj import write_mmproj
 from archipel.models.purpose import Purpose
 from archipel.train.join import load_state
-from archipel.train.kinds import kind_of, run_config, run_model
+from archipel.train.kinds import kind_of, kind_of_model, run_config, run_model
 from archipel.train.start import open_corpus
 from archipel.train.state import GlobalState
 
@@ -48,7 +48,9 @@ def export_run(
         ModelError: the model can't be written as GGUF, or its tokens would differ.
         IntegrityError: the run's record is damaged.
     """
-    kind = kind_of(ledger.spec.model["model_type"])
+    cache = config.home() / "cache" / "corpora"
+    manifest, corpus = open_remote(ledger.store, cache, ledger.spec.corpus_digest)
+    kind = kind_of(ledger.spec.model["model_type"], manifest)
     if gguf and not kind.has_gguf:
         raise ModelError(
             "there is no GGUF of models of pictures: export without --gguf, and give the folder to "
@@ -56,8 +58,6 @@ def export_run(
         )
     state = load_state(ledger)
     loss = measure(state, open_corpus(ledger, None, "held_out"))
-    cache = config.home() / "cache" / "corpora"
-    _, corpus = open_remote(ledger.store, cache, ledger.spec.corpus_digest)
     tensors = state.tensors()
     facts: RunFacts = {
         "name": name,
@@ -90,4 +90,4 @@ def measure(state: GlobalState, held_out: TokenReader) -> float | None:
     tensors = {name: torch.from_numpy(value) for name, value in state.tensors().items()}
     model.load_state_dict(tensors, strict=False)
     model.tie_weights()
-    return kind_of(model.config.model_type).held_out_loss(model, held_out, sequence)
+    return kind_of_model(model).held_out_loss(model, held_out, sequence)

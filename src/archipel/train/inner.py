@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from archipel.ledger import InnerSpec
 from archipel.models.precision import autocast, precision
 from archipel.train.group import Group
-from archipel.train.kinds import kind_of
+from archipel.train.kinds import kind_of_model
 from archipel.train.optimisers import Optimisers
 from archipel.train.sharding import InsideOptions, lay_out
 
@@ -49,8 +49,7 @@ class InnerOptimiser:
         self._options = replace(options, precision=options.precision or _common(group))
         self._group = group
         self._forward = lay_out(model, self._options, group)
-        kind = kind_of(model.config.model_type)
-        self._loss = kind.loss(model, self._forward, alone=group.size == 1)
+        self._loss = kind_of_model(model).loss(model, self._forward, alone=group.size == 1)
         self.optimisers = Optimisers(model, spec)
 
     def step(

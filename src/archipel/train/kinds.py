@@ -9,13 +9,14 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, LlavaConfig, PreTrainedConfig, PreTrainedModel
 
-from archipel.corpus import Manifest, TokenReader
+from archipel.corpus import Manifest, TokenReader, read_manifest
 from archipel.errors import ConfigError
 from archipel.images.flow import FlowConfig
 from archipel.images.seeing_sizes import SIZES
 from archipel.ledger import RunSpec
 from archipel.models.card import RunFacts
 from archipel.models.sizes import has_weights, read_config
+from archipel.tune.pair_rows import PAIRS
 
 # Inputs and targets, int64 [sequences, tokens] in host memory → the sum of the losses of all
 # targets, on the model's device.
@@ -94,8 +95,8 @@ class Kind(Protocol):
         ...
 
 
-def kind_of(model_type: object) -> Kind:
-    """By a configuration's `model_type`."""
+def kind_of(model_type: object, manifest: Manifest | None = None) -> Kind:
+    """By a configuration's `model_type` and, where that matters, what the corpus holds."""
     if model_type == FlowConfig.model_type:
         from archipel.train.pictures import Pictures
 
@@ -104,9 +105,22 @@ def kind_of(model_type: object) -> Kind:
         from archipel.train.vision import Vision
 
         return Vision()
+    if manifest and manifest.preferences:
+        from archipel.train.preferences import Preferring
+
+        return Preferring()
     from archipel.train.language import Language
 
     return Language()
+
+
+def kind_of_model(model: PreTrainedModel) -> Kind:
+    """By what a model is, and what it was equipped with to learn."""
+    if hasattr(model, PAIRS):
+        from archipel.train.preferences import Preferring
+
+        return Preferring()
+    return kind_of(model.config.model_type)
 
 
 def kind_for(name: str, manifest: Manifest) -> Kind:
@@ -120,7 +134,7 @@ def kind_for(name: str, manifest: Manifest) -> Kind:
         has_weights(folder) and read_config(folder).model_type == LlavaConfig.model_type
     ):
         return kind_of(LlavaConfig.model_type)
-    return kind_of(FlowConfig.model_type if manifest.pictures else None)
+    return kind_of(FlowConfig.model_type if manifest.pictures else None, manifest)
 
 
 def transformers_config(fields: Mapping[str, Any]) -> PreTrainedConfig:
@@ -157,7 +171,8 @@ def run_model(spec: RunSpec, corpus: Path | None = None) -> PreTrainedModel:
         ConfigError: as `run_config`.
         IntegrityError: a file of the corpus is damaged.
     """
-    kind = kind_of(spec.model.get("model_type"))
+    manifest = read_manifest(corpus) if corpus else None
+    kind = kind_of(spec.model.get("model_type"), manifest)
     model = kind.new_model(run_config(spec), spec.seed)
     if corpus:
         kind.equip(model, corpus)

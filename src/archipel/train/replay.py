@@ -12,9 +12,10 @@ from archipel.ledger import Ledger
 from archipel.ledger.audit import Stretch, stretches
 from archipel.ledger.proof import Progress
 from archipel.ledger.snapshots import MOMENTUM, PARAMETERS
+from archipel.models.digest import digest_of_all
 from archipel.train.fragments import Fragment
 from archipel.train.join import read_snapshot
-from archipel.train.state import GlobalState, digest, digest_of_all
+from archipel.train.state import GlobalState, digest
 
 # By fragment and round: the number of a snapshot, a kind of its files, that one's digest.
 _Expected = dict[tuple[int, int], list[tuple[int, str, str]]]

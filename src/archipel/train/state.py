@@ -3,7 +3,6 @@
 It moves by commits only, so that it is bit-identical on every site that has applied the same ones.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -165,15 +164,6 @@ class GlobalState:
 def digest(parameters: Vector) -> str:
     """SHA-256 of a fragment's parameters as little-endian fp32."""
     return sha256_bytes(parameters.astype("<f4", copy=False).data)
-
-
-def digest_of_all(tensors: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of all parameters by name, as little-endian fp32: however they are cut up."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].astype("<f4", copy=False).tobytes())
-    return digest.hexdigest()
 
 
 def _vector(files: Mapping[str, bytes], name: str, values: int) -> Vector:

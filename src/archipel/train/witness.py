@@ -14,7 +14,7 @@ from archipel.corpus.answers import NO_TARGET
 from archipel.ledger import Range, RunSpec
 from archipel.models.precision import autocast
 from archipel.train.fragments import Vector
-from archipel.train.kinds import Loss, kind_of, run_model
+from archipel.train.kinds import Loss, kind_of_model, run_model
 from archipel.train.state import GlobalState
 from archipel.train.work import Work
 
@@ -34,7 +34,7 @@ class Witness:
 
     @cached_property
     def _loss(self) -> Loss:
-        return kind_of(self._model.config.model_type).loss(self._model, self._model, alone=True)
+        return kind_of_model(self._model).loss(self._model, self._model, alone=True)
 
     def gradient(self, state: GlobalState, fragment: int, ranges: Sequence[Range]) -> Vector:
         """The gradient at the global parameters, fp32, for one fragment's values.

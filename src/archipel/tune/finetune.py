@@ -23,18 +23,20 @@ from archipel.tune.batches import split_items
 from archipel.tune.card import tuned_card
 from archipel.tune.encoding import Item, encode
 from archipel.tune.lessons import Material, read_material
-from archipel.tune.losses import AnswerLoss, Likelihood, Objective, PreferenceLoss
+from archipel.tune.losses import (
+    GENTLER_BY_PREFERENCE,
+    AnswerLoss,
+    Likelihood,
+    Objective,
+    PreferenceLoss,
+)
 from archipel.tune.start import Start, open_start
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 from archipel.tune.training import Course, Plan, Progress, Tuning
 from archipel.tune.work import Work
 
-_MICRO_TOKENS = 4096
-_MICRO_LOGITS = 1 << 26  # tokens × vocabulary in one backward pass: 256 MB in fp32
 _FURTHER_FOR_LORA = 10  # the factors begin at nothing, and take larger steps
-_GENTLER_BY_PREFERENCE = 20
 _USUAL_WIDTH = 1024
-_ANY = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ def _finetune(
     lessons, measured = read_material(material, left_out)
     start, work = open_start(path), Work(out)
     tokenizer, is_ours = _tokenizer(start, around.tokenizer, options)
-    most_tokens = _most_tokens(start, options)
+    most_tokens = start.most_tokens(options.context)
     items, held_out = (
         encode(some, tokenizer, left_out, most_tokens=most_tokens) for some in (lessons, measured)
     )
@@ -166,17 +168,6 @@ def _tokenizer(
     return open_tokenizer(folder), is_ours
 
 
-def _most_tokens(start: Start, options: TuneOptions) -> int:
-    """That a conversation may have."""
-    own = start.context or _ANY
-    if options.context and options.context > own:
-        raise ConfigError(
-            f"--context {options.context:,} is more than the {own:,} tokens that the model was "
-            "made for: give fewer"
-        )
-    return options.context or own
-
-
 def _to_train(
     model: PreTrainedModel, options: TuneOptions, base: str
 ) -> tuple[PreTrainedModel, Adapted | None]:
@@ -192,7 +183,7 @@ def _rate(model: PreTrainedModel, options: TuneOptions) -> float:
     """The narrower, the faster: 2.4e-5 at a width of 4,096, as is usual, and 4e-4 at 256."""
     rate = 0.1 / getattr(model.config, "hidden_size", _USUAL_WIDTH)
     rate *= _FURTHER_FOR_LORA if options.lora else 1
-    return rate / (_GENTLER_BY_PREFERENCE if options.prefers else 1)
+    return rate / (GENTLER_BY_PREFERENCE if options.prefers else 1)
 
 
 def _job(
@@ -221,9 +212,8 @@ def _digest(items: Sequence[Item]) -> str:
 
 
 def _objective(model: PreTrainedModel, options: TuneOptions, items: Sequence[Item]) -> Objective:
-    fits = max(1, min(_MICRO_TOKENS, _MICRO_LOGITS // model.config.vocab_size))
-    most = options.micro_tokens or fits
     likelihood = Likelihood(model)
+    most = options.micro_tokens or likelihood.usual_tokens
     if options.prefers:
         return PreferenceLoss(likelihood, most, beta=options.beta, items=items)
     return AnswerLoss(likelihood, most)

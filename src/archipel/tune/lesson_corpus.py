@@ -11,29 +11,27 @@ usual, before it is asked what is not.
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
+from archipel.corpus import Manifest, Split
 from archipel.corpus.answers import Answers
 from archipel.corpus.left_out import LeftOut
-from archipel.corpus.manifest import FORMAT, MANIFEST, TOKENIZER, Manifest, Shard, Split
+from archipel.corpus.manifest import TOKENIZER
 from archipel.corpus.middles import Document, rearranged
 from archipel.corpus.roles import ROLES, TURN_END, role_tokenizer
 from archipel.errors import ConfigError
-from archipel.files import sha256_bytes, write_atomic
+from archipel.files import write_atomic
 from archipel.models.folders import complete_folder
-from archipel.tune.batches import split_items
-from archipel.tune.encoding import Example, Item, encode
-from archipel.tune.lessons import Lesson, Material, read_material
+from archipel.tune.corpus_parts import Origin, answers_in, encoded, said, write_corpus
+from archipel.tune.encoding import Example, Item
+from archipel.tune.lessons import Material, read_material
 from archipel.tune.start import start_tokenizer
 from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 
-_SHARD_ROWS = 1 << 14
 _OPEN_ROWS = 32  # among which a conversation is put where it fits
 _PARTS_TOGETHER = 32  # of a text, which may be a book
 
@@ -73,37 +71,33 @@ def build_lesson_corpus(
         raise ConfigError(f"{out} exists already: give another place, or remove it first")
     lessons, measured = read_material(material, left_out)
     with complete_folder(out) as folder:
-        said = [*_said([*lessons, *measured]), *texts]
-        tokenizer = _tokenizer(folder / TOKENIZER, start, said, options.vocab_size)
-        items, held_out = _encoded(lessons, measured, tokenizer, options, left_out)
-        answers = _answers(tokenizer, [*items, *held_out], among_texts=bool(texts))
-        items += _text_items(texts, tokenizer, options, left_out)
-        dtype: Literal["uint16", "uint32"] = "uint16" if len(tokenizer) <= 1 << 16 else "uint32"
-        parts: dict[Split, list[Item]] = {"train": items, "held_out": held_out}
-        splits: dict[Split, tuple[Shard, ...]] = {}
-        for split, some in parts.items():
-            rows = fill_rows(some, options.row_tokens, answers.end, options.seed)
-            splits[split] = tuple(_write_shards(folder / f"{split}-", rows, dtype))
-        manifest = Manifest(
-            version=FORMAT,
-            tokenizer={
-                path.name: sha256_bytes(path.read_bytes())
-                for path in sorted((folder / TOKENIZER).iterdir())
-            },
-            vocab_size=len(tokenizer),
-            dtype=dtype,
-            end_of_text_id=answers.end,
-            seed=options.seed,
-            documents=len(items) + len(held_out),
-            duplicates=0,
-            skipped=sum(left_out.counts.values()),
-            text_bytes=sum(len(text.encode()) for text in said),
-            splits=splits,
-            answers=answers,
-            row_tokens=options.row_tokens,
+        contents = [*said([*lessons, *measured]), *texts]
+        tokenizer = _tokenizer(folder / TOKENIZER, start, contents, options.vocab_size)
+        items, held_out = encoded(
+            lessons,
+            measured,
+            tokenizer,
+            most_tokens=options.row_tokens,
+            held_out=options.held_out,
+            left_out=left_out,
         )
-        write_atomic(folder / MANIFEST, manifest.to_json())
-    return manifest
+        answers = answers_in(tokenizer, [*items, *held_out], Answers.learnt)
+        if texts:
+            questions = tuple(tokenizer.get_vocab()[role] for role in ROLES[:-1])
+            answers = replace(answers, questions=questions)
+        items += _text_items(texts, tokenizer, options, left_out)
+        parts: dict[Split, list[Item]] = {"train": items, "held_out": held_out}
+        rows = {
+            split: fill_rows(some, options.row_tokens, answers.end, options.seed)
+            for split, some in parts.items()
+        }
+        origin = Origin(
+            items=len(items) + len(held_out),
+            contents=contents,
+            left_out=left_out,
+            seed=options.seed,
+        )
+        return write_corpus(folder, tokenizer, rows, answers, origin)
 
 
 def fill_rows(
@@ -173,73 +167,12 @@ def _tokens(
 
 
 def _tokenizer(
-    folder: Path, start: Path | None, said: Sequence[str], vocab_size: int
+    folder: Path, start: Path | None, contents: Sequence[str], vocab_size: int
 ) -> PreTrainedTokenizerBase:
     """That of the model at `start`, or one trained on what is said; its files are in `folder`."""
     if start:
         prepare_tokenizer(*start_tokenizer(start), folder, use_default=False)
     else:
-        for name, data in role_tokenizer(said, vocab_size).items():
+        for name, data in role_tokenizer(contents, vocab_size).items():
             write_atomic(folder / name, data)
     return open_tokenizer(folder)
-
-
-def _encoded(
-    lessons: Sequence[Lesson],
-    measured: Sequence[Lesson],
-    tokenizer: PreTrainedTokenizerBase,
-    options: LessonOptions,
-    left_out: LeftOut,
-) -> tuple[list[Item], list[Item]]:
-    """What is learnt, and what is only measured on."""
-    items, held_out = (
-        encode(some, tokenizer, left_out, most_tokens=options.row_tokens)
-        for some in (lessons, measured)
-    )
-    if not measured:
-        items, held_out = split_items(items, options.held_out)
-    if not items:
-        why = left_out.described() or "all lessons are held out, or there are none"
-        raise ConfigError(f"there is nothing to learn from: {why}. Give other or more data")
-    return items, held_out
-
-
-def _said(lessons: Sequence[Lesson]) -> Iterator[str]:
-    for lesson in lessons:
-        for message in chain.from_iterable(lesson.conversations):
-            yield message["content"]
-
-
-def _answers(
-    tokenizer: PreTrainedTokenizerBase, items: Sequence[Item], *, among_texts: bool
-) -> Answers:
-    """The tokens by which the chat template begins and ends an answer."""
-    asked = [{"role": "user", "content": "?"}]
-    said, begun = (
-        str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=begins))
-        for begins in (False, True)
-    )
-    begin = tokenizer(begun.removeprefix(said), add_special_tokens=False)["input_ids"]
-    examples = [example for item in items for example in item.examples]
-    end = int(examples[0].ids[examples[0].learnt][-1])
-    answers = Answers(begin=tuple(begin), end=end) if begin else None
-    if answers is None or any(
-        not np.array_equal(answers.learnt(one.ids.astype(np.int64)), one.learnt) for one in examples
-    ):
-        raise ConfigError(
-            "by its tokens the model's chat template does not show where an answer begins and "
-            "ends, so that sites could not tell what to learn. Tune it on one machine: archipel "
-            "finetune"
-        )
-    questions = tuple(tokenizer.get_vocab()[role] for role in ROLES[:-1]) if among_texts else None
-    return replace(answers, questions=questions)
-
-
-def _write_shards(begin: Path, rows: npt.NDArray[np.int64], dtype: str) -> Iterator[Shard]:
-    """Rows as files whose names start with `begin`."""
-    for number, start in enumerate(range(0, len(rows), _SHARD_ROWS)):
-        part = rows[start : start + _SHARD_ROWS]
-        data = part.astype(np.dtype(dtype).newbyteorder("<")).tobytes()
-        path = begin.with_name(f"{begin.name}{number:05}.tokens")
-        write_atomic(path, data)
-        yield Shard(path.name, part.size, sha256_bytes(data))

@@ -5,35 +5,48 @@ Knows nothing about optimisers or files. Targets are shaped as in training: -100
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 from transformers import PreTrainedModel
 
 from archipel.corpus.answers import NO_TARGET
-from archipel.models.logits import at_rest, logits_at
+from archipel.models.logits import at_rest, logits_at, logits_of_all
 from archipel.models.precision import autocast
 from archipel.tune.batches import cut, pad
 from archipel.tune.encoding import Example, Item
 
+GENTLER_BY_PREFERENCE = 20  # than by answers is the usual rate
+_TOKENS = 4096
+_LOGITS = 1 << 26  # tokens × vocabulary in one backward pass: 256 MB in fp32
+
 
 class Likelihood:
-    """Log-probabilities of learnt tokens. The output matrix, most of a small model's work, is left
-    out at all other places, in an architecture where that changes nothing."""
+    """Log-probabilities of learnt tokens, in whatever precision is set around it. The output
+    matrix, most of a small model's work, is left out at all other places, in an architecture where
+    that changes nothing."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, forward: Any = None) -> None:
+        """`forward` is the model as it is laid out over several processes, if it is."""
         self.model = model
-        self._logits = logits_at(model)
+        self._forward = forward or model
+        self._logits = logits_of_all if forward else logits_at(model)
         self._context = getattr(model.config, "max_position_embeddings", None)
 
     def __call__(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """The log-probability of each learnt token, nats, and the number of its example."""
         x_BT, y_BT = (one.to(self.model.device) for one in pad(examples, self._context))
         wanted = y_BT != NO_TARGET
-        with autocast(self.model.device):
-            logits_NV = self._logits(self.model, x_BT, wanted)
+        logits_NV = self._logits(self._forward, x_BT, wanted)
         logp_N = -cross_entropy(logits_NV.float(), y_BT[wanted], reduction="none")
         return logp_N, wanted.nonzero()[:, 0]
+
+    @property
+    def usual_tokens(self) -> int:
+        """Of one pass, padding counted: fewer where the vocabulary is large."""
+        vocabulary: int = self.model.config.vocab_size
+        return max(1, min(_TOKENS, _LOGITS // vocabulary))
 
     def of_rows(self, examples: Sequence[Example]) -> torch.Tensor:
         """The log-probability of what is learnt of each example, all its tokens together."""
@@ -53,7 +66,7 @@ class Objective(ABC):
         """Add the gradients of the loss of one step's items; the loss, a mean."""
         total, count = 0.0, self._count(items)
         for group in cut(items, self._most_tokens):
-            part = self._sum(group) / count
+            part = self._summed(group) / count
             part.backward()
             total += float(part.detach())
         return total
@@ -61,8 +74,12 @@ class Objective(ABC):
     def measure(self, items: Sequence[Item]) -> float:
         """The loss of items that are not learnt from."""
         with at_rest(self._likelihood.model):
-            total = sum(float(self._sum(group)) for group in cut(items, self._most_tokens))
+            total = sum(float(self._summed(group)) for group in cut(items, self._most_tokens))
         return total / self._count(items)
+
+    def _summed(self, group: Sequence[Item]) -> torch.Tensor:
+        with autocast(self._likelihood.model.device):
+            return self._sum(group)
 
     @abstractmethod
     def _count(self, items: Sequence[Item]) -> int:
@@ -84,9 +101,33 @@ class AnswerLoss(Objective):
         return -logp_N.sum()
 
 
+def margins(likelihood: Likelihood, pairs: Sequence[Item]) -> torch.Tensor:
+    """By how much each pair's first answer is likelier than its second, nats, fp32 [pairs]."""
+    chosen, rejected = zip(*(pair.examples for pair in pairs), strict=True)
+    logp = likelihood.of_rows([*chosen, *rejected])
+    return logp[: len(pairs)] - logp[len(pairs) :]
+
+
+def margins_at_rest(
+    likelihood: Likelihood, pairs: Sequence[Item], most_tokens: int
+) -> dict[Item, float]:
+    """The margin of each pair by the model as it is, in passes of at most so many tokens."""
+    found: dict[Item, float] = {}
+    with at_rest(likelihood.model):
+        for group in cut(pairs, most_tokens):
+            with autocast(likelihood.model.device):
+                found |= zip(group, margins(likelihood, group).tolist(), strict=True)
+    return found
+
+
+def preference_losses(margins_B: torch.Tensor, start_B: torch.Tensor, beta: float) -> torch.Tensor:
+    """Direct preference optimisation (arXiv 2305.18290): of each pair -log σ(β · (margin - that at
+    the start)), fp32 [B]."""
+    return -logsigmoid(beta * (margins_B - start_B))
+
+
 class PreferenceLoss(Objective):
-    """Direct preference optimisation (arXiv 2305.18290): -log σ(β · (margin - that at the start)),
-    where the margin is by how much the chosen answer is likelier than the rejected one."""
+    """How little a model prefers the chosen answers more than it did at the start."""
 
     def __init__(
         self, likelihood: Likelihood, most_tokens: int, *, beta: float, items: Sequence[Item]
@@ -94,20 +135,12 @@ class PreferenceLoss(Objective):
         """`items` are all that will be asked for: the model at the start is as it is now."""
         super().__init__(likelihood, most_tokens)
         self._beta = beta
-        self._start: dict[Item, float] = {}
-        with at_rest(likelihood.model):
-            for group in cut(items, most_tokens):
-                self._start |= zip(group, self._margins(group).tolist(), strict=True)
+        self._start = margins_at_rest(likelihood, items, most_tokens)
 
     def _count(self, items: Sequence[Item]) -> int:
         return len(items)
 
     def _sum(self, group: Sequence[Item]) -> torch.Tensor:
-        margins = self._margins(group)
-        start = margins.new_tensor([self._start[item] for item in group])
-        return -logsigmoid(self._beta * (margins - start)).sum()
-
-    def _margins(self, group: Sequence[Item]) -> torch.Tensor:
-        chosen, rejected = zip(*(item.examples for item in group), strict=True)
-        logp = self._likelihood.of_rows([*chosen, *rejected])
-        return logp[: len(group)] - logp[len(group) :]
+        now = margins(self._likelihood, group)
+        start = now.new_tensor([self._start[item] for item in group])
+        return preference_losses(now, start, self._beta).sum()

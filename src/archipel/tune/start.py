@@ -16,6 +16,7 @@ from archipel.tune.templates import open_tokenizer
 
 log = logging.getLogger(__name__)
 
+_ANY = 1 << 30  # tokens, where a model's configuration names no most
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, NotImplementedError)
 
 
@@ -36,6 +37,20 @@ class Start:
         """Of how many tokens the model was made, where its configuration says."""
         found = getattr(self.model.config, "max_position_embeddings", None)
         return found if isinstance(found, int) else None
+
+    def most_tokens(self, context: int | None) -> int:
+        """That a conversation may have: `context`, or as many as the model was made for.
+
+        Raises:
+            ConfigError: `context` is more than that.
+        """
+        own = self.context or _ANY
+        if context and context > own:
+            raise ConfigError(
+                f"--context {context:,} is more than the {own:,} tokens that the model was made "
+                "for: give fewer"
+            )
+        return context or own
 
 
 def open_start(path: Path) -> Start:

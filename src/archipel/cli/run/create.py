@@ -40,7 +40,7 @@ def create(
         None,
         min=1e-9,
         help="Peak rate of the inner optimiser (default: 1 over the width; to learn "
-        "further, a tenth of it).",
+        "further, a tenth of it, and by preferences a twentieth of that).",
     ),
     outer_learning_rate: float | None = typer.Option(
         None, min=1e-9, help="Rate of the outer Nesterov step (default: by codec and H)."

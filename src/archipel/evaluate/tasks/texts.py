@@ -58,6 +58,11 @@ def _documents(path: Path, field: str) -> Iterator[tuple[str, str]]:
 def _held_out(folder: Path) -> Iterator[tuple[str, str]]:
     """The documents that the corpus keeps for measuring, out of its tokens."""
     manifest = read_manifest(folder)
+    if manifest.pictures or manifest.preferences:
+        raise ConfigError(
+            f"{folder} holds numbers among its tokens, of pictures or of preferences, and can't be "
+            "read as a text: give a corpus of texts or of lessons, or files"
+        )
     reader = TokenReader(folder, manifest, "held_out")
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER / "tokenizer.json"))
     tokens = reader.read(0, reader.tokens)
