@@ -10,7 +10,10 @@ import pytest
 from openai import OpenAI
 
 from archipel.errors import ConfigError
+from archipel.serve.launch import launch
+from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import read_settings
+from archipel.serve.weights import Weights
 from tests.models.conftest import TEXT
 
 _REPEATED = 4 * TEXT[0]
@@ -71,3 +74,5 @@ def test_it_is_llama_cpps_only(tmp_path: Path) -> None:
     file.write_text('[models.big]\npath = "x"\nengine = "vllm"\nspeculation = "ngram"')
     with pytest.raises(ConfigError, match="speculation is not for engine vllm"):
         read_settings(file)
+    with pytest.raises(ConfigError, match=r"big is for llama\.cpp, and x is run by torch"):
+        launch("big", ModelTable(path="x", speculation="ngram"), Weights("torch", "x"), cores=1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archipel.errors import ConfigError
 from archipel.serve.setting_tables import ModelTable, ProvenanceTable
 from archipel.serve.weights import Kind, Weights
 
@@ -47,7 +48,16 @@ def launch(
     provenance: ProvenanceTable | None = None,
 ) -> Launch:
     """How the model runs. Another `host` opens llama.cpp, with its key, to that network; by
-    `provenance` a model of pictures signs them."""
+    `provenance` a model of pictures signs them.
+
+    Raises:
+        ConfigError: it is to speculate, and llama.cpp does not run it.
+    """
+    if table.speculation and weights.engine != "llama.cpp":
+        raise ConfigError(
+            f"speculation in the table of {name} is for llama.cpp, and {weights.path} is run by "
+            f"{weights.engine}: leave it out."
+        )
     said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
     if weights.engine == "pictures":
         request = {"name": name, "path": weights.path, "threads": table.threads or cores}
