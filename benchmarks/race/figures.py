@@ -137,8 +137,10 @@ def figures_of(results: Results, *, sites: int, parameters: int) -> dict[str, An
 def _figures(
     results: Results, way: str, outcome: Outcome, apart: Outcome, target: float, tokens: int
 ) -> dict[str, Any]:
-    source = results.finished(_TEACHERS.get(way, way))
-    whole = outcome if way in DEPENDS_ON_ITS_LINK else paced(outcome, source)
+    source = None
+    if way not in DEPENDS_ON_ITS_LINK:
+        source = results.finished(_TEACHERS.get(way, way))
+    whole = paced(outcome, source)
     reached, stays = seconds_to(whole.curve, target), seconds_below(whole.curve, target)
     final = loss_at(whole.curve, tokens)
     pace = outcome.tokens_per_second / apart.tokens_per_second
@@ -156,7 +158,7 @@ def _figures(
         "measured_seconds": round(outcome.seconds, 1),
         "measured_tokens": outcome.tokens,
         "finished": outcome.finished,
-        "seeds_of_curve": whole.seeds if source is None else source.seeds,
+        "seeds_of_curve": (source or outcome).seeds,
         "curve": [asdict(point) for point in whole.curve],
     }
 

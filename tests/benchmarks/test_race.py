@@ -179,11 +179,14 @@ def test_figures_compare_at_the_same_tokens_and_name_what_failed() -> None:
             ("slow", "apart"): WHOLE,
             ("slow", "data-parallel"): CUT,
             ("slow", "int4"): WHOLE,
+            ("fast", "apart"): WHOLE,
+            ("fast", "int4"): replace(WHOLE, seeds=3),
         },
         {("slow", "torchft"): "torchft can't be installed"},
     )
     found = figures_of(results, sites=4, parameters=10)
-    slow = found["profiles"]["slow"]
+    slow, fast = (found["profiles"][link] for link in ("slow", "fast"))
+    assert [one["int4"]["seeds_of_curve"] for one in (slow, fast)] == [1, 3]
     assert found["target_loss"] == 4.0
     assert slow["int4"]["busy_share"] == 1.0
     assert slow["data-parallel"]["busy_share"] == 0.02
