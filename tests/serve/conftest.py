@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,19 @@ def start_service(
         return Service(process, line[1])
 
     return start
+
+
+@contextmanager
+def served(archipel: Callable[..., subprocess.Popen[str]], settings: Path) -> Iterator[OpenAI]:
+    """A client of `archipel serve --config SETTINGS`, for the time of the block."""
+    process = archipel("serve", "--config", settings, "--port", 0)
+    assert process.stdout is not None
+    line = process.stdout.readline().split()
+    assert line, process.communicate()[1]
+    with OpenAI(base_url=line[1], api_key="none", max_retries=0, timeout=60) as found:
+        yield found
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import read_settings, with_models
 from archipel.serve.weights import find_gguf, find_weights
 from tests.models.conftest import TEXT
+from tests.serve.conftest import served
 
 Archipel = Callable[..., subprocess.Popen[str]]
 _RANK, _ALPHA = 4, 8
@@ -120,14 +120,8 @@ def client(
         f"[models.base.adapters]\n{adapters}\n"
         '[routes.lawyer]\ntargets = [{model = "legal"}]\n'
     )
-    process = archipel("serve", "--config", file, "--port", 0)
-    assert process.stdout is not None
-    line = process.stdout.readline().split()
-    assert line, process.communicate()[1]
-    with OpenAI(base_url=line[1], api_key="none", max_retries=0, timeout=60) as found:
+    with served(archipel, file) as found:
         yield found
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
 
 
 def _ask(client: OpenAI, model: str, text: str, tokens: int = 4, **further: object) -> str:

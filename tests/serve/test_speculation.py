@@ -1,6 +1,5 @@
 """What a text repeats is guessed: the real engine with it and without, by the official client."""
 
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from archipel.serve.setting_tables import ModelTable
 from archipel.serve.settings import read_settings
 from archipel.serve.weights import Weights
 from tests.models.conftest import TEXT
+from tests.serve.conftest import served
 
 _REPEATED = 4 * TEXT[0]
 
@@ -31,14 +31,8 @@ def client(
         f'[models.plain]\n{common}[models.guessing]\n{common}speculation = "ngram"\n'
         '[routes.either]\ntargets = [{model = "guessing"}, {model = "plain"}]\n'
     )
-    process = archipel("serve", "--config", file, "--port", 0)
-    assert process.stdout is not None
-    line = process.stdout.readline().split()
-    assert line, process.communicate()[1]
-    with OpenAI(base_url=line[1], api_key="none", max_retries=0, timeout=60) as found:
+    with served(archipel, file) as found:
         yield found
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
 
 
 def test_what_is_guessed_is_what_the_model_says_anyway(client: OpenAI) -> None:

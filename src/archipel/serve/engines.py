@@ -87,7 +87,7 @@ class Engines:
                     _log.warning("%s waits for its first question: no memory for it", name)
                     continue
                 await engine.address()
-        except BaseException:
+        except BaseException:  # cancelled too: no engine may outlive a start that failed
             await self._stop_all()
             raise
         self._looking = asyncio.create_task(self._look())
@@ -115,7 +115,7 @@ class Engines:
                     address = await engine.address()
             else:
                 address = await engine.address()
-        except BaseException:
+        except BaseException:  # cancelled too: it may leave again
             self._give_back(name)
             raise
         give_back = partial(self._give_back, name)

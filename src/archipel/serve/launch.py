@@ -58,46 +58,14 @@ def launch(
             f"speculation in the table of {name} is for llama.cpp, and {weights.path} is run by "
             f"{weights.engine}: leave it out."
         )
-    said = int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
+    said = _said_bytes(table)
     if weights.engine == "pictures":
         request = {"name": name, "path": weights.path, "threads": table.threads or cores}
         request["provenance"] = _files(provenance)
         size = said or _PICTURES_BYTES + weights.bytes
         return Launch("pictures", "image_process", request, size, is_measured=said is None)
     if weights.engine in ("llama.cpp", "torch"):
-        request = {
-            "name": name,
-            "path": weights.path,
-            "parallel": table.parallel,
-            "context_tokens": table.context,
-            "threads": table.threads or cores,
-        }
-        size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
-        if weights.engine == "torch":
-            request["sees"] = weights.sees
-            return Launch(
-                "torch",
-                "torch_process",
-                request,
-                size,
-                is_measured=said is None,
-                sees=weights.sees,
-            )
-        adapters = list(weights.adapters.values())
-        projector = None if table.pooling else weights.projector
-        request |= {"pooling": table.pooling, "adapters": adapters, "host": host}
-        request |= {"speculation": table.speculation}
-        return Launch(
-            "llama.cpp",
-            "engine_process",
-            {**request, "projector": projector},
-            size,
-            is_measured=said is None,
-            adapters=tuple(weights.adapters),
-            sees=projector is not None,
-            projector=projector,
-            tells_logprobs=table.speculation is None,
-        )
+        return _of_texts(name, table, weights, cores, host)
     if weights.engine == "openvino":
         return _openvino(launch(name, table, replace(weights, engine="llama.cpp"), cores), weights)
     request = {
@@ -109,6 +77,42 @@ def launch(
     }
     engine, stop = weights.engine, _SERVER_STOP_SECONDS
     return Launch(engine, "server_process", request, said or 0, False, stop)
+
+
+def _of_texts(name: str, table: ModelTable, weights: Weights, cores: int, host: str) -> Launch:
+    """By llama.cpp or torch, which are told the same."""
+    said = _said_bytes(table)
+    request = {
+        "name": name,
+        "path": weights.path,
+        "parallel": table.parallel,
+        "context_tokens": table.context,
+        "threads": table.threads or cores,
+    }
+    size = said or _PROCESS_BYTES + int(weights.bytes * _FILE_SHARE)
+    if weights.engine == "torch":
+        request["sees"] = weights.sees
+        measured = said is None
+        return Launch("torch", "torch_process", request, size, measured, sees=weights.sees)
+    projector = None if table.pooling else weights.projector
+    request |= {"pooling": table.pooling, "adapters": list(weights.adapters.values())}
+    request |= {"host": host, "projector": projector, "speculation": table.speculation}
+    return Launch(
+        "llama.cpp",
+        "engine_process",
+        request,
+        size,
+        is_measured=said is None,
+        adapters=tuple(weights.adapters),
+        sees=projector is not None,
+        projector=projector,
+        tells_logprobs=table.speculation is None,
+    )
+
+
+def _said_bytes(table: ModelTable) -> int | None:
+    """Of memory, if its table says that."""
+    return int(table.memory_gigabytes * 1e9) if table.memory_gigabytes else None
 
 
 def _files(provenance: ProvenanceTable | None) -> dict[str, str] | None:

@@ -30,6 +30,7 @@ class Language:
     unit = "nats/token"
     has_gguf = True
     sees = False
+    card = staticmethod(model_card)  # what is told of a model beside its files
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
         """As `Kind.config`."""
@@ -99,4 +100,4 @@ class Language:
         facts: RunFacts,
     ) -> None:
         """As `Kind.save`: a Hugging Face checkpoint."""
-        save_checkpoint(folder, config, tensors, corpus / TOKENIZER, card=model_card(facts))
+        save_checkpoint(folder, config, tensors, corpus / TOKENIZER, card=self.card(facts))

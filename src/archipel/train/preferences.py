@@ -1,19 +1,15 @@
 """Language models that learn which of two answers is better, from a corpus's pairs of them."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from archipel.corpus import Manifest, TokenReader, read_manifest
 from archipel.corpus.answers import NO_TARGET
-from archipel.corpus.manifest import TOKENIZER
-from archipel.models.card import RunFacts, preferring_card
-from archipel.models.checkpoint import save_checkpoint
+from archipel.models.card import preferring_card
 from archipel.models.sizes import end_with
 from archipel.train.kinds import Loss
 from archipel.train.language import Language
@@ -30,6 +26,7 @@ class Preferring(Language):
 
     optimiser: Literal["adamw", "muon"] = "adamw"  # as on one machine
     unit = "nats/pair"
+    card = staticmethod(preferring_card)
 
     def first_model(
         self, name: str, manifest: Manifest, corpus: Path, context: int | None, seed: int
@@ -75,17 +72,6 @@ class Preferring(Language):
         right = int((now_B > start_B).sum())
         log.info("of %s held-out pairs %s are ranked rightly", f"{count:,}", f"{right:,}")
         return float(preference_losses(now_B, start_B, pairs.preferences.beta).mean())
-
-    def save(
-        self,
-        folder: Path,
-        config: PreTrainedConfig,
-        tensors: Mapping[str, np.ndarray],
-        corpus: Path,
-        facts: RunFacts,
-    ) -> None:
-        """As `Kind.save`: a Hugging Face checkpoint."""
-        save_checkpoint(folder, config, tensors, corpus / TOKENIZER, card=preferring_card(facts))
 
 
 def _pairs_of(model: PreTrainedModel) -> Pairs:
