@@ -1,6 +1,6 @@
 """The API as the official client sees it, and what it refuses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,8 +16,9 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "def add(
 
 
 @pytest.fixture
-def client(service: Service) -> OpenAI:
-    return service.client()
+def client(service: Service) -> Iterator[OpenAI]:
+    with service.client() as asking:
+        yield asking
 
 
 def test_models_are_listed_by_public_name_without_paths(
@@ -148,8 +149,8 @@ def test_with_a_key_only_the_key_opens(
         assert response.json()["error"]["code"] == "invalid_api_key"
     right = {b"Authorization": "Bearer clé-secrète".encode(), b"Host": b"models.example"}
     assert httpx.get(f"{service.url}/models", headers=right).status_code == 200
-    with pytest.raises(openai.AuthenticationError):
-        service.client("wrong").models.list()
+    with service.client("wrong") as client, pytest.raises(openai.AuthenticationError):
+        client.models.list()
     service.process.terminate()
     assert service.process.wait(20) == 0
 

@@ -67,8 +67,11 @@ def client(supplier: _Server) -> Iterator[OpenAI]:
         {"chat": Policy("chat", (Target("only", "m", is_here=False),))},
         {"only": OpenAIProvider(url, None)},
     )
-    with hosted_in_thread(create_app(directory, LocalAccess())) as service:
-        yield OpenAI(base_url=f"{service}/v1", api_key="none", max_retries=0)
+    with (
+        hosted_in_thread(create_app(directory, LocalAccess())) as service,
+        OpenAI(base_url=f"{service}/v1", api_key="none", max_retries=0) as asking,
+    ):
+        yield asking
 
 
 def _ask(client: OpenAI) -> str | None:

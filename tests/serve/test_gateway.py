@@ -26,16 +26,23 @@ def url(scripted: ScriptedService) -> Iterator[str]:
         yield f"{gateway}/v1"
 
 
-def _stream(url: str) -> "openai.Stream[openai.types.chat.ChatCompletionChunk]":
-    client = OpenAI(base_url=url, api_key="none", max_retries=0, timeout=20)
+@pytest.fixture
+def client(url: str) -> Iterator[OpenAI]:
+    with OpenAI(base_url=url, api_key="none", max_retries=0, timeout=20) as asking:
+        yield asking
+
+
+def _stream(client: OpenAI) -> "openai.Stream[openai.types.chat.ChatCompletionChunk]":
     return client.chat.completions.create(
         model="island", messages=[{"role": "user", "content": "Hi"}], stream=True
     )
 
 
-def test_the_provider_stops_when_the_client_leaves(url: str, scripted: ScriptedService) -> None:
+def test_the_provider_stops_when_the_client_leaves(
+    client: OpenAI, scripted: ScriptedService
+) -> None:
     with ThreadPoolExecutor() as pool:
-        answering = pool.submit(_stream, url)
+        answering = pool.submit(_stream, client)
         scripted.asked()
         scripted.say("a beginning")
         stream = answering.result(20)
@@ -53,10 +60,10 @@ def test_an_answer_that_has_not_begun_stops_too(url: str, scripted: ScriptedServ
 
 
 def test_a_provider_that_breaks_off_ends_the_stream_with_an_error(
-    url: str, scripted: ScriptedService
+    client: OpenAI, scripted: ScriptedService
 ) -> None:
     with ThreadPoolExecutor() as pool:
-        answering = pool.submit(_stream, url)
+        answering = pool.submit(_stream, client)
         scripted.asked()
         scripted.say("a beginning")
         stream = answering.result(20)
@@ -67,11 +74,11 @@ def test_a_provider_that_breaks_off_ends_the_stream_with_an_error(
 
 
 def test_a_provider_that_falls_silent_is_left_and_the_stream_ends_with_an_error(
-    url: str, scripted: ScriptedService, monkeypatch: pytest.MonkeyPatch
+    client: OpenAI, scripted: ScriptedService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upstream, "_SILENCE_SECONDS", 0.3)
     with ThreadPoolExecutor() as pool:
-        answering = pool.submit(_stream, url)
+        answering = pool.submit(_stream, client)
         scripted.asked()
         scripted.say("a beginning")
         stream = answering.result(20)

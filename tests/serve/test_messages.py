@@ -131,10 +131,13 @@ def test_errors_have_their_types(scripted: ScriptedService) -> None:
     policy = Policy("chat", (Target("island", "m", is_here=False),))
     directory = Directory({"chat": policy}, {"island": OpenAIProvider(scripted.url, None)})
     messages: list[Any] = [{"role": "user", "content": "Hello"}]
-    with hosted_in_thread(create_app(directory, OneKeyAccess("right"))) as url:
+    with (
+        hosted_in_thread(create_app(directory, OneKeyAccess("right"))) as url,
+        _client(url, "wrong") as wrong,
+        _client(url, "right") as asks,
+    ):
         with pytest.raises(anthropic.AuthenticationError):
-            _client(url, "wrong").messages.create(model="chat", max_tokens=5, messages=messages)
-        asks = _client(url, "right")
+            wrong.messages.create(model="chat", max_tokens=5, messages=messages)
         with pytest.raises(anthropic.NotFoundError, match="does not exist here"):
             asks.messages.create(model="other", max_tokens=5, messages=messages)
         with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
@@ -153,11 +156,11 @@ def test_a_stream_that_breaks_off_says_so(scripted: ScriptedService) -> None:
     messages: list[Any] = [{"role": "user", "content": "Hello"}]
     with (
         hosted_in_thread(create_app(directory, OneKeyAccess("right"))) as url,
+        _client(url, "right") as asks,
         ThreadPoolExecutor(1) as beside,
     ):
         beside.submit(_begin_and_break, scripted)
-        asks = _client(url, "right").messages
-        with asks.stream(model="chat", max_tokens=5, messages=messages) as stream:
+        with asks.messages.stream(model="chat", max_tokens=5, messages=messages) as stream:
             said = stream.text_stream
             assert next(said) == "We"
             with pytest.raises(anthropic.APIStatusError, match="broke off"):

@@ -142,8 +142,10 @@ def test_a_task_that_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 def test_the_official_client_takes_it(settings: Settings) -> None:
     directory = Directory(settings.policies(), {}, offers=offers(settings, in_cluster=False))
-    with hosted_in_thread(create_app(directory, LocalAccess())) as url:
-        client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    with (
+        hosted_in_thread(create_app(directory, LocalAccess())) as url,
+        OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client,
+    ):
         models = {model.id: model for model in client.models.list()}
     assert set(models) == {"small", "legal", "finder", "chat", "art"}
     assert models["chat"].owned_by == "archipel"

@@ -77,6 +77,12 @@ def seeing(
     assert running.process.wait(20) == 0
 
 
+@pytest.fixture
+def client(seeing: Service) -> Iterator[OpenAI]:
+    with seeing.client() as asking:
+        yield asking
+
+
 def _pictures() -> list[Pixels]:
     draw = np.random.default_rng(0)
     across = np.broadcast_to(np.arange(SIDE, dtype=np.uint8)[:, None, None] * 8, (SIDE, SIDE, 3))
@@ -136,10 +142,8 @@ def _most_apart(found: dict[int, float], expected: torch.Tensor) -> float:
     return max(abs(value - expected[token].item()) for token, value in found.items())
 
 
-def test_a_siglip_tower_sees_what_transformers_sees(
-    seeing: Service, seers: dict[str, Seer]
-) -> None:
-    client, seer = seeing.client(), seers["siglip"]
+def test_a_siglip_tower_sees_what_transformers_sees(client: OpenAI, seers: dict[str, Seer]) -> None:
+    seer = seers["siglip"]
     for pixels in _pictures():
         found = _likeliest(client, "siglip", pixels)
         assert _most_apart(found, _expected(seer, pixels)) < _TOLERANCE
@@ -159,10 +163,10 @@ def _class_last(seer: Seer, pixels: Pixels) -> torch.Tensor:
     return seer.model.model.multi_modal_projector(seen[:, 1:])[0]
 
 
-def test_a_clip_tower_sees_as_llama_cpp_has_it(seeing: Service, seers: dict[str, Seer]) -> None:
+def test_a_clip_tower_sees_as_llama_cpp_has_it(client: OpenAI, seers: dict[str, Seer]) -> None:
     """https://github.com/ggml-org/llama.cpp/issues/25814. When this fails it may be mended: then
     CLIP's answers are to be compared as SigLIP's are, and docs/serve.md says too much."""
-    client, seer = seeing.client(), seers["clip"]
+    seer = seers["clip"]
     for pixels in _pictures():
         found = _likeliest(client, "clip", pixels)
         assert _most_apart(found, _expected(seer, pixels, _class_last(seer, pixels))) < _TOLERANCE
@@ -170,25 +174,24 @@ def test_a_clip_tower_sees_as_llama_cpp_has_it(seeing: Service, seers: dict[str,
 
 
 @pytest.mark.parametrize("model", ["siglip", "clip", "checkpoint"])
-def test_another_picture_is_another_answer(seeing: Service, model: str) -> None:
-    client = seeing.client()
+def test_another_picture_is_another_answer(client: OpenAI, model: str) -> None:
     noise, across, black = (_likeliest(client, model, pixels) for pixels in _pictures())
     for one, other in ((noise, across), (across, black), (noise, black)):
         apart = [abs(one[token] - other[token]) for token in one.keys() & other.keys()]
         assert one.keys() != other.keys() or max(apart) > 10 * _TOLERANCE
 
 
-def test_the_same_pixels_are_the_same_answer(seeing: Service) -> None:
+def test_the_same_pixels_are_the_same_answer(client: OpenAI) -> None:
     for pixels in _pictures():
         answers = {
-            _ask(seeing.client(), "siglip", _url(pixels, kind)).choices[0].message.content
+            _ask(client, "siglip", _url(pixels, kind)).choices[0].message.content
             for kind in ("PNG", "WEBP")
         }
         assert len(answers) == 1
 
 
-def test_every_api_asks_with_pictures(seeing: Service) -> None:
-    client, pixels = seeing.client(), _pictures()[0]
+def test_every_api_asks_with_pictures(seeing: Service, client: OpenAI) -> None:
+    pixels = _pictures()[0]
     text = _ask(client, "siglip", _url(pixels)).choices[0].message.content
     pieces = _ask(client, "siglip", _url(pixels), stream=True)
     assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == text
@@ -231,16 +234,16 @@ def test_every_api_asks_with_pictures(seeing: Service) -> None:
     assert block.text == text
 
 
-def test_a_picture_is_read_once(seeing: Service) -> None:
-    client, pixels = seeing.client(), np.full((SIDE, SIDE, 3), 77, np.uint8)
+def test_a_picture_is_read_once(client: OpenAI) -> None:
+    pixels = np.full((SIDE, SIDE, 3), 77, np.uint8)
     first, again = (_ask(client, "siglip", _url(pixels)).usage for _ in range(2))
     assert first.prompt_tokens_details.cached_tokens < PATCHES
     assert again.prompt_tokens_details.cached_tokens >= PATCHES
     assert again.prompt_tokens == first.prompt_tokens > PATCHES
 
 
-def test_models_say_whether_they_see(seeing: Service) -> None:
-    told = {one.id: one.model_extra["abilities"] for one in seeing.client().models.list()}
+def test_models_say_whether_they_see(client: OpenAI) -> None:
+    told = {one.id: one.model_extra["abilities"] for one in client.models.list()}
     assert told == {
         "tiny": ["chat"],
         "siglip": ["chat", "sight"],
@@ -249,9 +252,9 @@ def test_models_say_whether_they_see(seeing: Service) -> None:
     }
 
 
-def test_a_model_that_sees_nothing_says_what_to_do(seeing: Service) -> None:
+def test_a_model_that_sees_nothing_says_what_to_do(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="can't see pictures") as refused:
-        _ask(seeing.client(), "tiny", _url(_pictures()[0]))
+        _ask(client, "tiny", _url(_pictures()[0]))
     assert refused.value.code == "unsupported_by_provider"
     assert refused.value.param == "messages.0.content.0"
     assert "mmproj" in refused.value.message
@@ -286,18 +289,18 @@ _BAD = {
 
 
 @pytest.mark.parametrize("kind", _BAD)
-def test_a_bad_picture_is_refused(seeing: Service, kind: str) -> None:
+def test_a_bad_picture_is_refused(client: OpenAI, kind: str) -> None:
     url, says = _BAD[kind]
     with pytest.raises(openai.BadRequestError, match=says) as refused:
-        _ask(seeing.client(), "siglip", url)
+        _ask(client, "siglip", url)
     assert refused.value.code == "invalid_image"
     assert refused.value.param == "messages.0.content.0"
 
 
-def test_nothing_is_fetched(seeing: Service) -> None:
+def test_nothing_is_fetched(client: OpenAI) -> None:
     for model in ("siglip", "tiny"):
         with pytest.raises(openai.BadRequestError, match="Send a data: URL") as refused:
-            _ask(seeing.client(), model, "http://127.0.0.1:9/a.png")
+            _ask(client, model, "http://127.0.0.1:9/a.png")
         assert refused.value.code == "unsupported_by_provider"
 
 

@@ -61,8 +61,9 @@ class Seeing:
 
     def ask(self, model: str, turns: Sequence[Turn], **fields: Any) -> Any:
         fields = {"max_tokens": _TOKENS, "temperature": 0, **fields}
-        create: Any = self.service.client().chat.completions.create
-        return create(model=model, messages=[_sent(*turn) for turn in turns], **fields)
+        with self.service.client() as client:
+            create: Any = client.chat.completions.create
+            return create(model=model, messages=[_sent(*turn) for turn in turns], **fields)
 
 
 @pytest.fixture(scope="module")
@@ -245,16 +246,20 @@ def test_pictures_are_decoded_before_the_engine(seeing: Seeing) -> None:
     sent = _sent(*turns[0])
     url = f"data:image/webp;base64,{_data(_noise(0), 'WEBP')}"
     sent["content"][0] = {"type": "image_url", "image_url": {"url": url}}
-    create: Any = seeing.service.client().chat.completions.create
-    answer = create(model="llava", messages=[sent], max_tokens=_TOKENS, temperature=0)
-    assert answer.choices[0].message.content == _said(seeing.folders["llava"], turns).text
-    refusals = {"http://127.0.0.1:9/a.png": "unsupported_by_provider", "data:,x": "invalid_image"}
-    for bad, code in refusals.items():
-        sent["content"][0] = {"type": "image_url", "image_url": {"url": bad}}
-        with pytest.raises(openai.BadRequestError) as refused:
-            create(model="llava", messages=[sent])
-        assert refused.value.code == code
-        assert refused.value.param == "messages.0.content.0"
+    with seeing.service.client() as client:
+        create: Any = client.chat.completions.create
+        answer = create(model="llava", messages=[sent], max_tokens=_TOKENS, temperature=0)
+        assert answer.choices[0].message.content == _said(seeing.folders["llava"], turns).text
+        refusals = {
+            "http://127.0.0.1:9/a.png": "unsupported_by_provider",
+            "data:,x": "invalid_image",
+        }
+        for bad, code in refusals.items():
+            sent["content"][0] = {"type": "image_url", "image_url": {"url": bad}}
+            with pytest.raises(openai.BadRequestError) as refused:
+                create(model="llava", messages=[sent])
+            assert refused.value.code == code
+            assert refused.value.param == "messages.0.content.0"
 
 
 def test_anthropics_client_asks_with_pictures(seeing: Seeing) -> None:
@@ -285,7 +290,8 @@ def test_anthropics_client_asks_with_pictures(seeing: Seeing) -> None:
 
 
 def test_what_sees_says_so(seeing: Seeing) -> None:
-    told = {one.id: one.model_extra for one in seeing.service.client().models.list()}
+    with seeing.service.client() as client:
+        told = {one.id: one.model_extra for one in client.models.list()}
     abilities = {name: (fields or {})["abilities"] for name, fields in told.items()}
     assert abilities == {
         "llava": ["chat", "sight"],

@@ -28,7 +28,8 @@ def office(served: Served, act: Callable[[Office], object]) -> object:
 
 
 def ask(served: Served, key: str, model: str = "chat") -> str:
-    answer = served.client(key).chat.completions.create(model=model, messages=[_HI])
+    with served.client(key) as client:
+        answer = client.chat.completions.create(model=model, messages=[_HI])
     return str(answer.choices[0].message.content)
 
 
@@ -133,8 +134,9 @@ def test_a_drained_supplier_is_not_asked_and_a_dead_one_is_seen(
     first.get_by_role("button", name="Drain").click()
     page.get_by_role("dialog").get_by_role("button", name="Drain").click()
     expect(first).to_contain_text("Drained")
-    raw = served.client(key).chat.completions.with_raw_response
-    answer = raw.create(model="chat", messages=[_HI])
+    with served.client(key) as client:
+        raw = client.chat.completions.with_raw_response
+        answer = raw.create(model="chat", messages=[_HI])
     assert answer.headers["x-archipel-provider"] == "second"
 
     first.get_by_role("button", name="Ask it again").click()

@@ -27,8 +27,9 @@ def service(start_service: Callable[..., Service], coder: Path) -> Iterator[Serv
 
 
 @pytest.fixture
-def client(service: Service) -> OpenAI:
-    return service.client()
+def client(service: Service) -> Iterator[OpenAI]:
+    with service.client() as asking:
+        yield asking
 
 
 @pytest.fixture
