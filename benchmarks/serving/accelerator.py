@@ -28,7 +28,7 @@ _TEXT = "Tell a long story about a sailor, a storm and a lighthouse, and how the
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def _session() -> aiohttp.ClientSession:
+def session() -> aiohttp.ClientSession:
     """A connection for each request: llama.cpp's server closes those that are kept."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
@@ -62,7 +62,7 @@ def _cpu_seconds(engine: Engine) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-async def _stream(
+async def stream(
     client: aiohttp.ClientSession, engine: Engine, prompt: list[int], tokens: int
 ) -> tuple[float, float, int]:
     """When the first piece came, and the last; how many tokens there were."""
@@ -85,17 +85,17 @@ async def _stream(
 
 async def _measured(engine: Engine, ids: list[int], number: int) -> Rates:
     """`number` makes the prompts new, so that nothing of them is kept."""
-    async with _session() as client:
+    async with session() as client:
         prompt = ([1000 + number, *ids] * _READ)[:_READ]
         cpu, began = _cpu_seconds(engine), time.perf_counter()
-        first, _, _ = await _stream(client, engine, prompt, 1)
+        first, _, _ = await stream(client, engine, prompt, 1)
         read_cpu = _cpu_seconds(engine) - cpu
         cpu = _cpu_seconds(engine)
-        one = await _stream(client, engine, [2000 + number, *ids][:_SHORT], _WRITTEN)
+        one = await stream(client, engine, [2000 + number, *ids][:_SHORT], _WRITTEN)
         one_cpu = _cpu_seconds(engine) - cpu
         cpu = _cpu_seconds(engine)
         prompts = [[3000 + 10 * number + n, *ids][:_SHORT] for n in range(_STREAMS)]
-        many = await asyncio.gather(*(_stream(client, engine, p, _WRITTEN) for p in prompts))
+        many = await asyncio.gather(*(stream(client, engine, p, _WRITTEN) for p in prompts))
         many_cpu = _cpu_seconds(engine) - cpu
     tokens = sum(told for _, _, told in many)
     seconds = max(last for _, last, _ in many) - min(first for first, _, _ in many)
@@ -114,7 +114,7 @@ async def _compare(file: Path, rounds: int) -> None:
     engines = [await _started(file, kind) for kind in ("llama.cpp", "openvino")]
     found: list[list[Rates]] = [[], []]
     try:
-        async with _session() as client:
+        async with session() as client:
             address = await engines[0].address()
             headers = {"Authorization": f"Bearer {address.api_key}"}
             body = {"content": _TEXT * 4}

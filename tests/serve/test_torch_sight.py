@@ -54,16 +54,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @dataclass(frozen=True)
 class Seeing:
-    """The service, and the folders of its models by their names."""
+    """The service, a client of it, and the folders of its models by their names."""
 
     service: Service
+    client: openai.OpenAI
     folders: dict[str, Path]
 
     def ask(self, model: str, turns: Sequence[Turn], **fields: Any) -> Any:
         fields = {"max_tokens": _TOKENS, "temperature": 0, **fields}
-        with self.service.client() as client:
-            create: Any = client.chat.completions.create
-            return create(model=model, messages=[_sent(*turn) for turn in turns], **fields)
+        create: Any = self.client.chat.completions.create
+        return create(model=model, messages=[_sent(*turn) for turn in turns], **fields)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,9 @@ def seeing(
     assert lines[0], process.communicate()[1]
     assert [line.split()[2] for line in lines] == ["torch"] * len(folders)
     assert ["sees pictures" in line for line in lines] == [name in MARKS for name in folders]
-    yield Seeing(Service(process, lines[0].split()[1]), folders)
+    service = Service(process, lines[0].split()[1])
+    with service.client() as client:
+        yield Seeing(service, client, folders)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
@@ -246,20 +248,16 @@ def test_pictures_are_decoded_before_the_engine(seeing: Seeing) -> None:
     sent = _sent(*turns[0])
     url = f"data:image/webp;base64,{_data(_noise(0), 'WEBP')}"
     sent["content"][0] = {"type": "image_url", "image_url": {"url": url}}
-    with seeing.service.client() as client:
-        create: Any = client.chat.completions.create
-        answer = create(model="llava", messages=[sent], max_tokens=_TOKENS, temperature=0)
-        assert answer.choices[0].message.content == _said(seeing.folders["llava"], turns).text
-        refusals = {
-            "http://127.0.0.1:9/a.png": "unsupported_by_provider",
-            "data:,x": "invalid_image",
-        }
-        for bad, code in refusals.items():
-            sent["content"][0] = {"type": "image_url", "image_url": {"url": bad}}
-            with pytest.raises(openai.BadRequestError) as refused:
-                create(model="llava", messages=[sent])
-            assert refused.value.code == code
-            assert refused.value.param == "messages.0.content.0"
+    create: Any = seeing.client.chat.completions.create
+    answer = create(model="llava", messages=[sent], max_tokens=_TOKENS, temperature=0)
+    assert answer.choices[0].message.content == _said(seeing.folders["llava"], turns).text
+    refusals = {"http://127.0.0.1:9/a.png": "unsupported_by_provider", "data:,x": "invalid_image"}
+    for bad, code in refusals.items():
+        sent["content"][0] = {"type": "image_url", "image_url": {"url": bad}}
+        with pytest.raises(openai.BadRequestError) as refused:
+            create(model="llava", messages=[sent])
+        assert refused.value.code == code
+        assert refused.value.param == "messages.0.content.0"
 
 
 def test_anthropics_client_asks_with_pictures(seeing: Seeing) -> None:
@@ -290,8 +288,7 @@ def test_anthropics_client_asks_with_pictures(seeing: Seeing) -> None:
 
 
 def test_what_sees_says_so(seeing: Seeing) -> None:
-    with seeing.service.client() as client:
-        told = {one.id: one.model_extra for one in client.models.list()}
+    told = {one.id: one.model_extra for one in seeing.client.models.list()}
     abilities = {name: (fields or {})["abilities"] for name, fields in told.items()}
     assert abilities == {
         "llava": ["chat", "sight"],
