@@ -38,7 +38,16 @@ from archipel.serve.weights import Weights
 from archipel.tune.start import open_start
 from benchmarks.serving.accelerator import session, stream
 
-_GGUF, _ONNX = ("q4_0", "q4_k_m", "q8_0"), ("int4", "int8")
+_GGUF = ("q4_0", "q4_k_m", "q8_0")
+_ONNX = {  # precision and further options of the builder
+    "int4": ("int4",),
+    "int4_mixed": (
+        "int4",
+        "algo_config=k_quant",
+        "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8",
+    ),
+    "int8": ("int8",),
+}
 _READ, _WRITTEN, _TEXT_TOKENS = 256, 96, 900
 _BUILDER = "onnxruntime_genai.models.builder"
 
@@ -55,9 +64,9 @@ def _unpack(file: Path, folder: Path) -> list[str]:
     start.tokenizer.save_pretrained(folder / "checkpoint")
     for kind in _GGUF:
         export_gguf(folder / "checkpoint", folder / f"{kind}.gguf", kind)
-    for kind in _ONNX:
+    for kind, (precision, *further) in _ONNX.items():
         words = ["-i", folder / "checkpoint", "-o", folder / kind, "-c", folder / "cache"]
-        words += ["-p", kind, "-e", "cpu", "--extra_options", "hf_token=false"]
+        words += ["-p", precision, "-e", "cpu", "--extra_options", "hf_token=false", *further]
         command = [sys.executable, "-m", _BUILDER, *map(str, words)]
         subprocess.run(command, check=True, capture_output=True)
     return [*_GGUF, *_ONNX]
@@ -141,7 +150,7 @@ def main() -> None:
         for name in names:
             read, written = (median(one[n] for one in rates[name]) for n in (0, 1))
             print(
-                f"{name:8} {loss[name]:.3f} nats/token {read:8.1f} read/s {written:8.1f} written/s"
+                f"{name:12} {loss[name]:.3f} nats/token {read:8.1f} read/s {written:8.1f} written/s"
             )
 
 
