@@ -11,6 +11,7 @@ import aiohttp
 from pydantic_core import from_json
 
 from archipel.errors import ArchipelError, IntegrityError, ModelError
+from archipel.serve.gathering import Gathering
 from archipel.serve.providers import Call, Provider
 from archipel.serve.question import Question
 from archipel.serve.redaction import credentials
@@ -112,7 +113,8 @@ async def _answer(
             whole = call.dialect.whole(await _whole(response))
             call.done()
             return Answer(target, content_type, whole, None, response.close)
-        pieces = call.dialect.pieces(response.content.iter_any())
+        gathering = Gathering(response)
+        pieces = call.dialect.pieces(_read(response, gathering))
         head = await (_first_bytes(pieces) if question.is_media else _first_token(pieces))
     except BaseException:  # cancelled too: the provider stops when its connection closes
         response.close()
@@ -122,10 +124,18 @@ async def _answer(
 
     def close() -> None:
         silence.stop()
+        gathering.stop()
         response.close()
         call.done()
 
     return Answer(target, content_type, head, _rest(pieces, silence), close)
+
+
+async def _read(response: aiohttp.ClientResponse, gathering: Gathering) -> AsyncIterator[bytes]:
+    async for piece in response.content.iter_any():
+        gathering.came(piece)
+        yield piece
+    gathering.stop()
 
 
 async def _sent(
