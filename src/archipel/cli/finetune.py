@@ -78,8 +78,8 @@ def finetune(
 
     from archipel import config
     from archipel.cli.signals import stopped_by_signals
-    from archipel.tune.adapters import Lora
     from archipel.tune.finetune import TuneOptions, finetune
+    from archipel.tune.lora import Lora
 
     torch.set_num_threads(threads or config.usable_cores())
     options = TuneOptions(

@@ -27,6 +27,11 @@ def part_bytes(payload_bytes: int) -> int:
     return min(MOST_PART_BYTES, max(PART_BYTES, -(-payload_bytes // _PARTS)))
 
 
+def digests_of(payload: bytes | memoryview) -> list[str]:
+    """The SHA-256 of each part of a payload."""
+    return [sha256_bytes(part) for part in _cut(payload)]
+
+
 class Parts:
     """Parts in a store. Safe to share between threads."""
 
@@ -44,9 +49,7 @@ class Parts:
         Raises:
             StoreError: the store can't be reached; called again, it goes on from here.
         """
-        length, view = part_bytes(len(payload)), memoryview(payload)
-        parts = [view[start : start + length] for start in range(0, len(view), length)]
-        digests = [sha256_bytes(part) for part in parts]
+        parts, digests = _cut(payload), digests_of(payload)
         there: dict[str, int] = {}
         if len(parts) > 1:
             there = {info.key: info.size_bytes for info in self._store.list(folder)}
@@ -55,7 +58,7 @@ class Parts:
             if there.get(key) != len(part):
                 self._store.put_part(key, bytes(part))
                 there[key] = len(part)
-        return length, digests
+        return part_bytes(len(payload)), digests
 
     def get(
         self, folder: str, digests: Sequence[str], payload_bytes: int, cache: Path | None = None
@@ -114,6 +117,11 @@ class Parts:
             if data is not None:
                 self._fetched_bytes -= len(data)
             return data
+
+
+def _cut(payload: bytes | memoryview) -> list[memoryview]:
+    length, view = part_bytes(len(payload)), memoryview(payload)
+    return [view[start : start + length] for start in range(0, len(view), length)]
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,6 +1,6 @@
 """The run's objects by name: put and get of signed, checked records. Thin I/O, no decisions.
 
-run.json · members/<site>.json · eras/<era>.json
+run.json · members/<site>.json · eras/<era>.json · base/parts/<digest>
 sites/<site>.json · claims/<epoch>/<unit>.<generation>
 rounds/<round>/<site>.delta · rounds/<round>/commit · rounds/<round>/parts/<digest>
 snapshots/<n>/manifest.json · snapshots/<n>/parts/<digest> · metrics/<site>/<session>-<n>.jsonl
@@ -20,6 +20,7 @@ from archipel.ledger.duty import Sighting
 from archipel.ledger.frame import Frame
 from archipel.ledger.keys import Keys, Seal, public_key
 from archipel.ledger.members import MemberKeys
+from archipel.ledger.packed import Packed, read_packed
 from archipel.ledger.parts import INLINE_BYTES
 from archipel.ledger.schema import (
     Claim,
@@ -27,6 +28,7 @@ from archipel.ledger.schema import (
     Contribution,
     Era,
     Heartbeat,
+    PackedFile,
     RunSpec,
     SnapshotManifest,
 )
@@ -34,6 +36,7 @@ from archipel.ledger.signed import SignedObjects, check_name
 from archipel.ledger.snapshots import Snapshot
 from archipel.store import Objects
 
+_BASE = "base"
 _CLAIM = re.compile(r"(\d{5,})/(\d{8,})\.(\d+)")
 _ROUND = re.compile(r"(\d{8,})/(?:commit|([^/]+)\.delta)")
 _MANIFEST = re.compile(r"(\d{8,})/manifest\.json")
@@ -336,6 +339,21 @@ class Ledger:
         folder = snapshots.folder(number)
         self._objects.delete([snapshots.manifest_key(number)])
         self._objects.delete([f"{folder}/{name}" for name in self._objects.names(folder)])
+
+    # The base of a run that learns factors beside it
+
+    def put_base(self, base: Packed) -> None:
+        """Put the parameters that the run leaves as they are; interrupted, the same call goes
+        on."""
+        self._root.put_parts(_BASE, base.payload)
+
+    def base(self, file: PackedFile, cache: Path) -> bytes:
+        """These parameters; what the folder `cache` has of them is not fetched again.
+
+        Raises:
+            IntegrityError: they are missing, truncated or altered.
+        """
+        return read_packed(self._root, _BASE, "parameters", file, cache)
 
     # Metrics
 

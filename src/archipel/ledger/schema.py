@@ -90,12 +90,33 @@ class OuterSpec(Record):
     momentum: float = Field(ge=0, lt=1)
 
 
+class PackedFile(Record):
+    """A file of fp32 values: what it holds, and the parts that hold it compressed."""
+
+    size_bytes: Count
+    sha256: Digest
+    packed_bytes: Count
+    parts: tuple[Digest, ...]
+
+
+class LoraSpec(Record):
+    """What a run learns if it leaves the model itself as it is: beside its matrices two factors
+    each, `rank` values wide, whose product counts `alpha` / `rank` times. `base`: the model's own
+    parameters, and `base_name` what its adapters say that they belong to."""
+
+    rank: int = Field(ge=1, le=4096)
+    alpha: float = Field(gt=0)
+    base: PackedFile
+    base_name: str = Field(max_length=1024)
+
+
 class RunSpec(Record):
     """`run.json`: all that the sites must agree on, put once."""
 
     format: int = FORMAT
     owner: PublicKey  # whoever has its private half says who may take part
     model: dict[str, Any]
+    lora: LoraSpec | None = None
     fragments: int = Field(ge=1, le=1024)
     sync_steps: int | None = Field(ge=1)  # H; None: as small as keeps the sites busy on their links
     inner: InnerSpec
@@ -274,20 +295,11 @@ class Era(Record):
     reason: str = ""
 
 
-class SnapshotFile(Record):
-    """One file of a snapshot: what it holds, and the parts that hold it compressed."""
-
-    size_bytes: Count
-    sha256: Digest
-    packed_bytes: Count
-    parts: tuple[Digest, ...]
-
-
 class SnapshotManifest(Record):
     """`snapshots/<n>/manifest.json`, written last: all parameters after the named commits."""
 
     format: int = FORMAT
     rounds: tuple[int, ...]
-    files: dict[str, SnapshotFile]
+    files: dict[str, PackedFile]
     cover: dict[str, Any]
     final: bool

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archipel.errors import IntegrityError
-from archipel.files import sha256_bytes
-from archipel.ledger.planes import compress, expand
-from archipel.ledger.schema import SnapshotFile, SnapshotManifest
+from archipel.ledger.packed import pack, read_packed
+from archipel.ledger.schema import SnapshotManifest
 from archipel.ledger.signed import SignedObjects
 
 PARAMETERS = "parameters"  # kinds of a snapshot's files; the fragment's number follows a dot
@@ -38,13 +37,9 @@ def put_snapshot(objects: SignedObjects, snapshot: Snapshot) -> None:
     """Put a snapshot's files and, last, its manifest; interrupted, the same call goes on."""
     where, listed = folder(snapshot.number), {}
     for name, data in snapshot.files.items():
-        packed = compress(data)
-        listed[name] = SnapshotFile(
-            size_bytes=len(data),
-            sha256=sha256_bytes(data),
-            packed_bytes=len(packed),
-            parts=tuple(objects.put_parts(where, packed)),
-        )
+        packed = pack(data)
+        objects.put_parts(where, packed.payload)
+        listed[name] = packed.file
     manifest = SnapshotManifest.model_validate({"files": listed, **snapshot.facts})
     objects.put_line(manifest_key(snapshot.number), manifest)
 
@@ -59,12 +54,8 @@ def read_file(
     """
     where, file = folder(number), manifest.files[name]
     try:
-        packed = objects.get_parts(where, file.parts, file.packed_bytes, cache)
-        data = expand(packed, f"{where}: {name}")
-        if len(data) != file.size_bytes or sha256_bytes(data) != file.sha256:
-            raise IntegrityError(f"{where}: {name} does not match its digest")
+        return read_packed(objects, where, name, file, cache)
     except IntegrityError as error:
         raise IntegrityError(
             f"{error}. Or delete the folder {where} to fall back on the snapshot before it"
         ) from error
-    return data

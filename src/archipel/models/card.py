@@ -70,6 +70,23 @@ print(tokenizer.decode(model.generate(ids, max_new_tokens=64)[0]))
 """
 
 
+def adapter_card(facts: RunFacts, base: str) -> str:
+    """As `model_card`, of LoRA factors beside the model `base`."""
+    return f"""---
+library_name: peft
+tags: [archipel, diloco, lora]
+model_name: {json.dumps(facts["name"], ensure_ascii=False)}
+base_model: {json.dumps(base, ensure_ascii=False)}
+---
+
+# {facts["name"]}
+
+A LoRA adapter, learnt beside `{base}`. Check what it writes before relying on it.
+
+{run_table(facts, learnt="tokens", unit="nats")}
+"""
+
+
 def run_table(facts: RunFacts, *, learnt: str, unit: str) -> str:
     """The facts as a table, and what they don't say, for the cards of all kinds of model. `learnt`:
     what was trained on; `unit`: of the loss."""

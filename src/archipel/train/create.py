@@ -4,23 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from archipel import config
 from archipel.corpus import Manifest, read_manifest
 from archipel.corpus.remote import upload_corpus
 from archipel.errors import ConfigError
-from archipel.ledger import InnerSpec, Ledger, OuterSpec, RunSpec
+from archipel.ledger import InnerSpec, Ledger, LoraSpec, OuterSpec, RunSpec
 from archipel.ledger.cover import UNIT_STEPS
 from archipel.ledger.invite import create_as_owner
 from archipel.ledger.keyring import Keyring
+from archipel.ledger.packed import pack
+from archipel.ledger.schema import PackedFile
 from archipel.ledger.tempo import SNAPSHOT_CYCLES
 from archipel.models.digest import digest_of_all
 from archipel.store import Store
 from archipel.train.codec import codec_named
+from archipel.train.factors import base_bytes, put_factors
 from archipel.train.fragments import split
 from archipel.train.kinds import Kind, kind_for
 from archipel.train.state import GlobalState
+from archipel.tune.lora import FURTHER_FOR_LORA, Lora
 from archipel.tune.losses import GENTLER_BY_PREFERENCE
 
 _FEW_STEPS = 8
@@ -50,6 +55,7 @@ class RunOptions:
     dead_after_seconds: float = 15.0
     snapshot_every_cycles: int | None = None  # None: by the codec
     keep_history: bool = False
+    lora: Lora | None = None  # learn factors beside a model that stays as it is
 
 
 def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
@@ -64,23 +70,52 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     kind = kind_for(options.model, manifest)
     context = options.sequence_tokens or manifest.row_tokens
     model = kind.first_model(options.model, manifest, corpus, context, options.seed)
-    tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
+    tensors = _parameters(model)
+    _check_start(manifest, digest_of_all(tensors), options.model)
+    base = None
+    if options.lora:
+        _check_lora(kind, options.model)
+        base = pack(base_bytes(model))
+        put_factors(model, options.lora, options.seed)
+        tensors = _parameters(model)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
-    initial_digest = digest_of_all(tensors)
-    _check_start(manifest, initial_digest, options.model)
+    start = _Start(manifest, model, kind, digest_of_all(tensors), base.file if base else None)
     ledger = create_as_owner(
-        store,
-        Keyring(config.keys_folder()),
-        lambda owner: _spec(
-            manifest, model, kind, options, owner=owner, initial_digest=initial_digest
-        ),
+        store, Keyring(config.keys_folder()), lambda owner: _spec(start, options, owner)
     )
     if ledger.snapshot(0) is None:
         upload_corpus(store, corpus)
+        if base:
+            ledger.put_base(base)
         state = GlobalState(ledger.spec, fragments, tensors)
         ledger.put_snapshot(0, state.snapshot_files(), final=False, **state.snapshot_facts())
     return ledger
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a run begins with; `base`: what it leaves as it is, where it learns factors."""
+
+    manifest: Manifest
+    model: PreTrainedModel
+    kind: Kind
+    digest: str
+    base: PackedFile | None
+
+
+def _parameters(model: PreTrainedModel) -> dict[str, np.ndarray]:
+    return {name: p.detach().numpy() for name, p in model.named_parameters()}
+
+
+def _check_lora(kind: Kind, name: str) -> None:
+    if not kind.has_lora:
+        raise ConfigError("--lora is for models of texts: learn this one whole")
+    if not kind.learns_further(name):
+        raise ConfigError(
+            f"--lora leaves the model as it is, and {name} has learnt nothing yet: give --model a "
+            "checkpoint's folder, a .gguf or a pulled model's name"
+        )
 
 
 def _check_start(manifest: Manifest, initial_digest: str, name: str) -> None:
@@ -108,15 +143,8 @@ def _outer(options: RunOptions) -> OuterSpec:
     )
 
 
-def _spec(
-    manifest: Manifest,
-    model: PreTrainedModel,
-    kind: Kind,
-    options: RunOptions,
-    *,
-    owner: str,
-    initial_digest: str,
-) -> RunSpec:
+def _spec(start: _Start, options: RunOptions, owner: str) -> RunSpec:
+    manifest, model = start.manifest, start.model
     sequence = options.sequence_tokens or manifest.row_tokens
     sequence = sequence or int(model.config.max_position_embeddings)
     if manifest.row_tokens not in (None, sequence):
@@ -125,8 +153,8 @@ def _spec(
             f"would read sequences of {sequence}: give --sequence {manifest.row_tokens}"
         )
     batch = options.batch_sequences * sequence
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    budget = options.tokens or _TOKENS_PER_PARAMETER * parameters
+    learnt = sum(parameter.numel() for parameter in model.parameters())
+    budget = options.tokens or _TOKENS_PER_PARAMETER * learnt
     budget = -(-budget // batch) * batch
     unit = min(_unit_steps(manifest, options.unit_steps, batch) * batch, budget)
     epoch_units = (manifest.tokens("train") - 1) // unit
@@ -139,11 +167,12 @@ def _spec(
     return RunSpec(
         owner=owner,
         model=_plain(model),
+        lora=_lora(start, options),
         fragments=options.fragments,
         sync_steps=options.sync_steps,
         inner=InnerSpec(
-            optimiser=options.optimiser or kind.optimiser,
-            learning_rate=options.learning_rate or _rate(manifest, model, kind, options.model),
+            optimiser=options.optimiser or ("adamw" if options.lora else start.kind.optimiser),
+            learning_rate=options.learning_rate or _rate(start, options),
             warmup_tokens=int(options.warmup_share * budget),
             batch_sequences=options.batch_sequences,
             sequence_tokens=sequence,
@@ -152,7 +181,7 @@ def _spec(
         codec=options.codec,
         budget_tokens=budget,
         unit_tokens=unit,
-        initial_digest=initial_digest,
+        initial_digest=start.digest,
         corpus_digest=manifest.digest,
         tokenizer_digest=manifest.tokenizer_digest,
         epoch_units=epoch_units,
@@ -174,11 +203,20 @@ def _unit_steps(manifest: Manifest, most: int, batch_tokens: int) -> int:
     return steps // -(-steps // most)
 
 
-def _rate(manifest: Manifest, model: PreTrainedModel, kind: Kind, name: str) -> float:
+def _rate(start: _Start, options: RunOptions) -> float:
     """The narrower, the faster; more gently what has learnt before, as `archipel finetune` does."""
-    share = _FURTHER if kind.learns_further(name) else 1
-    rate: float = share / model.config.get_text_config().hidden_size
-    return rate / (GENTLER_BY_PREFERENCE if manifest.preferences else 1)
+    rate: float = 1 / start.model.config.get_text_config().hidden_size
+    rate *= _FURTHER if start.kind.learns_further(options.model) else 1
+    rate *= FURTHER_FOR_LORA if options.lora else 1
+    return rate / (GENTLER_BY_PREFERENCE if start.manifest.preferences else 1)
+
+
+def _lora(start: _Start, options: RunOptions) -> LoraSpec | None:
+    lora = options.lora
+    if lora is None or start.base is None:
+        return None
+    name = Path(options.model).name
+    return LoraSpec(rank=lora.rank, alpha=lora.alpha, base=start.base, base_name=name)
 
 
 def _plain(model: PreTrainedModel) -> dict[str, object]:

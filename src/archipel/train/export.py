@@ -2,18 +2,21 @@
 checkpoint, and GGUF beside it; of one of pictures a folder as diffusers has them; with the run's
 facts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from archipel import config
 from archipel.corpus import TokenReader
+from archipel.corpus.manifest import TOKENIZER
 from archipel.corpus.remote import open_remote
-from archipel.errors import ModelError
+from archipel.errors import ConfigError, ModelError
 from archipel.ledger import Ledger
-from archipel.models.card import RunFacts
+from archipel.models.card import RunFacts, adapter_card
 from archipel.models.gguf_export import export_gguf
 from archipel.models.gguf_mmproj import write_mmproj
 from archipel.models.purpose import Purpose
@@ -21,6 +24,7 @@ from archipel.train.join import load_state
 from archipel.train.kinds import kind_of, kind_of_model, run_config, run_model
 from archipel.train.start import open_corpus
 from archipel.train.state import GlobalState
+from archipel.tune.lora import Lora
 
 _UNSAID = Purpose()
 
@@ -40,8 +44,8 @@ def export_run(
     ledger: Ledger, folder: Path, *, name: str, gguf: str | None, purpose: Purpose = _UNSAID
 ) -> Exported:
     """Write the run's present parameters to `folder`; with `gguf`, a file of that kind beside them,
-    and of a model that sees another with its sight.
-    The card says the `purpose`.
+    and of a model that sees another with its sight. Factors are worked into the model beside which
+    they were learnt. The card says the `purpose`.
 
     Raises:
         ConfigError: `folder` exists or can't be written.
@@ -58,8 +62,67 @@ def export_run(
         )
     state = load_state(ledger)
     loss = measure(state, open_corpus(ledger, None, "held_out"))
-    tensors = state.tensors()
-    facts: RunFacts = {
+    tensors = _whole(state, corpus)
+    facts = _facts(ledger, state, name, loss, tensors, purpose)
+    kind.save(folder, run_config(ledger.spec), tensors, corpus, facts)
+    path = folder / f"{name}-{gguf}.gguf" if gguf else None
+    if path and gguf:
+        export_gguf(folder, path, gguf)
+        if kind.sees:
+            write_mmproj(folder, folder / f"mmproj-{name}-f16.gguf")
+    return Exported(folder, path, state.cover.tokens, loss, kind.unit)
+
+
+def export_adapter(ledger: Ledger, folder: Path, *, name: str) -> Exported:
+    """Write the factors that the run has learnt to `folder`, as PEFT has them, with the tokenizer.
+
+    Raises:
+        ConfigError: the run learns no factors, or `folder` exists or can't be written.
+        IntegrityError: the run's record is damaged.
+    """
+    spec = ledger.spec
+    if spec.lora is None:
+        raise ConfigError(
+            "this run learns a whole model and has no adapter: export it without --adapter"
+        )
+    from archipel.tune.adapters import Adapted, write_adapter
+
+    held_out = open_corpus(ledger, None, "held_out")
+    state = load_state(ledger)
+    loss, factors = measure(state, held_out), state.tensors()
+    facts = _facts(ledger, state, name, loss, factors, _UNSAID)
+    model = kind_of(spec.model["model_type"]).new_model(run_config(spec), spec.seed)
+    lora = Lora(spec.lora.rank, spec.lora.alpha)
+    adapted = Adapted(model, lora, base=spec.lora.base_name, seed=spec.seed)
+    adapted.load({each: torch.from_numpy(value) for each, value in factors.items()})
+    write_adapter(
+        folder, adapted, held_out.folder / TOKENIZER, adapter_card(facts, spec.lora.base_name)
+    )
+    return Exported(folder, None, state.cover.tokens, loss, kind_of_model(model).unit)
+
+
+def _whole(state: GlobalState, corpus: Path) -> dict[str, np.ndarray]:
+    """The parameters of the run's model, with what was learnt beside them worked in."""
+    spec = state.spec
+    if not spec.lora:
+        return state.tensors()
+    from archipel.train.factors import worked_in
+
+    with torch.device("meta"):
+        plain = kind_of(spec.model["model_type"]).new_model(run_config(spec), spec.seed)
+    names = [name for name, _ in plain.named_parameters()]
+    return worked_in(run_model(spec, corpus), state.tensors(), names)
+
+
+def _facts(
+    ledger: Ledger,
+    state: GlobalState,
+    name: str,
+    loss: float | None,
+    tensors: Mapping[str, np.ndarray],
+    purpose: Purpose,
+) -> RunFacts:
+    return {
         "name": name,
         "purpose": purpose,
         "size": f"{ledger.spec.model['model_type']}",
@@ -71,13 +134,6 @@ def export_run(
         "corpus_digest": ledger.spec.corpus_digest,
         "date": date.today().isoformat(),
     }
-    kind.save(folder, run_config(ledger.spec), tensors, corpus, facts)
-    path = folder / f"{name}-{gguf}.gguf" if gguf else None
-    if path and gguf:
-        export_gguf(folder, path, gguf)
-        if kind.sees:
-            write_mmproj(folder, folder / f"mmproj-{name}-f16.gguf")
-    return Exported(folder, path, state.cover.tokens, loss, kind.unit)
 
 
 def measure(state: GlobalState, held_out: TokenReader) -> float | None:

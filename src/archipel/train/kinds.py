@@ -29,6 +29,7 @@ class Kind(Protocol):
     optimiser: Literal["adamw", "muon"]  # the usual one
     unit: str  # what a loss is measured in
     has_gguf: bool  # whether llama.cpp has such models
+    has_lora: bool  # whether factors can be learnt beside such models
     sees: bool  # whether its GGUF has a second file, with its sight
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:
@@ -169,11 +170,18 @@ def run_model(spec: RunSpec, corpus: Path | None = None) -> PreTrainedModel:
 
     Raises:
         ConfigError: as `run_config`.
-        IntegrityError: a file of the corpus is damaged.
+        IntegrityError: a file of the corpus is damaged, or the run's base is not here.
     """
     manifest = read_manifest(corpus) if corpus else None
     kind = kind_of(spec.model.get("model_type"), manifest)
     model = kind.new_model(run_config(spec), spec.seed)
+    if spec.lora:
+        from archipel.train.factors import load_base, put_factors
+        from archipel.tune.lora import Lora
+
+        if corpus:
+            load_base(model, spec.lora)
+        put_factors(model, Lora(spec.lora.rank, spec.lora.alpha), spec.seed)
     if corpus:
         kind.equip(model, corpus)
     return model

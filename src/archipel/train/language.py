@@ -29,6 +29,7 @@ class Language:
     optimiser: Literal["adamw", "muon"] = "muon"
     unit = "nats/token"
     has_gguf = True
+    has_lora = True
     sees = False
     card = staticmethod(model_card)  # what is told of a model beside its files
 

@@ -26,6 +26,7 @@ class Pictures:
     optimiser: Literal["adamw", "muon"] = "adamw"  # Muon's own products cost more than the model's
     unit = "squared velocity"
     has_gguf = False
+    has_lora = False
     sees = False
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:

@@ -15,6 +15,7 @@ from archipel.corpus.remote import fetch_from, open_remote
 from archipel.errors import ConfigError, RunError
 from archipel.files import sha256_bytes
 from archipel.ledger import Ledger
+from archipel.train.factors import fetch_base
 from archipel.train.group import open_group
 from archipel.train.join import is_finished
 from archipel.train.replica import follow
@@ -64,11 +65,14 @@ def _dice(seed: int, name: str, rank: int) -> int:
 
 
 def open_corpus(ledger: Ledger, corpus: Path | None, split: Split) -> TokenReader:
-    """The run's tokens, from a local copy or from the store by way of a cache.
+    """The run's tokens, from a local copy or from the store by way of a cache. The base of a run
+    that learns factors is brought with them.
 
     Raises:
         RunError: the local corpus is not the run's.
+        IntegrityError: the corpus or the base is damaged in the store.
     """
+    fetch_base(ledger)
     if corpus is None:
         cache = config.home() / "cache" / "corpora"
         manifest, folder = open_remote(ledger.store, cache, ledger.spec.corpus_digest)

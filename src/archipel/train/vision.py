@@ -29,6 +29,7 @@ class Vision:
     optimiser: Literal["adamw", "muon"] = "muon"  # AdamW is far longer blind to the picture
     unit = "nats/token of answers"
     has_gguf = True
+    has_lora = False
     sees = True
 
     def config(self, fields: Mapping[str, Any]) -> PreTrainedConfig:

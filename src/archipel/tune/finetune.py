@@ -1,7 +1,6 @@
 """A tuning from its data to the folder that it makes."""
 
 import hashlib
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +15,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
 from archipel.models.checkpoint import save_checkpoint
-from archipel.models.folders import complete_folder
 from archipel.models.sizes import end_with
-from archipel.tune.adapters import Adapted, Lora
+from archipel.tune.adapters import Adapted, write_adapter
 from archipel.tune.batches import split_items
 from archipel.tune.card import tuned_card
 from archipel.tune.encoding import Item, encode
 from archipel.tune.lessons import Material, read_material
+from archipel.tune.lora import FURTHER_FOR_LORA, Lora
 from archipel.tune.losses import (
     GENTLER_BY_PREFERENCE,
     AnswerLoss,
@@ -35,7 +34,6 @@ from archipel.tune.templates import open_tokenizer, prepare_tokenizer
 from archipel.tune.training import Course, Plan, Progress, Tuning
 from archipel.tune.work import Work
 
-_FURTHER_FOR_LORA = 10  # the factors begin at nothing, and take larger steps
 _USUAL_WIDTH = 1024
 
 
@@ -143,7 +141,7 @@ def _finetune(
     )
     card = _card(tuned, path.name, options, material)
     if adapted and not options.merge:
-        _write_adapter(out, adapted, around.tokenizer, card)
+        write_adapter(out, adapted, around.tokenizer, card)
     else:
         whole = adapted.merged() if adapted else model
         tensors = {name: p.detach().cpu().numpy() for name, p in whole.named_parameters()}
@@ -182,7 +180,7 @@ def _to_train(
 def _rate(model: PreTrainedModel, options: TuneOptions) -> float:
     """The narrower, the faster: 2.4e-5 at a width of 4,096, as is usual, and 4e-4 at 256."""
     rate = 0.1 / getattr(model.config, "hidden_size", _USUAL_WIDTH)
-    rate *= _FURTHER_FOR_LORA if options.lora else 1
+    rate *= FURTHER_FOR_LORA if options.lora else 1
     return rate / (GENTLER_BY_PREFERENCE if options.prefers else 1)
 
 
@@ -238,10 +236,3 @@ def _card(tuned: Tuned, base: str, options: TuneOptions, material: Material) -> 
             "date": date.today().isoformat(),
         }
     )
-
-
-def _write_adapter(out: Path, adapted: Adapted, tokenizer: Path, card: str) -> None:
-    with complete_folder(out) as folder:
-        adapted.save(folder)
-        shutil.copytree(tokenizer, folder, dirs_exist_ok=True)
-        (folder / "README.md").write_text(card, encoding="utf-8")

@@ -1,11 +1,14 @@
 """`archipel run create`: make a run that sites can join."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from archipel.cli.arguments import RUN_URL, token_count
+
+if TYPE_CHECKING:
+    from archipel.tune.lora import Lora
 
 Optimiser = Literal["adamw", "muon"]
 
@@ -31,6 +34,10 @@ def create(
     fragments: int = typer.Option(
         4, min=1, max=1024, help="Parts of the model that move one by one."
     ),
+    lora: int | None = typer.Option(
+        None, min=1, max=1024, help="Learn factors of this rank beside the model, not the whole."
+    ),
+    lora_alpha: float | None = typer.Option(None, min=0.1, help="Its scale (default: 2 × rank)."),
     optimiser: Optimiser | None = typer.Option(
         None,
         help="The inner optimiser: muon, which moves the hidden matrices with Muon, is usual for "
@@ -81,6 +88,7 @@ def create(
         heartbeat_seconds=heartbeat,
         dead_after_seconds=max(5.0, 5 * heartbeat),
         keep_history=keep_history,
+        lora=_lora(lora, lora_alpha),
     )
     spec = create_run(Store(url), corpus, options).spec
     typer.echo(
@@ -89,6 +97,17 @@ def create(
         f"on this machine: archipel site join {url} --name NAME\n"
         f"for a site elsewhere: archipel run invite {url} --name NAME"
     )
+
+
+def _lora(rank: int | None, alpha: float | None) -> "Lora | None":
+    from archipel.errors import ConfigError
+    from archipel.tune.lora import Lora
+
+    if rank is None:
+        if alpha:
+            raise ConfigError("--lora-alpha is of factors that are learnt: give --lora too")
+        return None
+    return Lora(rank, alpha or 2 * rank)
 
 
 def _steps(sync: str) -> int | None:
