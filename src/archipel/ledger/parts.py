@@ -41,15 +41,13 @@ class Parts:
         self._fetched_bytes = 0
         self._lock = threading.Lock()
 
-    def put(self, folder: str, payload: bytes | memoryview) -> tuple[int, list[str]]:
-        """Put a payload's parts below `folder`, but for those already there.
-
-        Returns the length of all parts but the last, and their SHA-256.
+    def put(self, folder: str, payload: bytes | memoryview, digests: Sequence[str]) -> None:
+        """Put a payload's parts, of these digests, below `folder`, but for those already there.
 
         Raises:
             StoreError: the store can't be reached; called again, it goes on from here.
         """
-        parts, digests = _cut(payload), digests_of(payload)
+        parts = _cut(payload)
         there: dict[str, int] = {}
         if len(parts) > 1:
             there = {info.key: info.size_bytes for info in self._store.list(folder)}
@@ -58,7 +56,6 @@ class Parts:
             if there.get(key) != len(part):
                 self._store.put_part(key, bytes(part))
                 there[key] = len(part)
-        return part_bytes(len(payload)), digests
 
     def get(
         self, folder: str, digests: Sequence[str], payload_bytes: int, cache: Path | None = None

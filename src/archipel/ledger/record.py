@@ -345,7 +345,7 @@ class Ledger:
     def put_base(self, base: Packed) -> None:
         """Put the parameters that the run leaves as they are; interrupted, the same call goes
         on."""
-        self._root.put_parts(_BASE, base.payload)
+        self._root.put_parts(_BASE, base.payload, base.file.parts)
 
     def base(self, file: PackedFile, cache: Path) -> bytes:
         """These parameters; what the folder `cache` has of them is not fetched again.

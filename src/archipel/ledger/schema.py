@@ -104,7 +104,7 @@ class LoraSpec(Record):
     each, `rank` values wide, whose product counts `alpha` / `rank` times. `base`: the model's own
     parameters, and `base_name` what its adapters say that they belong to."""
 
-    rank: int = Field(ge=1, le=4096)
+    rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
     base: PackedFile
     base_name: str = Field(max_length=1024)

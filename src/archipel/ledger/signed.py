@@ -3,6 +3,7 @@
 Knows nothing about what they mean, only that each says who it is by.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,7 @@ from typing import TypeVar
 from archipel.errors import IntegrityError
 from archipel.ledger.frame import Frame, pack, pack_line, pack_parts, unpack, unpack_line
 from archipel.ledger.keys import Seal
-from archipel.ledger.parts import INLINE_BYTES, Parts
+from archipel.ledger.parts import INLINE_BYTES, Parts, digests_of, part_bytes
 from archipel.ledger.schema import Record
 from archipel.store import Objects
 
@@ -75,8 +76,9 @@ class SignedObjects:
         if len(payload) <= INLINE_BYTES:
             frame = pack(header.to_json(), payload, path, self._seal)
         else:
-            length, digests = self._parts.put(_parts_folder(path), payload)
-            lengths = (length, len(payload))
+            digests = digests_of(payload)
+            self._parts.put(_parts_folder(path), payload, digests)
+            lengths = (part_bytes(len(payload)), len(payload))
             frame = pack_parts(header.to_json(), digests, lengths, path, self._seal)
         return self._store.put_if_absent(path, frame)
 
@@ -107,9 +109,9 @@ class SignedObjects:
 
     # Bare parts
 
-    def put_parts(self, folder: str, payload: bytes) -> list[str]:
-        """Put a payload in parts below `folder`/parts; their digests."""
-        return self._parts.put(f"{self._prefix}{folder}/parts", payload)[1]
+    def put_parts(self, folder: str, payload: bytes, digests: Sequence[str]) -> None:
+        """Put a payload in parts, of these digests, below `folder`/parts."""
+        self._parts.put(f"{self._prefix}{folder}/parts", payload, digests)
 
     def get_parts(
         self, folder: str, digests: tuple[str, ...], payload_bytes: int, cache: Path | None

@@ -38,7 +38,7 @@ def put_snapshot(objects: SignedObjects, snapshot: Snapshot) -> None:
     where, listed = folder(snapshot.number), {}
     for name, data in snapshot.files.items():
         packed = pack(data)
-        objects.put_parts(where, packed.payload)
+        objects.put_parts(where, packed.payload, packed.file.parts)
         listed[name] = packed.file
     manifest = SnapshotManifest.model_validate({"files": listed, **snapshot.facts})
     objects.put_line(manifest_key(snapshot.number), manifest)

@@ -92,7 +92,7 @@ async def ask(
                 call = replace(call, headers={**call.headers, **headers})
             try:
                 return await _answer(session, call, question, target)
-            except BaseException:
+            except BaseException:  # cancelled too: the call is over
                 call.done()
                 raise
     except TimeoutError as error:

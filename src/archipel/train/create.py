@@ -70,17 +70,18 @@ def create_run(store: Store, corpus: Path, options: RunOptions) -> Ledger:
     kind = kind_for(options.model, manifest)
     context = options.sequence_tokens or manifest.row_tokens
     model = kind.first_model(options.model, manifest, corpus, context, options.seed)
-    tensors = _parameters(model)
-    _check_start(manifest, digest_of_all(tensors), options.model)
-    base = None
+    tensors, base = _parameters(model), None
+    digest = digest_of_all(tensors)
+    _check_start(manifest, digest, options.model)
     if options.lora:
         _check_lora(kind, options.model)
         base = pack(base_bytes(model))
         put_factors(model, options.lora, options.seed)
         tensors = _parameters(model)
+        digest = digest_of_all(tensors)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     fragments = split(shapes, options.fragments)
-    start = _Start(manifest, model, kind, digest_of_all(tensors), base.file if base else None)
+    start = _Start(manifest, model, kind, digest, base.file if base else None)
     ledger = create_as_owner(
         store, Keyring(config.keys_folder()), lambda owner: _spec(start, options, owner)
     )
