@@ -355,6 +355,7 @@ EMOJI = Pictured(
     quick_groups=("warm",),
     quick_tokens=2_000,
     quick_batch=2,
+    quick_sync_steps=2,
 )
 
 
@@ -435,6 +436,9 @@ def test_a_recipe_of_pictures_that_are_seen_asks_about_a_style_never_seen(tmp_pa
         quick_groups=("warm",),
         quick_tokens=2_000,
         quick_batch=2,
+        quick_sync_steps=2,
+        passes=(2, 2),
+        quick_passes=(1, 1),
     )
     viewing = Viewing(
         name="shapes",

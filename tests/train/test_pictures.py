@@ -14,7 +14,7 @@ from tests.images.coloured import SIDE, build, write_pictures
 from tests.train.processes import Site, archipel, audited
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers"),
 ]
 

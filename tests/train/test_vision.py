@@ -30,7 +30,7 @@ from tests.images.coloured import RGB
 from tests.train.processes import Site, archipel, audited
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers"),
 ]
 

@@ -27,18 +27,20 @@ _HEAD = 64  # values
 
 @dataclass(frozen=True)
 class Size:
-    """A vision transformer for pictures of `side` × `side` patches, and a language model's size."""
+    """A vision transformer for pictures of `side` × `side` patches; a language model's size, and
+    how many layers of it."""
 
     hidden: int
     layers: int
     side: int
     text: str
+    text_layers: int
 
 
 SIZES: Mapping[str, Size] = MappingProxyType(
     {
-        f"{PREFIX}nano": Size(192, 4, side=4, text="nano"),
-        f"{PREFIX}micro": Size(384, 6, side=8, text="micro"),
+        f"{PREFIX}nano": Size(192, 4, side=4, text="nano", text_layers=2),
+        f"{PREFIX}micro": Size(384, 6, side=8, text="micro", text_layers=4),
     }
 )
 
@@ -64,7 +66,22 @@ def seeing_config(name: str, manifest: Manifest, corpus: Path) -> LlavaConfig:
         context=_CONTEXT,
         end_of_text_id=manifest.end_of_text_id,
     )
-    eyes = SiglipVisionConfig(
+    text.num_hidden_layers = size.text_layers
+    return LlavaConfig(
+        vision_config=sight_config(size, pixels),
+        text_config=text,
+        image_token_index=load_tokenizer(corpus / TOKENIZER).get_vocab()[IMAGE],
+        image_seq_length=size.side**2,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
+        tie_word_embeddings=True,
+    )
+
+
+def sight_config(size: Size, pixels: int) -> SiglipVisionConfig:
+    """The configuration of a size's vision transformer, for pictures of `pixels` of a side, which
+    the size's side divides."""
+    return SiglipVisionConfig(
         vision_use_head=False,
         hidden_size=size.hidden,
         intermediate_size=4 * size.hidden,
@@ -72,15 +89,6 @@ def seeing_config(name: str, manifest: Manifest, corpus: Path) -> LlavaConfig:
         num_attention_heads=size.hidden // _HEAD,
         image_size=pixels,
         patch_size=pixels // size.side,
-    )
-    return LlavaConfig(
-        vision_config=eyes,
-        text_config=text,
-        image_token_index=load_tokenizer(corpus / TOKENIZER).get_vocab()[IMAGE],
-        image_seq_length=size.side**2,
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="full",
-        tie_word_embeddings=True,
     )
 
 

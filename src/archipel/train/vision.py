@@ -19,6 +19,7 @@ from archipel.errors import ModelError
 from archipel.images.seeing import ROWS, Rows, answer_loss, held_out_loss
 from archipel.images.seeing_folder import load_seeing, save_seeing
 from archipel.images.seeing_sizes import SIZES, check_asks, seeing_config
+from archipel.images.sighted import KEPT
 from archipel.models.card import RunFacts
 from archipel.train.kinds import Loss, transformers_config
 
@@ -109,6 +110,7 @@ def _made(model: LlavaForConditionalGeneration) -> LlavaForConditionalGeneration
     """Ready to learn. What its language model sees are hidden states, which the vision
     transformer's last norm does not touch; torch's fused attention takes longer on a CPU than the
     plain one for rows as short as these."""
-    model.model.vision_tower.post_layernorm.requires_grad_(False)
+    eyes = model.model.vision_tower
+    (eyes if getattr(model.config, KEPT, False) else eyes.post_layernorm).requires_grad_(False)
     model.set_attn_implementation("eager")
     return model

@@ -81,7 +81,7 @@ class Gallery(Place, ABC):
         """The run: created, or the one that is there."""
         recipe = self.recipe
         options = RunOptions(
-            model=recipe.model,
+            model=self.start(),
             tokens=recipe.tokens,
             sync_steps=recipe.sync_steps,
             batch_sequences=recipe.batch,
@@ -89,6 +89,10 @@ class Gallery(Place, ABC):
             dead_after_seconds=10.0,
         )
         return create_run(Store(self.run or str(self.out / "run")), self.corpus, options)
+
+    def start(self) -> str:
+        """What the run begins with: a size, or the folder of a model, made if it is not there."""
+        return self.recipe.model
 
     @property
     def material(self) -> Path:

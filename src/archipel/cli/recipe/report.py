@@ -48,6 +48,8 @@ _NAMES = {
     "grouped_share": "the same, whose group was said in English",
     "named_learnt_share_en": "pictures in the styles that were learnt, named in English",
     "named_learnt_share_fr": "the same, in French",
+    "eyes_named_top1_share": "pictures in the style that was held out, told apart by its eyes",
+    "eyes_minutes": "minutes for which the eyes were taught before anything was asked",
     "seconds_per_answer": "seconds for an answer (median)",
     "prompts": "prompts in each language",
     "recogniser_top5_share": "real pictures, moved and noisy, recognised (top 5)",

@@ -104,11 +104,18 @@ class OfPictures:
     quick_groups: tuple[str, ...]  # of the things that are learnt where time is short
     quick_tokens: int
     quick_batch: int  # so few that the fewer rows fill a unit, 32 steps
+    quick_sync_steps: int
 
     def quick(self) -> Self:
         """The same with fewer things and less training."""
         material = replace(self.material, groups=self.quick_groups)
-        return replace(self, material=material, tokens=self.quick_tokens, batch=self.quick_batch)
+        return replace(
+            self,
+            material=material,
+            tokens=self.quick_tokens,
+            batch=self.quick_batch,
+            sync_steps=self.quick_sync_steps,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +127,15 @@ class Pictured(OfPictures):
 
 @dataclass(frozen=True, kw_only=True)
 class Sighted(OfPictures):
-    """One that sees them."""
+    """One that sees them. How often its eyes learn all pictures before anything is asked: their
+    teacher, then they themselves."""
+
+    passes: tuple[int, int]
+    quick_passes: tuple[int, int]
+
+    def quick(self) -> Self:
+        """As `OfPictures.quick`."""
+        return replace(super().quick(), passes=self.quick_passes)
 
 
 _SIX_LAYERS: Mapping[str, object] = MappingProxyType(
@@ -330,18 +345,20 @@ RECIPES: Mapping[str, FromScratch | FineTuned | Pictured | Sighted] = MappingPro
             sites=("athens", "bergen", "cadiz"),
             recogniser_epochs=40,
             quick_groups=("animals & nature", "food & drink"),
-            quick_tokens=400_000_000,
+            quick_tokens=280_000_000,
             quick_batch=128,
+            quick_sync_steps=100,
         ),
         "emoji-vision": Sighted(
             about="says in English and French what an emoji shows, in a style that it never saw",
             note=_VISION_NOTE,
             file="emoji72.zip",
             material=EmojiOptions(held_out_style="noto"),
-            corpus=PictureOptions(caption_tokens=40),
+            corpus=PictureOptions(size=32, caption_tokens=40),
             model="vision-nano",
-            tokens=200_000_000,
-            batch=32,
+            passes=(110, 230),
+            tokens=600_000_000,
+            batch=64,
             sync_steps=50,
             learning_rate=0.004,
             sites=("athens", "bergen"),
@@ -349,6 +366,8 @@ RECIPES: Mapping[str, FromScratch | FineTuned | Pictured | Sighted] = MappingPro
             quick_groups=("animals & nature", "food & drink"),
             quick_tokens=20_000_000,
             quick_batch=32,
+            quick_sync_steps=50,
+            quick_passes=(40, 60),
         ),
     }
 )

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from PIL import Image, ImageDraw
 
+from archipel.cli.eyes import shown_on, teach_eyes, told
 from archipel.cli.recipe.gallery import Gallery
 from archipel.cli.recipe.table import Sighted
 from archipel.corpus.left_out import LeftOut
@@ -19,6 +20,7 @@ from archipel.corpus.pictures.emoji import GROUPED, NAMED
 from archipel.files import read_json
 from archipel.images.viewer import Viewer, open_viewer
 from archipel.pictures import on_white
+from archipel.train.eyes import Schooling
 
 _SHOWN, _COLUMNS = 24, 6  # pictures on the contact sheet
 _TILE, _CAPTION = 150, 34  # its pixels
@@ -31,6 +33,17 @@ class Viewing(Gallery):
 
     recipe: Sighted
     gguf: ClassVar[str | None] = "f16"
+
+    def start(self) -> str:
+        """A model of the recipe's size whose eyes are taught before anything is asked."""
+        folder, recipe = self.out / "start", self.recipe
+        if not folder.exists():
+            pictures = list(read_pictures([self.material], recipe.corpus.size, LeftOut()))
+            first, then = recipe.passes
+            schooling = Schooling(teacher_passes=first, passes=then)
+            with shown_on(self.console) as show:
+                teach_eyes(recipe.model, self.corpus, pictures, schooling, folder, show)
+        return str(folder)
 
     def finish(self, beside: Path | None) -> None:
         """As `Gallery.finish`: ask about pictures that were held out, and about learnt ones."""
@@ -55,6 +68,7 @@ class Viewing(Gallery):
             for way, question in NAMED.items():
                 answers = _answers(viewer, learnt, question)
                 found[f"named_learnt_share_{way}"] = _right(learnt, question, answers)
+            found.update(read_json(told(Path(self.start()))))
             found["prompts"] = len(hidden)
             found["seconds_per_answer"] = _seconds(viewer, hidden)
         _sheet(hidden[:_SHOWN], said["en"], self.out / "sheet.png")
