@@ -1,31 +1,80 @@
-"""The `archipel` command: it gathers the verbs and shows errors. Nothing heavy is imported here."""
+"""The `archipel` command: it finds the verbs and shows errors. Verbs are imported when used."""
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from archipel import __version__
-from archipel.cli import corpus, doc, exchanges, keys, lsp, people, route, rules, run, search, site
-from archipel.cli.audit import audit
-from archipel.cli.bench import bench
-from archipel.cli.bundle import bundle
-from archipel.cli.chat import chat
-from archipel.cli.demo import demo
-from archipel.cli.distill import distill
-from archipel.cli.evaluate import evaluate
-from archipel.cli.export import export
-from archipel.cli.finetune import finetune
-from archipel.cli.image import image
-from archipel.cli.plan import plan
-from archipel.cli.pull import pull
-from archipel.cli.recipe import recipe
-from archipel.cli.serve import serve
-from archipel.cli.up import up
-from archipel.cli.usage import usage
 from archipel.errors import ArchipelError
+
+# A function of a module here is one verb, an `app` has several below it.
+_VERBS = {
+    "demo": "demo.demo",
+    "corpus": "corpus.app",
+    "run": "run.app",
+    "site": "site.app",
+    "plan": "plan.plan",
+    "recipe": "recipe.recipe",
+    "finetune": "finetune.finetune",
+    "distill": "distill.distill",
+    "eval": "evaluate.evaluate",
+    "export": "export.export",
+    "bundle": "bundle.bundle",
+    "pull": "pull.pull",
+    "up": "up.up",
+    "chat": "chat.chat",
+    "image": "image.image",
+    "doc": "doc.app",
+    "search": "search.app",
+    "lsp": "lsp.app",
+    "serve": "serve.serve",
+    "keys": "keys.app",
+    "people": "people.app",
+    "route": "route.app",
+    "rules": "rules.app",
+    "exchanges": "exchanges.app",
+    "usage": "usage.usage",
+    "audit": "audit.audit",
+    "bench": "bench.bench",
+}
+
+
+class _Verbs(Mapping[str, Any]):
+    """The commands by their verbs, made when they are looked up."""
+
+    def __getitem__(self, verb: str) -> Any:
+        module, name = _VERBS[verb].split(".")
+        found = getattr(import_module(f"archipel.cli.{module}"), name)
+        alone = typer.Typer()
+        if isinstance(found, typer.Typer):
+            alone.add_typer(found, name=verb)
+        else:
+            alone.command(verb)(found)
+        return get_group(alone).commands[verb]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_VERBS)
+
+    def __len__(self) -> int:
+        return len(_VERBS)
+
+
+class _Group(TyperGroup):
+    """A group that has these."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = _Verbs()
+
 
 app = typer.Typer(
     name="archipel",
+    cls=_Group,
     help="Train one language model over every site you have, and serve it to your people.",
     no_args_is_help=True,
     add_completion=False,
@@ -50,35 +99,6 @@ def options(
     from archipel import log
 
     log.setup(verbose, as_json=log_json)
-
-
-app.add_typer(corpus.app, name="corpus")
-app.add_typer(doc.app, name="doc")
-app.add_typer(run.app, name="run")
-app.add_typer(search.app, name="search")
-app.add_typer(site.app, name="site")
-app.add_typer(keys.app, name="keys")
-app.add_typer(lsp.app, name="lsp")
-app.add_typer(people.app, name="people")
-app.add_typer(route.app, name="route")
-app.add_typer(rules.app, name="rules")
-app.add_typer(exchanges.app, name="exchanges")
-app.command()(demo)
-app.command()(serve)
-app.command()(chat)
-app.command()(image)
-app.command()(up)
-app.command()(pull)
-app.command()(finetune)
-app.command()(recipe)
-app.command()(usage)
-app.command()(audit)
-app.command()(plan)
-app.command()(distill)
-app.command()(export)
-app.command()(bundle)
-app.command("eval")(evaluate)
-app.command()(bench)
 
 
 def main() -> None:
