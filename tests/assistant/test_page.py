@@ -206,6 +206,7 @@ def test_drafts_are_kept_by_conversation(
     page.keyboard.press("Control+A")
     ask(page, "A whole question")
     scripted.asked()
+    expect(page.locator("#log")).to_contain_text("A whole question")
     page.reload()
     expect(page.get_by_label("Ask anything")).to_be_empty()
     kept = page.evaluate("Object.keys(localStorage).sort()")

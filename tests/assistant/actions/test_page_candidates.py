@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.assistant.actions.conftest import Ruled, png
 from tests.assistant.conftest import Assistant, Chromium, ask
@@ -215,6 +215,38 @@ def test_a_reload_finds_what_has_come(drawing: Page, scripted: ScriptedService) 
     for index in range(1, 4):
         scripted.picture(index, png(61, 61))
     expect(shown(page)).to_have_count(4)
+
+
+def test_pictures_are_shown_where_the_actions_are_known_last(
+    ruled_page: Page, ruled: Ruled
+) -> None:
+    page = ruled_page
+    draw(page, "a boat", seed="42")
+    expect(shown(page)).to_have_count(4)
+    held: list[Route] = []
+    page.route("**/api/actions", lambda route: held.append(route))
+    with page.expect_request_finished(lambda asked: "gallery/languages" in asked.url):
+        page.reload()
+    expect(page.locator("#log .answer")).to_be_visible()
+    for one in held:
+        one.continue_()
+    expect(shown(page)).to_have_count(4)
+    expect(page.get_by_role("button", name="Use this seed again")).to_have_count(4)
+
+
+def test_pictures_are_shown_where_the_actions_do_not_come(ruled_page: Page) -> None:
+    page = ruled_page
+    draw(page, "a boat", seed="42")
+    expect(shown(page)).to_have_count(4)
+    page.route("**/api/actions", lambda route: route.abort())
+    page.reload()
+    expect(shown(page)).to_have_count(4)
+    expect(page.get_by_role("button", name="Download the picture")).to_have_count(4)
+    expect(page.get_by_role("button", name="Use this seed again")).to_have_count(0)
+    page.unroute("**/api/actions")
+    page.get_by_role("alert").get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="Use this seed again")).to_have_count(4)
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_stopped_it_keeps_what_has_come(drawing: Page, scripted: ScriptedService) -> None:

@@ -1,11 +1,12 @@
 """Documents on the page, in Chromium: dropped, asked, cited, opened at the exact place."""
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.assistant.conftest import Assistant, Chromium, ask
 from tests.assistant.library.conftest import BOAT, LAMP, LEAVE
@@ -141,6 +142,58 @@ def test_hostile_names_and_broken_files_are_text(open_panel: Callable[..., Page]
     page.get_by_role("dialog").get_by_role("button", name="Supprimer").click()
     expect(page.get_by_role("heading", name="Collections")).to_be_visible()
     expect(page.locator(".documents ul")).to_have_count(0)
+
+
+def test_files_are_added_though_the_list_could_not_be_read(
+    open_panel: Callable[..., Page],
+) -> None:
+    page = open_panel()
+    drop(page, ("one.md", b"One."))
+    expect(page.locator(".documents td.ready")).to_have_count(1)
+    page.route(
+        "**/api/collections/*/documents",
+        lambda route: route.abort() if route.request.method == "GET" else route.continue_(),
+    )
+    drop(page, ("two.md", b"Two."))
+    expect(page.get_by_role("alert")).to_contain_text("The assistant does not answer.")
+    page.unroute("**/api/collections/*/documents")
+    drop(page, ("three.md", b"Three."))
+    expect(page.locator(".documents td.ready")).to_have_count(3)
+
+
+def test_documents_of_the_collection_that_was_chosen_last_are_offered(
+    open_panel: Callable[..., Page], over_script: Assistant
+) -> None:
+    page = open_panel()
+    drop(page, ("one.md", b"One."))
+    expect(page.locator(".documents td.ready")).to_have_count(1)
+    page.goto(f"{over_script.url}/#/documents")
+    page.get_by_role("button", name="New collection").click()
+    page.get_by_label("Name").fill("Other")
+    page.keyboard.press("Enter")
+    drop(page, ("two.md", b"Two."))
+    expect(page.locator(".documents td.ready")).to_have_text("Ready")
+    page.get_by_role("link", name="New chat").first.click()
+    page.get_by_role("button", name="Actions", exact=True).click()
+    page.get_by_role("menuitem", name="Summarise").click()
+    page.get_by_role("button", name="A document…").click()
+    dialog = page.get_by_role("dialog")
+    document = dialog.get_by_label(re.compile("^Document"))
+    collection = dialog.get_by_label(re.compile("^Collection"))
+    expect(document).to_have_text("one.md")
+    held: list[Route] = []
+    late = f"{over_script.url}/api/collections/1/documents"
+    collection.select_option("Other")
+    page.route(late, lambda route: held.append(route))
+    with page.expect_request(late):
+        collection.select_option("My documents")
+    collection.select_option("Other")
+    expect(document).to_have_text("two.md")
+    with page.expect_response(late) as response:
+        held.pop().continue_()
+    response.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(() => requestAnimationFrame(done)))")
+    expect(document).to_have_text("two.md")
 
 
 def test_nothing_breaks_a_rule_of_axe(

@@ -3,13 +3,14 @@
 
 import { $, announce, showProblem } from "./dom.js";
 import { say } from "./i18n.js";
-import { closeBeside, openWhole, panels } from "./panels.js";
+import { leavePanels, openWhole, panels } from "./panels.js";
 import { emit, on, store } from "./store.js";
 import { hearTabs } from "./tabs.js";
-import { openConversation, openNew, openShared } from "./talk.js";
+import { openConversation, openNew, openShared, stay } from "./talk.js";
 import { goTo, goToEnd } from "./scroll.js";
 
 let shown = ""; // the address of what the page shows; another one's event is still to come
+let followed = 0; // the last of several addresses wins
 
 /** Follow the address from now on. */
 export async function begin() {
@@ -40,17 +41,21 @@ function place() {
 async function show() {
   if (location.hash && !location.hash.startsWith("#/")) return;
   shown = location.hash;
+  const mine = (followed += 1);
   const { part, rest } = place();
   const whole = Object.hasOwn(panels, part);
   document.body.classList.toggle("panel", whole);
   $("#whole").hidden = !whole;
   $("#whole").replaceChildren();
   $("#problems").replaceChildren();
-  if (!whole) closeBeside();
+  if (!whole) leavePanels();
   emit("place", part);
   try {
     await (whole ? openWhole(part, rest.join("/")) : openTalk(part, rest));
+    if (mine !== followed) return;
+    if (part === "c") arrive(rest);
   } catch (error) {
+    if (mine !== followed) return;
     openNew();
     showProblem(error, show);
   }
@@ -61,7 +66,12 @@ async function openTalk(part, [first, message]) {
   if (part === "s") return await openShared(first);
   if (part !== "c") return openNew();
   const id = Number(first);
-  if (store.conversation?.id !== id || message) await openConversation(id, Number(message) || null);
+  if (store.conversation?.id === id && !message) return stay();
+  await openConversation(id, Number(message) || null);
+}
+
+/** The conversation is there: go to its end, or to a message of it. */
+function arrive([, message]) {
   if (message) goTo(Number(message));
   else goToEnd();
   if (!store.growing.size) announce("conversation_open", { title: store.conversation.title });

@@ -46,14 +46,13 @@ function opened(dialog) {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      again(before).focus();
+      if (!before.isConnected) inPlaceOf(before).focus(); // else the browser has put it back already
       resolve();
     });
   });
 }
 
-/** The element that had the focus, or what was drawn in its place since. */
-function again(before) {
-  if (before.isConnected) return before;
+/** What was drawn since in the place of an element that had the focus. */
+function inPlaceOf(before) {
   return $(`[data-focus="${before.dataset.focus}"]`) ?? $("#question");
 }

@@ -15,6 +15,8 @@ const loose = 0; // the list of those that are in no folder
 const root = $("#list");
 let pinned = [];
 let lists = new Map(); // by folder: {rows, more}
+let asked = 0; // how often all was asked for; the last answer counts
+let answered = 0;
 const open = new Set(); // folders
 
 const end = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && loadMore(loose));
@@ -38,16 +40,19 @@ export function step(by) {
 }
 
 async function loadAll() {
+  const mine = (asked += 1);
   try {
     const [first, { folders }] = await Promise.all([fetchPage(loose), read("folders")]);
-    store.folders = folders;
-    pinned = first.pinned;
     const opened = [...open].filter((id) => folders.some((one) => one.id === id));
     const pages = await Promise.all(opened.map((id) => fetchPage(id)));
+    if (mine !== asked) return;
+    answered = mine;
+    store.folders = folders;
+    pinned = first.pinned;
     lists = new Map([[loose, listed(first)], ...opened.map((id, at) => [id, listed(pages[at])])]);
     draw();
   } catch (error) {
-    root.replaceChildren(problem(error, loadAll));
+    if (mine === asked) root.replaceChildren(problem(error, loadAll));
   }
 }
 
@@ -88,12 +93,18 @@ function changed(conversation) {
   if (conversation.pinned !== null) {
     pinned = [...pinned, conversation].sort((one, other) => other.pinned - one.pinned);
   }
-  draw();
+  drawChange();
 }
 
 function erased(id) {
   take(id);
+  drawChange();
+}
+
+/** What is still on its way may be from before the change: ask for it again. */
+function drawChange() {
   draw();
+  if (answered < asked) loadAll();
 }
 
 function take(id) {

@@ -46,8 +46,14 @@ export async function openBeside(name, what) {
   root.replaceChildren(el("div", { class: "head" }, head, close), content);
   root.setAttribute("aria-label", say(`panel_${name}`));
   root.hidden = false;
-  await fill(content, name, { what, close: closeBeside });
   close.focus();
+  await fill(content, name, { what, close: closeBeside });
+}
+
+/** Leave them all: a conversation is shown, with nothing beside it. */
+export function leavePanels() {
+  leaving.abort();
+  closeBeside();
 }
 
 /** Close the panel beside the conversation; gives whether there was one. */
@@ -62,15 +68,18 @@ export function closeBeside() {
   return true;
 }
 
+/** Each has an element of its own in `root`, so that one that comes late fills no other's. */
 async function fill(root, name, given) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
+  const own = el("div");
+  root.replaceChildren(own);
   try {
     const { show } = await part(panels[name].load);
-    if (!signal.aborted) await show(root, { ...given, signal });
+    if (!signal.aborted) await show(own, { ...given, signal });
   } catch (error) {
     if (signal.aborted) return;
-    root.replaceChildren(problem(error, () => fill(root, name, given)));
+    own.replaceChildren(problem(error, () => fill(root, name, given)));
   }
 }

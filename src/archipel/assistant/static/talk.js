@@ -15,6 +15,11 @@ export function openNew() {
   show({ conversation: null, messages: [] });
 }
 
+/** Keep what is open: what is still on its way is not shown. */
+export function stay() {
+  opening += 1;
+}
+
 /** Open a conversation; with `message`, on the branch that holds it. */
 export async function openConversation(id, message = null) {
   const mine = (opening += 1);
@@ -110,6 +115,7 @@ async function begin(path, body) {
   loadProse();
   const { conversation, question, answers } = await send("POST", path, body);
   if (store.messages === messages) {
+    stay();
     for (const one of [question, ...answers]) messages.set(one.id, one);
     store.conversation = conversation;
     store.shown = conversation.shown;

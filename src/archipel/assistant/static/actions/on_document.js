@@ -5,7 +5,7 @@ import "../documents/prepared.js";
 import { read, send, ServiceError } from "../api.js";
 import { askQuestion } from "../composer.js";
 import { ask } from "../dialogs.js";
-import { el, field } from "../dom.js";
+import { attempt, el, field } from "../dom.js";
 import { number, say } from "../i18n.js";
 import { called, load } from "../documents/collections.js";
 import { upload } from "../documents/upload.js";
@@ -25,7 +25,7 @@ export function openActions(opener, document) {
  * whether that was done. */
 export async function askOnDocument({ name, characters, files }, fields, model) {
   const collections = await load();
-  const where = el("select", { dir: "auto", onchange: showWhich }, collections.map((one) => new Option(called(one), one.id)));
+  const where = el("select", { dir: "auto", onchange: () => attempt(showWhich) }, collections.map((one) => new Option(called(one), one.id)));
   const which = el("select", { dir: "auto" });
   const file = el("input", { type: "file", onchange: require });
   const given = field(collections.length ? "on_document_file" : "on_document_first", file);
@@ -40,10 +40,13 @@ export async function askOnDocument({ name, characters, files }, fields, model) 
   return ask(title, el("div", { class: "stack" }, listed, given, bar, choice, limit), `action_${name}`, act);
 
   async function showWhich() {
-    const { documents } = await read(`collections/${where.value}/documents`);
+    const chosen = where.value;
+    which.replaceChildren();
+    const { documents } = await read(`collections/${chosen}/documents`);
+    if (where.value !== chosen) return;
     const ready = documents.filter(({ status }) => status === "ready");
     which.replaceChildren(...ready.map((one) => new Option(one.name, one.id)));
-    given.hidden = collections.find(({ id }) => String(id) === where.value).may === "read";
+    given.hidden = collections.find(({ id }) => String(id) === chosen).may === "read";
     if (given.hidden) file.value = "";
     choice.hidden = !files || given.hidden;
     if (choice.hidden) back.checked = limit.hidden = false;

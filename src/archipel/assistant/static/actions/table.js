@@ -5,12 +5,17 @@ import { knows, language, say } from "../i18n.js";
 
 const remembered = (name) => `archipel.action.${name}`;
 let languages = {};
+let loading = null;
 
 /** The actions in the server's order: {name, fields: [{name, choices, characters, below}], shown}. */
 export let actions = [];
 
-/** Load them. Raises ServiceError. */
-export async function load() {
+/** Load them, once, whoever asks. Raises ServiceError. */
+export function load() {
+  return (loading ??= loaded());
+}
+
+async function loaded() {
   ({ actions, languages } = await read("actions"));
 }
 

@@ -3,17 +3,16 @@
 
 import { read } from "../api.js";
 import { copyText, el, field, iconButton, problem } from "../dom.js";
-import { addWords, say } from "../i18n.js";
+import { dress } from "../dress.js";
+import { say } from "../i18n.js";
 import { clientPart } from "./client.js";
 import { trialPart } from "./trial.js";
 
 const groups = ["editors", "offices", "programs"];
-let prepared = null;
 
 /** Fill `root`, which is left when `signal` ends. */
 export async function show(root, { signal }) {
-  prepared ??= prepare();
-  await prepared;
+  await dress("connect");
   const found = await read("connect", {}, signal);
   const lists = el("div", { class: "stack" });
   const problems = el("div");
@@ -71,15 +70,4 @@ function list(lists, found) {
     return el("section", { class: "stack" }, el("h3", {}, say(`connect_group_${group}`)), parts);
   });
   lists.replaceChildren(...sections);
-}
-
-async function prepare() {
-  const href = new URL("connect.css", import.meta.url);
-  const style = el("link", { rel: "stylesheet", href });
-  const styled = new Promise((resolve, reject) => {
-    style.addEventListener("load", resolve);
-    style.addEventListener("error", () => reject(new Error(`no style at ${href}`)));
-  });
-  document.head.append(style);
-  await Promise.all([addWords("connect"), styled]);
 }

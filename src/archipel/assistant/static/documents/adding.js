@@ -1,6 +1,6 @@
 // Files that are dropped or chosen, added one after the other; goes on when the panel is left.
 
-import { announce, el, problem } from "../dom.js";
+import { announce, attempt, el, problem } from "../dom.js";
 import { say } from "../i18n.js";
 import { upload } from "./upload.js";
 
@@ -59,5 +59,5 @@ async function one({ collection, file, onAdded }) {
   } catch (error) {
     line.replaceChildren(el("p", { dir: "auto" }, name), problem(error));
   }
-  await onAdded();
+  await attempt(onAdded);
 }

@@ -1,7 +1,7 @@
 // The pictures that a model makes for a question, side by side as they come, and what can be done
 // with each: see it large, save it, have others like it, start from it, use its seed again.
 
-import { actionOf } from "../actions/table.js";
+import { actionOf, load } from "../actions/table.js";
 import { choose } from "../actions/chosen.js";
 import { setQuestion } from "../composer.js";
 import { tell } from "../dialogs.js";
@@ -22,7 +22,7 @@ const shapes = { square: "1 / 1", wide: "3 / 2", tall: "2 / 3" };
 const galleries = new WeakMap(); // by the element they are in: {grid, cells}
 
 document.head.append(el("link", { rel: "stylesheet", href: new URL("gallery.css", import.meta.url).href }));
-await addWords("gallery");
+await Promise.all([addWords("gallery"), load().catch(() => {})]); // without actions, pictures can be seen and saved
 
 /** Show in `root` the pictures of an answer as they are now. What is there already stays as it is, with
  * the focus in it. */
@@ -110,7 +110,7 @@ function candidate(picture, { at, all, message, question }) {
 
 function toolsOf({ id, width, height, seed }, message, question) {
   const save = iconButton(icons.download, "picture_download", () => download(`${addressOf(id)}?download`));
-  if (store.readOnly || !question?.facts.action) return [save];
+  if (store.readOnly || !question?.facts.action || !actionOf("picture")) return [save];
   const { fields } = question.facts.action;
   const vary = () => attempt(() => others(message, id));
   const start = () => {

@@ -1,19 +1,19 @@
 // Conversations taken out, and brought in from ChatGPT, Claude, Open WebUI or another Archipel.
 
-import { $, announce, button, el, problem } from "../dom.js";
+import { announce, button, el, problem } from "../dom.js";
 import { download } from "../download.js";
-import { addWords, number, say } from "../i18n.js";
+import { dress } from "../dress.js";
+import { number, say } from "../i18n.js";
 import { emit } from "../store.js";
 import { tellTabs } from "../tabs.js";
 import { reportOf } from "./report.js";
 import { upload } from "./upload.js";
 
-const style = "transfer/style.css";
 const reports = el("div", { class: "stack" }); // an import goes on when the panel is left
 
 /** Fill `root` with the panel. */
 export async function show(root) {
-  await Promise.all([addWords("transfer"), dressed()]);
+  await dress("transfer");
   const bringing = el("section", { class: "stack" }, importing(), reports);
   root.replaceChildren(el("div", { class: "transfer" }, exporting(), bringing));
 }
@@ -73,13 +73,4 @@ async function bring(file, before) {
     bar.value = event.done;
     words.textContent = say("import_reading", { name: file.name, count: number(events.length) });
   }
-}
-
-/** Have the panel's style sheet. */
-async function dressed() {
-  if ($(`link[href$="${style}"]`)) return;
-  const link = el("link", { rel: "stylesheet", href: style });
-  const loaded = new Promise((resolve, reject) => Object.assign(link, { onload: resolve, onerror: reject }));
-  document.head.append(link);
-  await loaded;
 }
