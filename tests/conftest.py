@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from archipel.errors import SandboxError
 from archipel.sandbox.sandbox import Sandbox
 
-_PAGE_MILLISECONDS = 20_000  # until a page has done its part, beside other tests
+_PAGE_MILLISECONDS = 60_000  # until a page has done its part, beside other tests
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -12,6 +12,8 @@ from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.store import Store
 
+PATIENCE = 150.0  # seconds; a process may share two slow cores with five others
+
 MODEL = {
     "model_type": "llama",
     "hidden_size": 64,
@@ -34,7 +36,9 @@ def archipel(*words: object, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-def wait_for(happened: Callable[[], object], processes: list["Site"], seconds: float = 90) -> None:
+def wait_for(
+    happened: Callable[[], object], processes: list["Site"], seconds: float = PATIENCE
+) -> None:
     """Poll the ledger until something is in it; fail when a process ends with an error first."""
     end = time.monotonic() + seconds
     while not happened():
@@ -72,7 +76,7 @@ class Site:
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 def create(run: Path | str, corpus: Path, *, tokens: int, sync: int = 8) -> Path | str:

@@ -10,9 +10,9 @@ from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.store import Store
 from tests.faulty_proxy import FaultyProxy
-from tests.train.processes import Site, audited, create, merged_sessions, wait_for
+from tests.train.processes import PATIENCE, Site, audited, create, merged_sessions, wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_faults_one_after_the_other_cost_no_token(run: Run, proxy: FaultyProxy) 
 
     old = run.sites["a"]
     run.start("a")
-    assert old.process.wait(60) == 1
+    assert old.process.wait(PATIENCE) == 1
     assert "another process has joined as 'a'" in old.log.read_text(encoding="utf-8")
     run.until(("a", 1))
 

@@ -20,7 +20,7 @@ from archipel.train.join import load_state
 from tests.train.processes import MODEL, Site, archipel, audited, create, merged_sessions, wait_for
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers"),
 ]
 

@@ -12,7 +12,7 @@ from archipel.store import Store
 from tests.train.processes import Site, archipel, create, wait_for
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(500),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:transformers"),
 ]
 

@@ -42,14 +42,16 @@ export function setQuestion(text) {
 }
 
 /** Ask `text` of the chosen models, with `more` beside it or what the page has chosen. What goes wrong
- * is shown, and the text is where it was. */
+ * is shown, and the text is where it was; what was written is kept until it has been asked. */
 export async function askQuestion(text, parent = undefined, more = null) {
+  const before = conversation;
   asking = true;
   $("#problems").replaceChildren();
   try {
     const beside = more ?? Object.assign({}, ...additions.map(({ fields }) => fields()));
     goToEnd();
     await ask({ text, models: await chosenModels(), parent, more: beside });
+    keepDraft(before, "");
     goToEnd();
   } catch (error) {
     if (!question.value) setQuestion(text);
@@ -57,6 +59,8 @@ export async function askQuestion(text, parent = undefined, more = null) {
   } finally {
     asking = false;
     conversation = store.conversation?.id ?? null;
+    if (question.value) changed();
+    else show(readDraft(conversation));
   }
 }
 
@@ -94,8 +98,7 @@ function submit(event) {
 }
 
 function askAndClear(text, parent, more) {
-  question.value = "";
-  changed();
+  show("");
   return askQuestion(text, parent, more);
 }
 
@@ -106,9 +109,18 @@ function entered(event) {
 }
 
 function changed() {
+  fit();
+  keepDraft(conversation, question.value);
+}
+
+function show(text) {
+  question.value = text;
+  fit();
+}
+
+function fit() {
   question.style.height = "auto";
   question.style.height = `${question.scrollHeight}px`;
-  keepDraft(conversation, question.value);
 }
 
 function takeDraft() {
@@ -116,6 +128,5 @@ function takeDraft() {
   $("#composer").hidden = store.readOnly;
   if (asking || id === conversation) return;
   conversation = id;
-  question.value = readDraft(id);
-  changed();
+  show(readDraft(id));
 }
