@@ -13,7 +13,7 @@ run: .venv/ready-run
 
 test: .venv/ready-dev
 	@scripts/system-packages
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Ray Serve on a cluster of several nodes on this machine, some minutes.
 ray: .venv/ready-ray

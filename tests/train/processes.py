@@ -1,9 +1,7 @@
 """Real site processes, and what their run's ledger says."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.store import Store
+from tests.preloaded import Command, command
 
 PATIENCE = 150.0  # seconds; a process may share two slow cores with five others
 
@@ -26,14 +25,7 @@ MODEL = {
 
 
 def archipel(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "archipel", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, **environment},
-    )
+    return command([*map(str, words)], environment, 120)
 
 
 def wait_for(
@@ -61,14 +53,8 @@ class Site:
     ) -> None:
         self.log = (logs or Path(run).parent) / f"{name}.log"
         words = ["--token", token] if token else [str(run), "--name", name]
-        command = [sys.executable, "-m", "archipel", "site", "join"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *words, "--threads", "1"],
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **environment},
-            )
+        words = ["site", "join", *words, "--threads", "1"]
+        self.process = Command(words, environment, out=self.log, error=self.log)
 
     def says(self, words: str) -> None:
         """Wait until these words are in the log."""

@@ -57,7 +57,7 @@ def run(s3_bucket: str, proxy: FaultyProxy, corpus: Path, tmp_path: Path) -> Ite
     for site in run.sites.values():
         if site.process.poll() is None:
             site.process.kill()
-            site.process.wait()
+            site.process.wait(PATIENCE)
 
 
 def test_faults_one_after_the_other_cost_no_token(run: Run, proxy: FaultyProxy) -> None:

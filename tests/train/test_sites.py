@@ -17,7 +17,16 @@ from archipel.ledger import Ledger
 from archipel.ledger.audit import read_commits
 from archipel.store import Store
 from archipel.train.join import load_state
-from tests.train.processes import MODEL, Site, archipel, audited, create, merged_sessions, wait_for
+from tests.train.processes import (
+    MODEL,
+    PATIENCE,
+    Site,
+    archipel,
+    audited,
+    create,
+    merged_sessions,
+    wait_for,
+)
 
 pytestmark = [
     pytest.mark.timeout(400),
@@ -45,7 +54,7 @@ def sites(run: Path) -> Iterator[list[Site]]:
     for site in processes:
         if site.process.poll() is None:
             site.process.kill()
-            site.process.wait()
+            site.process.wait(PATIENCE)
 
 
 def test_a_site_killed_and_one_lost_for_good_cost_no_token(run: Path, sites: list[Site]) -> None:

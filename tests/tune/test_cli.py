@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,36 +17,38 @@ from archipel.train.create import RunOptions, create_run
 from archipel.tune.conversations import conversation
 from archipel.tune.finetune import TuneOptions, finetune
 from archipel.tune.lessons import Material
+from tests.preloaded import Command, command
 from tests.tune.conftest import FACTS
 
 _SECONDS = 100
 _WEIGHTS = "model.safetensors"
 
 
-def _command(start: Path, data: Path, out: Path, *words: object) -> list[str]:
+def _words(start: Path, data: Path, out: Path, *words: object) -> list[str]:
     options = ["-o", out, "--threads", 1, "--held-out", 0, "--batch", 2, *words]
-    return [sys.executable, "-m", "archipel", *map(str, ["finetune", start, data, *options])]
+    return [*map(str, ["finetune", start, data, *options])]
 
 
 def test_killed_or_interrupted_the_same_command_goes_on(
     base: Path, chats: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    command = _command(base, chats, out, "--epochs", 100)
+    words = _words(base, chats, out, "--epochs", 100)
     checkpoint, end = tmp_path / "out.unfinished/checkpoint.safetensors", time.monotonic() + 120
     for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        log = tmp_path / f"{number}.log"
+        process = Command(words, {}, log, log)
         while not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > written):
-            assert process.poll() is None, process.communicate()
+            assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < end
             time.sleep(0.01)
         process.send_signal(number)
-        said = process.communicate(timeout=_SECONDS)[1]
-        assert process.returncode == status, said
+        ended, said = process.wait(_SECONDS), log.read_text(encoding="utf-8")
+        assert ended == status, said
         assert not out.exists()
     assert "The same command goes on where it was." in said
-    subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+    assert command(words, {}, _SECONDS).returncode == 0
     assert not checkpoint.parent.exists()
     material = Material(data=[chats], read=conversation, kind="conversations")
     options = TuneOptions(epochs=100, batch=2, held_out=0.0)
@@ -67,8 +67,8 @@ def test_a_run_is_a_start_as_it_is_now(
     options = RunOptions(model=str(base), tokens=10_000, sequence_tokens=64, batch_sequences=1)
     create_run(Store(str(tmp_path / "run")), tmp_path / "corpus", options)
     figures = tmp_path / "figures.json"
-    command = _command(tmp_path / "run", chats, tmp_path / "out", "--epochs", 2, "--json", figures)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    words = _words(tmp_path / "run", chats, tmp_path / "out", "--epochs", 2, "--json", figures)
+    done = command(words, {}, _SECONDS)
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path / 'out'}: 4 lessons learnt, 0 held out, from conversations" in done.stdout
     assert "left out: 1 without an answer" in done.stdout

@@ -1,7 +1,5 @@
 """Runs that learn LoRA factors: what sites exchange, what comes of it, and what it lies beside."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +22,7 @@ from archipel.tune.conversations import conversation
 from archipel.tune.lesson_corpus import LessonOptions, build_lesson_corpus
 from archipel.tune.lessons import Material
 from archipel.tune.lora import Lora
-from tests.train.processes import audited
+from tests.train.processes import PATIENCE, Site, audited
 
 
 @pytest.fixture
@@ -57,9 +55,8 @@ def test_two_sites_learn_factors_beside_a_model_that_stays(
     reader = TokenReader(corpus, read_manifest(corpus), "train")
     fetch_base(ledger)
     before = measure(load_state(ledger), reader)
-    command = [sys.executable, "-m", "archipel", "site", "join", str(run), "--threads", "1"]
-    sites = [subprocess.Popen([*command, "--name", name]) for name in ("athens", "bergen")]
-    assert [site.wait(150) for site in sites] == [0, 0]
+    sites = [Site(run, name) for name in ("athens", "bergen")]
+    assert [site.process.wait(PATIENCE) for site in sites] == [0, 0]
     assert audited(run)["finished"] is True
     state = load_state(ledger)
     after = measure(state, reader)

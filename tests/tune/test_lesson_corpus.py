@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from archipel.tune.lessons import Material
 from archipel.tune.pairs import PairReader
 from archipel.tune.start import open_start
 from archipel.tune.templates import open_tokenizer
+from tests.train.processes import PATIENCE, Site
 from tests.tune.conftest import FACTS
 
 WORDS = ("chat", "chien", "loup", "ours", "lion"), ("cat", "dog", "wolf", "bear", "lion")
@@ -112,9 +111,8 @@ def test_a_checkpoint_learns_further_at_two_sites_in_its_own_tokens(
     )
     ledger = create_run(Store(str(run)), corpus, options)
     before = measure(load_state(ledger), reader)
-    command = [sys.executable, "-m", "archipel", "site", "join", str(run), "--threads", "1"]
-    sites = [subprocess.Popen([*command, "--name", name]) for name in ("athens", "bergen")]
-    assert [site.wait(90) for site in sites] == [0, 0]
+    sites = [Site(run, name) for name in ("athens", "bergen")]
+    assert [site.process.wait(PATIENCE) for site in sites] == [0, 0]
     after = measure(load_state(ledger), reader)
     assert before is not None
     assert after is not None

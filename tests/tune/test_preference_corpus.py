@@ -1,7 +1,5 @@
 """A corpus of preferences: pairs of answers in rows, which sites learn as one machine does."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +35,7 @@ from archipel.tune.losses import Likelihood, PreferenceLoss, margins_at_rest
 from archipel.tune.pair_rows import Pairs
 from archipel.tune.preference_corpus import PreferenceOptions, build_preference_corpus
 from archipel.tune.templates import open_tokenizer
-from tests.train.processes import audited
+from tests.train.processes import PATIENCE, Site, audited
 from tests.tune.conftest import FACTS, Write, chat
 
 CONTEXT = 48
@@ -237,9 +235,8 @@ def test_two_sites_learn_what_is_preferred(base: Path, corpus: Path, tmp_path: P
     ledger = create_run(Store(str(run)), corpus, options)
     reader = TokenReader(corpus, read_manifest(corpus), "train")
     assert measure(load_state(ledger), reader) == pytest.approx(0.6931, abs=1e-2)  # log 2
-    command = [sys.executable, "-m", "archipel", "site", "join", str(run), "--threads", "1"]
-    sites = [subprocess.Popen([*command, "--name", name]) for name in ("athens", "bergen")]
-    assert [site.wait(120) for site in sites] == [0, 0]
+    sites = [Site(run, name) for name in ("athens", "bergen")]
+    assert [site.process.wait(PATIENCE) for site in sites] == [0, 0]
     figures = audited(run)
     assert figures["finished"] is True
     assert (figures["duplicate_tokens"], figures["skipped_tokens"]) == (0, 0)
