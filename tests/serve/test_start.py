@@ -1,6 +1,8 @@
 """What `archipel serve` and `archipel up` say when they can't start, and what names models get."""
 
 import asyncio
+import errno
+import os
 import socket
 import subprocess
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archipel.errors import ConfigError, ModelError
-from archipel.serve.hosting import listen
+from archipel.serve.hosting import give_way, listen
 from archipel.serve.weights import find_gguf, name_models
 
 Archipel = Callable[..., subprocess.Popen[str]]
@@ -50,6 +52,17 @@ def test_a_taken_port_is_named(
 def test_a_network_address_needs_a_key(archipel: Archipel, checkpoint: Path) -> None:
     message = failure(archipel("serve", checkpoint, "--host", "0.0.0.0", "--port", 0))
     assert "--api-key-file" in message
+
+
+def test_a_machine_that_refuses_to_let_it_give_way_is_told_and_served(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    give_way()
+    assert "take out RestrictRealtime=yes" in caplog.text
 
 
 def test_up_needs_models_or_a_service(archipel: Archipel) -> None:

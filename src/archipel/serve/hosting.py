@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import resource
 import signal
@@ -14,6 +15,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from archipel.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 3
 
@@ -52,12 +55,19 @@ def give_way() -> None:
     """Let what computes on this machine go on when something comes: this thread then waits for a
     core that is free, or for its turn. An engine's threads wait for one another at every layer, so
     that a piece of a stream passed on at once, in 0.2 ms, would cost them all that. Threads and
-    processes that are started later are not bound by it; where there is no such policy, nor is this
-    one.
+    processes that are started later are not bound by it; where there is no such policy, or none may
+    be chosen, nor is this one.
     """
-    if hasattr(os, "SCHED_BATCH"):
-        policy = os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
+    if not hasattr(os, "SCHED_BATCH"):
+        return
+    policy = os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
+    try:
         os.sched_setscheduler(0, policy, os.sched_param(0))
+    except PermissionError:
+        log.warning(
+            "models that run here lose some of their speed: this process may not give way to them "
+            "(sched_setscheduler was refused). Under systemd take out RestrictRealtime=yes"
+        )
 
 
 def url_of(sock: socket.socket) -> str:
