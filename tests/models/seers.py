@@ -36,14 +36,10 @@ def save_seer(kind: str, folder: Path) -> None:
     {"llava": _llava, "idefics": _idefics, "qwen": _qwen}[kind](folder)
 
 
-def _llava(folder: Path) -> None:
-    """As `archipel run export` writes a model that sees."""
-    made = folder.with_name(f"{folder.name}-made")
-    model = save_llava(made, "siglip")
-    write_json(made, tokenizer_config=_TOKENIZER)
-    tensors = {name: each.detach().numpy() for name, each in model.named_parameters()}
-    facts = RunFacts(
-        name="looker",
+def some_facts(name: str) -> RunFacts:
+    """What the card says of a model that no run made."""
+    return RunFacts(
+        name=name,
         purpose=Purpose(),
         size="llava",
         parameters=1,
@@ -54,7 +50,15 @@ def _llava(folder: Path) -> None:
         corpus_digest="",
         date="",
     )
-    save_seeing(folder, model.config, tensors, made, facts)
+
+
+def _llava(folder: Path) -> None:
+    """As `archipel run export` writes a model that sees."""
+    made = folder.with_name(f"{folder.name}-made")
+    model = save_llava(made, "siglip")
+    write_json(made, tokenizer_config=_TOKENIZER)
+    tensors = {name: each.detach().numpy() for name, each in model.named_parameters()}
+    save_seeing(folder, model.config, tensors, made, some_facts("looker"))
 
 
 def _idefics(folder: Path) -> None:

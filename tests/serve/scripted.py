@@ -60,7 +60,7 @@ class ScriptedService:
 
     def asked(self) -> dict[str, Any]:
         """The next request that arrives."""
-        return self.requests.get(timeout=20)
+        return self.requests.get(timeout=60)
 
     def turns(self) -> list[dict[str, Any]]:
         """What the next request that arrives has, without what the model is told first."""

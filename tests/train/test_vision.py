@@ -17,8 +17,6 @@ from archipel.errors import ConfigError
 from archipel.images.seeing import Rows
 from archipel.images.seeing_sizes import seeing_config
 from archipel.images.viewer import open_viewer
-from archipel.models.card import RunFacts
-from archipel.models.purpose import Purpose
 from archipel.store import Store
 from archipel.train.create import RunOptions, create_run
 from archipel.train.group import Group
@@ -27,6 +25,7 @@ from archipel.train.kinds import kind_of, run_model
 from archipel.train.sharding import InsideOptions
 from tests.images import coloured
 from tests.images.coloured import RGB
+from tests.models.seers import some_facts
 from tests.train.processes import Site, archipel, audited
 
 pytestmark = [
@@ -120,19 +119,7 @@ def test_it_learns_to_name_what_it_sees(corpus: Path, tmp_path: Path) -> None:
     ]
     assert losses[-1] < losses[0] / 3
     tensors = {name: p.detach().numpy() for name, p in model.named_parameters()}
-    facts = RunFacts(
-        name="shapes",
-        purpose=Purpose(),
-        size="llava",
-        parameters=1,
-        tokens=2,
-        sites=1,
-        rounds=1,
-        held_out_loss=None,
-        corpus_digest="",
-        date="",
-    )
-    kind_of("llava").save(tmp_path / "model", model.config, tensors, corpus, facts)
+    kind_of("llava").save(tmp_path / "model", model.config, tensors, corpus, some_facts("shapes"))
     viewer = open_viewer(tmp_path / "model")
     said = {
         f"{colour} {shape}": viewer.answer(drawn(shape, colour, 1), QUESTIONS[0])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.assistant.people.conftest import PASSWORD, House
 
@@ -124,6 +124,21 @@ def test_drafts_of_somebody_else_are_not_shown(open_page: OpenPage, house: House
     log_in(page, "root")
     expect(page.get_by_role("button", name="Logged in: root")).to_be_visible()
     expect(page.get_by_label("Ask anything")).to_have_value("")
+
+
+def test_what_one_writes_before_the_page_knows_who_one_is_stays(
+    open_page: OpenPage, house: House
+) -> None:
+    page = open_page()
+    expect(page).to_have_url(re.compile(f"^{house.service}/login"))
+    waiting: list[Route] = []
+    page.route("**/api/me", lambda route: waiting.append(route))
+    with page.expect_request("**/api/me"):
+        log_in(page, "ana")
+    page.get_by_label("Ask anything").fill("A first question")
+    waiting.pop().continue_()
+    expect(page.get_by_role("button", name="Logged in: ana")).to_be_visible()
+    expect(page.get_by_label("Ask anything")).to_have_value("A first question")
 
 
 def test_a_session_that_ends_sends_the_page_to_the_login(open_page: OpenPage, house: House) -> None:

@@ -2,12 +2,13 @@
 
 import { read, send } from "./api.js";
 import { $, el, showProblem } from "./dom.js";
+import { allDrafts, forgetDrafts } from "./drafts.js";
 import { say } from "./i18n.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./menus.js";
 
 const remembered = "archipel.person";
-const drafts = "archipel.draft.";
+const draftsBefore = allDrafts(); // what the browser had when the page came
 let login = null;
 let nobody = false;
 
@@ -61,7 +62,7 @@ function account() {
 async function logOut() {
   try {
     await send("POST", "logout");
-    forgetDrafts();
+    forgetDrafts(allDrafts());
     localStorage.removeItem(remembered);
     location.assign(`${login}?${new URLSearchParams({ next: location.origin + location.pathname })}`);
   } catch (error) {
@@ -69,18 +70,12 @@ async function logOut() {
   }
 }
 
-/** Whether the browser's drafts are this person's; those of another are forgotten, and the page is
- * loaded again without them. */
+/** Whether the drafts that the browser had are this person's; those of another are forgotten, and the
+ * page is loaded again without them. */
 function isTheSame({ name }) {
   const before = localStorage.getItem(remembered);
   localStorage.setItem(remembered, name);
-  if (before === name || !forgetDrafts()) return true;
+  if (before === name || !forgetDrafts(draftsBefore)) return true;
   location.reload();
   return false;
-}
-
-function forgetDrafts() {
-  const found = Object.keys(localStorage).filter((key) => key.startsWith(drafts));
-  for (const key of found) localStorage.removeItem(key);
-  return found.length > 0;
 }

@@ -36,7 +36,7 @@ def files_and_batches(
     files = Files(access.database, store, limits, access.clock)
     worker = Worker(files, access, parallel, batch_price_share)
     threads = Threads(ThreadPoolExecutor(_THREADS, "files"))
-    batches = ProjectBatches(files, access, threads, worker.wake)
+    batches = ProjectBatches(files, access, threads, worker.wake, worker.stop)
     routes = [
         *FilesApi(files, access, threads, seconds).routes,
         *BatchesApi(batches, seconds).routes,

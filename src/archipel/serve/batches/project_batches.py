@@ -23,12 +23,14 @@ _UNFINISHED = 200  # batches that a project may have
 
 @dataclass(frozen=True)
 class ProjectBatches:
-    """Batches of projects. `wake` is told when there is something to do."""
+    """Batches of projects. `wake` is told when there is something to do, `stop` which batch is to
+    have no more of its lines asked."""
 
     files: Files
     access: AccountAccess
     threads: Threads
     wake: Callable[[], None]
+    stop: Callable[[str], None]
 
     async def key(self, request: Request) -> Key:
         """Whose the request is.
@@ -86,7 +88,7 @@ class ProjectBatches:
             ApiError: it has ended already.
         """
         row = await self.threads.run(partial(self._cancel, row))
-        self.wake()
+        self.stop(row.id)
         return row
 
     def _find(self, project: int, id: str) -> Row[Any]:

@@ -63,6 +63,12 @@ class Worker:
         """There may be something to do: do not wait for the next look."""
         self._woken.set()
 
+    def stop(self, id: str) -> None:
+        """A batch was cancelled: if it is this process's, no more of its lines are asked."""
+        if id in self._courses:
+            self._courses[id].stop.set()
+        self.wake()
+
     @contextlib.asynccontextmanager
     async def working(self, ask: Ask) -> AsyncIterator[None]:
         """Work for the time of the block. What is not done then is others' to take."""
