@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from archipel.errors import SandboxError
 from archipel.sandbox.sandbox import Sandbox
+from tests.chromium import OPTIONS
 
 _PAGE_MILLISECONDS = 60_000  # until a page has done its part, beside other tests
 
@@ -79,8 +80,9 @@ def libreoffice() -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of the system's Chromium."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    """The path of the system's Chromium; its headless shell, where there is one, is faster."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         missing("chromium")
     assert path is not None
@@ -91,10 +93,7 @@ def chromium() -> str:
 def browser(chromium: str) -> Iterator[Browser]:
     """A headless browser that asks no other host for anything of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+        browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
         expect.set_options(timeout=_PAGE_MILLISECONDS)
         yield browser
         browser.close()

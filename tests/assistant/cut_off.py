@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import OPTIONS
+
 UP = [sys.executable, "-c", "from archipel.cli.main import main; main()", "up"]
 DRAWN = {
     "format": "archipel-conversation",
@@ -109,8 +111,7 @@ def main(checkpoint: str, chromium: str) -> None:
         seen["status"], seen["place"] = answer["status"], answer["facts"]["place"]
         seen["tried_by_server"] = unrouted() - before
         with sync_playwright() as playwright:
-            options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=options)
+            browser = playwright.chromium.launch(executable_path=chromium, args=OPTIONS)
             seen["problems_of_page"] = asked_in_page(browser.new_page(locale="en-US"), page_url)
             browser.close()
         up.terminate()
