@@ -18,6 +18,7 @@ from transformers import LlamaConfig
 
 from archipel.models.checkpoint import new_model, save_checkpoint
 from archipel.models.gguf_export import export_gguf
+from archipel.models.sampling import UsualSampling
 from archipel.serve.engine import Engine
 from archipel.serve.launch import Launch, launch
 from archipel.serve.setting_tables import ModelTable
@@ -82,7 +83,7 @@ def _settings(gguf: Path, folder: Path) -> Path:
 def model(gguf: Path) -> Any:
     from archipel.serve.openvino_model import OpenVinoModel
 
-    return OpenVinoModel(gguf, None, _launch(gguf).request)
+    return OpenVinoModel(gguf, None, UsualSampling(), _launch(gguf).request)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from archipel.errors import ModelError
+from archipel.models.sampling import UsualSampling
 from archipel.serve import torch_model
 from archipel.serve.incremental_text import Detokenizer, StopTexts
 from archipel.serve.text_model import Prompt, Sampling, TextModel, Token
@@ -249,6 +250,7 @@ class _Endless:
     tokenizer = property(lambda self: self)
     end_tokens = frozenset[int]()
     context = None
+    usual = UsualSampling()
 
     def __init__(self) -> None:
         self.ended: queue.Queue[bool] = queue.Queue()

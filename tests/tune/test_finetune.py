@@ -1,17 +1,19 @@
 """A tuning from files to a folder: what is learnt, kept, gone on with and refused."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from archipel.errors import ConfigError, IntegrityError, ModelError
 from archipel.files import sha256_file
 from archipel.models.gguf_export import export_gguf
+from archipel.models.sampling import UsualSampling, usual_sampling
 from archipel.tune.adapters import Lora
 from archipel.tune.conversations import conversation, preference
 from archipel.tune.finetune import Tuned, TuneOptions, finetune
@@ -139,6 +141,19 @@ def test_a_gguf_file_is_a_start(base: Path, chats: Path, tmp_path: Path) -> None
     export_gguf(tmp_path / "out", tmp_path / "out.gguf", "f16")
     lora = {"lora": Lora(2, 4), "merge": True}
     assert _tune(tmp_path / "base.gguf", chats, tmp_path / "merged", **lora, **LEARN_ALL)
+
+
+def test_what_the_maker_says_of_choosing_tokens_holds_for_the_tuned_model(
+    base: Path, chats: Path, tmp_path: Path
+) -> None:
+    advised = tmp_path / "advised"
+    shutil.copytree(base, advised)
+    said = {"temperature": 0.6, "top_k": 20, "eos_token_id": 0}
+    (advised / "generation_config.json").write_text(json.dumps(said))
+    tuned = _tune(advised, chats, tmp_path / "out", epochs=1, **LEARN_ALL)
+    assert tuned is not None
+    assert usual_sampling(tmp_path / "out") == UsualSampling(temperature=0.6, top_k=20)
+    assert GenerationConfig.from_pretrained(tmp_path / "out").do_sample
 
 
 def test_what_can_not_be_tuned_is_named(

@@ -24,6 +24,7 @@ from transformers.utils.logging import disable_progress_bar
 from archipel.errors import ConfigError, ModelError
 from archipel.files import read_json, write_json
 from archipel.models.folders import complete_folder
+from archipel.models.sampling import UsualSampling
 from archipel.models.sizes import has_weights, read_config
 
 # A base model continues text: the chat template hands it the messages' contents and nothing else.
@@ -106,6 +107,15 @@ def save_checkpoint(
         for name, content in further.items():
             write_json(temporary / name, content)
         (temporary / "README.md").write_text(card, encoding="utf-8")
+
+
+def generation_file(config: PreTrainedConfig, usual: UsualSampling) -> Mapping[str, object]:
+    """A checkpoint's generation_config.json with what is said of how its tokens are best chosen."""
+    made = GenerationConfig.from_model_config(config)
+    if said := usual.model_dump(exclude_none=True):
+        made.update(**said, do_sample=True)
+    found: dict[str, object] = made.to_diff_dict()
+    return found
 
 
 def end_tokens(model: Any, of_tokenizer: int | None) -> frozenset[int]:

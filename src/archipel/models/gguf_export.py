@@ -25,6 +25,7 @@ from archipel.errors import ConfigError, ModelError, UnsupportedModel
 from archipel.models.gguf_tokens import check_tokens, write_tokenizer
 from archipel.models.k_quants import K_BLOCK, K_TYPES, quantize_k
 from archipel.models.llava import text_config, text_name
+from archipel.models.sampling import UsualSampling, usual_sampling
 from archipel.models.sizes import has_weights, read_config
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -114,6 +115,7 @@ def _write(folder: Path, config: PreTrainedConfig, path: Path, kind: str) -> Non
     try:
         _write_facts(writer, folder, config, KINDS[kind][0])
         write_tokenizer(writer, folder, config)
+        _write_sampling(writer, usual_sampling(folder))
         for tensor in tensors:
             writer.add_tensor_info(
                 tensor.name,
@@ -153,6 +155,20 @@ def _write_facts(
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
+
+
+def _write_sampling(writer: gguf.GGUFWriter, usual: UsualSampling) -> None:
+    """What llama.cpp goes by where a request says nothing."""
+    if usual.temperature is not None:
+        writer.add_sampling_temp(usual.temperature)
+    if usual.top_k is not None:
+        writer.add_sampling_top_k(usual.top_k)
+    if usual.top_p is not None:
+        writer.add_sampling_top_p(usual.top_p)
+    if usual.min_p is not None:
+        writer.add_sampling_min_p(usual.min_p)
+    if usual.repetition_penalty is not None:
+        writer.add_sampling_penalty_repeat(usual.repetition_penalty)
 
 
 def _tensors(folder: Path, config: PreTrainedConfig, kind: str) -> Iterator[_Tensor]:

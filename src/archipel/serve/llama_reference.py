@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from archipel.errors import ModelError
+from archipel.models.sampling import UsualSampling
 from archipel.serve.trial import Place, Speed
 
 _LIKELIEST = 20
@@ -32,6 +33,11 @@ class LlamaReference:
     def template(self) -> str:
         """The chat template that it uses, its own where the file has none."""
         return str(self._get("/props")["chat_template"])
+
+    def usual(self) -> UsualSampling:
+        """How it has tokens chosen where a request does not say."""
+        told = self._get("/props")["default_generation_settings"]["params"]
+        return UsualSampling.model_validate({**told, "repetition_penalty": told["repeat_penalty"]})
 
     def encode(self, text: str, *, begins: bool = True) -> list[int]:
         """A text, which may begin one for the model or go on with one."""

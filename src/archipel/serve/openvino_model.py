@@ -18,6 +18,7 @@ import numpy as np
 import openvino
 import openvino_genai
 
+from archipel.models.sampling import UsualSampling
 from archipel.serve.text_model import Prompt, Sampling, Token
 
 _BLOCK_TOKENS = 32  # of its cache of keys and values, on a CPU
@@ -101,7 +102,9 @@ class OpenVinoModel:
         RuntimeError: OpenVINO can't load it.
     """
 
-    def __init__(self, path: Path, template: str | None, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, template: str | None, usual: UsualSampling, settings: Mapping[str, Any]
+    ) -> None:
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.max_num_seqs = settings["parallel"]
         scheduler.max_num_batched_tokens = _STEP_TOKENS
@@ -119,6 +122,7 @@ class OpenVinoModel:
         )
         own = self._pipeline.get_tokenizer()
         self.tokenizer = OpenVinoTokenizer(own, template)
+        self.usual = usual
         self.context = _GGUF_TEXT_TOKENS if path.is_file() else None
         known = {self.tokenizer.numbers[end] for end in _ENDS if end in self.tokenizer.numbers}
         self.end_tokens = frozenset(known | {int(own.get_eos_token_id())})
@@ -199,9 +203,13 @@ def _how(sampling: Sampling, ends: frozenset[int]) -> Any:
     how.max_new_tokens = sampling.max_tokens
     how.stop_token_ids = set(ends)
     how.logprobs = 0 if sampling.likeliest is None else 1
+    how.repetition_penalty = sampling.repetition_penalty
     how.do_sample = sampling.temperature > 0
     if how.do_sample:
         how.temperature, how.top_p = sampling.temperature, sampling.top_p
+        how.min_p = sampling.min_p
+        if sampling.top_k > 0:
+            how.top_k = sampling.top_k
         seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
         how.rng_seed = seed % (1 << 32)
     return how

@@ -93,7 +93,8 @@ def main() -> None:
     settings, say = begin()
     context = settings["context_tokens"]
     with llama_reference(settings["reference"]) as llama:
-        model = OpenVinoModel(Path(settings["path"]), llama.template(), settings)
+        path = Path(settings["path"])
+        model = OpenVinoModel(path, llama.template(), llama.usual(), settings)
         fault = next(faults(model, llama, context), None)
         if fault is None:
             ours, theirs = speeds(model, llama, context)

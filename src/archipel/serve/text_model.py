@@ -4,16 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from archipel.models.sampling import UsualSampling
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are chosen; at temperature 0 the likeliest. `likeliest` of them are told."""
+    """How tokens are chosen; at temperature 0 the likeliest. `likeliest` of them are told.
+
+    Of tokens that are drawn: the `top_k` likeliest (less than 1: all), of these the fewest that
+    have `top_p` of the chance together, and of these what is `min_p` as likely as the likeliest.
+    A token that was there before is made less likely by `repetition_penalty` (Keskar 2019).
+    """
 
     max_tokens: int
     temperature: float
     top_p: float
     seed: int | None
     likeliest: int | None = None
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,10 @@ class TextModel(Protocol):
     @property
     def context(self) -> int | None:
         """Tokens of a prompt and its answer together; None: no end is known."""
+
+    @property
+    def usual(self) -> UsualSampling:
+        """How its maker would have tokens chosen, where a request does not say."""
 
     @property
     def end_tokens(self) -> frozenset[int]:

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from archipel.models.sampling import UsualSampling
 from archipel.serve.api_error import ApiError
 from archipel.serve.hosting import hosted, listen
 from archipel.serve.text_model import LogprobModel, Prompt, Sampling, TextModel, Token
@@ -37,6 +38,8 @@ from archipel.serve.text_wording import (
 )
 
 Say = Callable[[Mapping[str, Any]], None]
+_USUAL = {"temperature": USUAL_TEMPERATURE, "top_p": 1.0}
+_CHOICES = set(UsualSampling.model_fields)
 
 
 @dataclass
@@ -82,7 +85,7 @@ class Endpoints:
         prompt = await asyncio.to_thread(shape.prompt, asked, self.model.tokenizer)
         room = self._room(prompt)
         most = min(asked.max_completion_tokens or asked.max_tokens or room, room)
-        answering = self._begin(shape, asked, prompt, _sampling(asked, most, likeliest))
+        answering = self._begin(shape, asked, prompt, self._sampling(asked, most, likeliest))
         if asked.stream:
             return _Stream(answering, _events(answering, shape, asked, len(prompt.ids)))
         return JSONResponse(await _whole(request, answering, shape, len(prompt.ids)))
@@ -95,6 +98,14 @@ class Endpoints:
         pictures = f", {prompt.of_pictures} of them for its pictures" if prompt.of_pictures else ""
         message = f"The prompt has {tokens} tokens{pictures}; 1 to {most} are taken."
         raise ApiError(400, message, "context_length_exceeded" if tokens else "invalid_value")
+
+    def _sampling(self, asked: Asked, most: int, likeliest: int | None) -> Sampling:
+        """As the request says, else as the model's maker, else as our engines usually do."""
+        usual = self.model.usual.model_dump(exclude_none=True)
+        said = asked.model_dump(include=_CHOICES, exclude_none=True)
+        return Sampling(
+            max_tokens=most, seed=asked.seed, likeliest=likeliest, **{**_USUAL, **usual, **said}
+        )
 
     def _begin(self, shape: Shape, asked: Asked, prompt: Prompt, sampling: Sampling) -> Answering:
         given = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
@@ -132,11 +143,6 @@ class Endpoints:
         if likeliest is None or not isinstance(self.model, LogprobModel):
             return []
         return self.model.read(prompt.ids, likeliest)
-
-
-def _sampling(asked: Asked, most: int, likeliest: int | None) -> Sampling:
-    usual = USUAL_TEMPERATURE if asked.temperature is None else asked.temperature
-    return Sampling(most, usual, asked.top_p or 1.0, asked.seed, likeliest)
 
 
 class _Stream(StreamingResponse):

@@ -37,6 +37,9 @@ class Asked(BaseModel):
     max_completion_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=-1)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0)
     seed: int | None = Field(default=None, ge=-(1 << 63), lt=1 << 63)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     stream: bool | None = None

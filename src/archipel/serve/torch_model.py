@@ -6,7 +6,7 @@ request's own, and an answer ends within a token.
 
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,17 @@ from transformers import (
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
     StoppingCriteria,
     StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from archipel.models.checkpoint import end_tokens
+from archipel.models.sampling import usual_sampling
 from archipel.serve.text_model import Prompt, Sampling, Token
 
 _NUMBERS_AT_ONCE = 1 << 28  # of a prompt: each of its tokens has one for every token there is
@@ -79,7 +85,8 @@ class TorchModel:
         text_config = self._model.config.get_text_config()
         self.context: int | None = getattr(text_config, "max_position_embeddings", None)
         self.end_tokens = end_tokens(self._model, self.tokenizer.end_token)
-        self._model.generation_config = GenerationConfig()  # a checkpoint's habits are not asked
+        self.usual = usual_sampling(folder)
+        self._model.generation_config = GenerationConfig()  # each request has its own
         steps = _Steps(threads)
         self._model.forward = steps.in_turn(self._model.forward)
         base = self._model.base_model
@@ -164,15 +171,23 @@ class _Chooser(LogitsProcessor):
             self._draw.seed()
         else:
             self._draw.manual_seed(sampling.seed)
+        self._warpers = LogitsProcessorList(_warpers(sampling))
         self.is_enough = False
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         logits = scores[0].float()
-        chosen = _chosen(logits, self._sampling, self._draw)
+        ids: Any = input_ids  # torch.LongTensor, which no tensor is for the type checker
+        chosen = self._chosen(self._warpers(ids, logits[None])[0])
         self.is_enough = self._tell(_told(chosen, logits, self._sampling.likeliest))
         only = torch.full_like(scores, -torch.inf)
         only[0, chosen] = 0
         return only
+
+    def _chosen(self, logits: torch.Tensor) -> int:
+        if self._sampling.temperature == 0:
+            return int(logits.argmax())
+        chances = torch.softmax(logits, dim=-1)
+        return int(torch.multinomial(chances, 1, generator=self._draw))
 
 
 class _Enough(StoppingCriteria):
@@ -183,17 +198,18 @@ class _Enough(StoppingCriteria):
         return torch.full((1,), self._chooser.is_enough, device=input_ids.device)
 
 
-def _chosen(logits: torch.Tensor, sampling: Sampling, draw: torch.Generator) -> int:
+def _warpers(sampling: Sampling) -> Iterator[LogitsProcessor]:
+    if sampling.repetition_penalty != 1:
+        yield RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty)
     if sampling.temperature == 0:
-        return int(logits.argmax())
-    chances = torch.softmax(logits / sampling.temperature, dim=-1)
+        return
+    yield TemperatureLogitsWarper(sampling.temperature)
+    if sampling.top_k > 0:
+        yield TopKLogitsWarper(sampling.top_k)
     if sampling.top_p < 1:
-        ordered, places = chances.sort(descending=True)
-        before = ordered.cumsum(-1) - ordered
-        chances = torch.zeros_like(chances).scatter(
-            0, places, torch.where(before < sampling.top_p, ordered, 0)
-        )
-    return int(torch.multinomial(chances, 1, generator=draw))
+        yield TopPLogitsWarper(sampling.top_p)
+    if sampling.min_p > 0:
+        yield MinPLogitsWarper(sampling.min_p)
 
 
 def _told(chosen: int, logits: torch.Tensor, likeliest: int | None) -> Token:

@@ -14,7 +14,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from archipel.corpus.left_out import LeftOut
 from archipel.errors import ConfigError
-from archipel.models.checkpoint import save_checkpoint
+from archipel.models import sampling
+from archipel.models.checkpoint import generation_file, save_checkpoint
 from archipel.models.sizes import end_with
 from archipel.tune.adapters import Adapted, write_adapter
 from archipel.tune.batches import split_items
@@ -145,7 +146,8 @@ def _finetune(
     else:
         whole = adapted.merged() if adapted else model
         tensors = {name: p.detach().cpu().numpy() for name, p in whole.named_parameters()}
-        save_checkpoint(out, whole.config, tensors, around.tokenizer, card=card)
+        further = {sampling.FILE: generation_file(whole.config, sampling.usual_sampling(path))}
+        save_checkpoint(out, whole.config, tensors, around.tokenizer, card=card, further=further)
     work.remove()
     return tuned
 
