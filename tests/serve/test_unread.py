@@ -24,7 +24,7 @@ _PIECES = 32  # more than the sockets between hold
 
 
 class _Hasty(BoundedHeads):
-    unread_seconds = 0.3
+    unread_seconds = 1.0  # a busy machine may keep who reads from it for some of them
 
 
 @dataclass
@@ -88,7 +88,7 @@ def test_a_client_that_reads_slowly_has_all_of_it(
             piece = sock.recv(1 << 16)
             assert piece, read
             read, tail = read + len(piece), (tail + piece)[-5:]
-            wanted = began + read / (_PIECES * len(_PIECE)) * 1.5  # five times the limit, in all
+            wanted = began + read / (_PIECES * len(_PIECE)) * 3.0  # three times the limit, in all
             select.select([], [], [], max(0.0, wanted - time.monotonic()))
     assert read > _PIECES * len(_PIECE)
     assert gateway.ended("answered", 1)
