@@ -96,6 +96,8 @@ def test_the_end_of_a_gateway_leaves_a_found_cluster_as_it_was(
 ) -> None:
     before = _of_the_cluster(ray_cluster)
     running = gateway(ray_cluster.address, min=2, max=2)
+    for _ in range(2):
+        running.said(ANSWERS)
     engines = ray_cluster.engines()
     assert len(engines) == 2
     assert running.interrupt() == 0
