@@ -1,11 +1,14 @@
 """The OpenVINO engine: taken if it answers as llama.cpp does, else llama.cpp answers."""
 
 import asyncio
+import json
 import logging
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -89,6 +92,12 @@ def model(gguf: Path) -> Any:
 @pytest.fixture(scope="module")
 def client(model: Any) -> Iterator[OpenAI]:
     """Of the engine alone, without the service."""
+    with _alone(model) as client:
+        yield client
+
+
+@contextmanager
+def _alone(model: Any) -> Iterator[OpenAI]:
     with (
         ThreadPoolExecutor(2) as slots,
         hosted_in_thread(create_app(Endpoints("quick", model, 256, "key", slots))) as url,
@@ -123,6 +132,29 @@ def test_a_stream_is_the_whole_answer_and_a_seed_gives_it_again(client: OpenAI) 
     assert stream[-1].usage == whole.usage
     assert whole.usage.completion_tokens == _TOKENS
     assert ask(8).choices[0].text != told
+
+
+@_installed
+def test_tokens_are_chosen_as_llama_cpp_has_it_of_the_same_file(gguf: Path, tmp_path: Path) -> None:
+    from archipel.serve.llama_reference import llama_reference
+    from archipel.serve.openvino_model import OpenVinoModel
+
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(gguf.parent / "checkpoint", folder)
+    said = {"temperature": 2.0, "top_k": 1, "top_p": 0.5, "min_p": 0.25, "repetition_penalty": 1.5}
+    (folder / "generation_config.json").write_text(json.dumps({**said, "do_sample": True}))
+    export_gguf(folder, tmp_path / "model.gguf", "f16")
+    request = _launch(tmp_path / "model.gguf").request
+    with llama_reference(request["reference"]) as llama:
+        usual = llama.usual()
+    assert usual.model_dump() == pytest.approx(said)
+    with _alone(OpenVinoModel(tmp_path / "model.gguf", None, usual, request)) as client:
+        free = {"temperature": openai.NOT_GIVEN}
+        drawn = {_complete(client, "def ", seed=n, **free).choices[0].text for n in range(3)}
+        hot = {"extra_body": {"top_k": 0, "min_p": 0.0}, "top_p": 1.0}
+        wild = {_complete(client, "def ", seed=n, **free, **hot).choices[0].text for n in range(3)}
+        assert drawn == {_complete(client, "def ").choices[0].text}
+    assert len(wild) == 3
 
 
 @_installed
