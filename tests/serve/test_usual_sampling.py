@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from archipel.errors import ModelError
 from archipel.models.sampling import UsualSampling, usual_sampling
+from tests.serve.conftest import served
 
 _TOKENS = 24
 _PENALTY = 1.7
@@ -41,14 +41,8 @@ def client(
     file = tmp_path_factory.mktemp("settings") / "service.toml"
     common = f'path = "{advised}"\ncontext = 256\nthreads = 1\n'
     file.write_text(f'[models.llama]\n{common}[models.torch]\nengine = "torch"\n{common}')
-    process = archipel("serve", "--config", file, "--port", 0)
-    assert process.stdout is not None
-    line = process.stdout.readline().split()
-    assert line, process.communicate()[1]
-    with OpenAI(base_url=line[1], api_key="none", max_retries=0, timeout=60) as client:
+    with served(archipel, file) as client:
         yield client
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
 
 
 def _complete(client: OpenAI, model: str, **fields: Any) -> str:
