@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from archipel.assistant.history.opened import open_history
 from archipel.assistant.history.tables import add_row, conversations, messages
 from archipel.database import Database
 from benchmarks import documents_search
+from benchmarks.chromium import chromium
 from tests.conftest import AXE
 from tests.serve.scripted import hosted_in_thread
 
@@ -161,10 +161,9 @@ def _assistant(folder: Path, service_url: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path,
+            executable_path=chromium(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser

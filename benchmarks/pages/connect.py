@@ -3,7 +3,6 @@
 The page is the real one; the service answers what is written here.
 """
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from archipel.assistant.desk import Desk
 from archipel.assistant.history.opened import open_history
 from archipel.chat import ChatService
 from archipel.cli.provenance import ROOT
+from benchmarks.chromium import chromium
 from tests.serve.scripted import hosted_in_thread
 
 _MODELS = (
@@ -29,9 +29,8 @@ _MODELS = (
 
 def main() -> None:
     """Take it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright, hosted_in_thread(_service()) as service:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         with tempfile.TemporaryDirectory() as folder:
             desk = Desk(open_history(f"sqlite:///{folder}/assistant.db"), time.time)
             with hosted_in_thread(create_app(ChatService(f"{service}/v1"), desk)) as url:

@@ -4,7 +4,6 @@ The page is the real one, over a real database; what it shows was written for th
 """
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from archipel.assistant.history.opened import open_history
 from archipel.chat import ChatService
 from archipel.cli.provenance import ROOT
 from archipel.database import Database
+from benchmarks.chromium import chromium
 from tests.serve.scripted import hosted_in_thread
 
 _MODELS = ("smollm2-1.7b", "qwen2.5-3b")
@@ -150,9 +150,8 @@ def _take(browser: Browser, picture: _Picture) -> None:
 
 def main() -> None:
     """Take them all."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         for picture in _PICTURES:
             _take(browser, picture)
         browser.close()

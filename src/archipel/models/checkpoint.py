@@ -113,7 +113,8 @@ def generation_file(config: PreTrainedConfig, usual: UsualSampling) -> Mapping[s
     """A checkpoint's generation_config.json with what is said of how its tokens are best chosen."""
     made = GenerationConfig.from_model_config(config)
     if said := usual.model_dump(exclude_none=True):
-        made.update(**said, do_sample=True)
+        draws = usual.temperature != 0 and bool(said.keys() - {"repetition_penalty"})
+        made.update(**said, do_sample=draws)
     found: dict[str, object] = made.to_diff_dict()
     return found
 

@@ -26,7 +26,8 @@ def usual_sampling(folder: Path) -> UsualSampling:
     """What a checkpoint's generation_config.json says.
 
     Raises:
-        ModelError: it can't be read, or a value is none that there can be.
+        ModelError: a value is none that there can be.
+        IntegrityError: it is not JSON.
     """
     path = folder / FILE
     if not path.exists():

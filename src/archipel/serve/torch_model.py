@@ -74,6 +74,7 @@ class TorchModel:
 
     Raises:
         OSError, ValueError: the checkpoint can't be loaded, or wants code of its own.
+        ModelError: what it says of choosing tokens can't be.
     """
 
     def __init__(self, folder: Path, threads: int) -> None:
